@@ -1,0 +1,41 @@
+"""The base of all types, and the small types that several of them use."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+Uri = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=32)]
+Seconds = Annotated[int, Field(ge=1, le=30 * 86400)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", max_length=64)]
+
+
+class Model(BaseModel):
+    """Base of all types: camelCase outside, unknown fields refused, never changed after it was read."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+    def dump(self) -> dict[str, object]:
+        """The object as it stands in YAML or JSON: camelCase, without the fields that are not set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Metric(StrEnum):
+    """What evaluate can measure. All are percentages, 0 to 100, more is better."""
+
+    EXACT_MATCH = "ExactMatch"
+    CHRF = "ChrF++"
+    BERT_SCORE = "BERTScore"
+
+
+class Architecture(StrEnum):
+    """The two families of students."""
+
+    ENCODER_DECODER = "EncoderDecoder"
+    DECODER_ONLY = "DecoderOnly"

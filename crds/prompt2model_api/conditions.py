@@ -1,0 +1,54 @@
+"""Conditions: what holds of a resource, why, and what to do where it does not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from prompt2model_api.base import Model
+
+Reason = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*$", max_length=64)]
+Message = Annotated[str, StringConstraints(max_length=1024)]
+
+
+class ConditionType(StrEnum):
+    """The conditions of a Prompt2Model; Ready sums the others up."""
+
+    DISCOVERED = "Discovered"
+    DATA_READY = "DataReady"
+    TRAINED = "Trained"
+    EVALUATED = "Evaluated"
+    DEPLOYED = "Deployed"
+    TRACKED = "Tracked"
+    READY = "Ready"
+
+
+class Condition(Model):
+    """One condition, in Kubernetes' form."""
+
+    type: ConditionType
+    status: Literal["True", "False", "Unknown"]
+    reason: Reason
+    message: Message = ""
+    observed_generation: int = Field(default=0, ge=0)
+    last_transition_time: datetime
+
+
+class FailureState(StrEnum):
+    """What becomes of a failed attempt."""
+
+    RETRYING = "Retrying"  # tried again after a back-off
+    BLOCKED = "Blocked"  # mendable outside; looked at again for ever
+    FAILED = "Failed"  # needs an edit of the spec
+
+
+class Failure(Model):
+    """Why an attempt ended without a result, and what to do. The message names the root cause first."""
+
+    state: FailureState
+    reason: Reason
+    message: Message
+    remedy: Message = ""

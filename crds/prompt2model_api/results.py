@@ -1,0 +1,138 @@
+"""What a stage run hands on: small enough for a status, typed so that `decide` and a reader can rely on it.
+
+The large things (examples, splits, weights, curves) stay in storage; here are their counts, hashes and scores.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from prompt2model_api.base import Architecture, Column, Digest, Metric, Model, Name, Uri
+
+ShortText = Annotated[str, StringConstraints(max_length=512)]
+
+
+class Choice(Model):
+    """A dataset and the columns to use of it, or none."""
+
+    none: bool | None = Field(default=None, description="True: use no retrieved dataset. Excludes the other fields.")
+    name: Uri | None = Field(default=None, description="The dataset's name in the catalog.")
+    config: Name | None = Field(default=None, description="The dataset's configuration, where it has several.")
+    split: Name = Field(default="train", description="The dataset's split to read.")
+    input_columns: list[Column] = Field(default=[], max_length=32, description="Columns that make the input, in order.")
+    output_column: Column | None = Field(default=None, description="The column that is the output.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Choice:
+        if self.none:
+            if self.name is not None:
+                raise ValueError("choice: none and name exclude each other")
+        elif self.name is None or not self.input_columns or self.output_column is None:
+            raise ValueError("choice needs name, inputColumns and outputColumn, or none: true")
+        return self
+
+
+class DatasetCandidate(Model):
+    """A dataset that retrieval proposes."""
+
+    name: Uri
+    revision: Name | None = Field(default=None, description="The commit at the hub, or the file's hash.")
+    config: Name | None = None
+    split: Name = "train"
+    input_columns: list[Column] = Field(default=[], max_length=32)
+    output_column: Column | None = None
+    license: Name | None = None
+    score: float = Field(description="BM25 of its description against the instruction; higher is nearer.")
+    recommended: bool = Field(default=False, description="Good enough to be chosen without a person.")
+    reason: ShortText = ""
+
+
+class StudentCandidate(Model):
+    """A pretrained model that retrieval proposes."""
+
+    name: Uri
+    revision: Name | None = None
+    architecture: Architecture
+    size_bytes: int = Field(ge=0)
+    downloads: int = Field(default=0, ge=0)
+    score: float = Field(description="BM25 x log(downloads + 1); higher is better.")
+    reason: ShortText = ""
+
+
+class Spent(Model):
+    """What the teacher was asked for."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0
+
+    def plus(self, other: Spent) -> Spent:
+        """Both together."""
+        return Spent(
+            requests=self.requests + other.requests,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            usd=self.usd + other.usd,
+        )
+
+
+class Interval(Model):
+    """A score with its 95 % bootstrap interval. All three are 0 to 100."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Scores(Model):
+    """One metric on one test split. A system that could not be measured is missing, and note says why."""
+
+    split: Literal["Own", "Retrieved", "Generated"]
+    metric: Metric
+    rows: int = Field(ge=0, description="Rows that student and untrained student were measured on.")
+    student: Interval
+    untrained: Interval | None = None
+    teacher: Interval | None = None
+    teacher_rows: int = 0
+    note: ShortText = ""
+
+
+class StageOutputs(Model):
+    """What the stages hand on. Each stage sets its own part and leaves the rest."""
+
+    # discover
+    instruction: Annotated[str, StringConstraints(max_length=8192)] | None = Field(
+        default=None, description="In English; cut at 8,192 characters here, whole in storage."
+    )
+    language: Name | None = Field(default=None, description="Of the prompt, ISO 639-1.")
+    demonstrations: int | None = Field(default=None, description="How many the prompt holds.")
+    dataset_candidates: list[DatasetCandidate] | None = Field(default=None, max_length=100)
+    student_candidates: list[StudentCandidate] | None = Field(default=None, max_length=25)
+    # generate
+    examples: int | None = Field(default=None, description="Unique examples.")
+    examples_sha256: Digest | None = Field(default=None, description="The review gate's hash.")
+    duplicates: int | None = None
+    # prepare
+    rows: dict[str, int] | None = Field(default=None, max_length=16, description="Rows a split.")
+    # train
+    model_sha256: Digest | None = Field(default=None, description="Over the model folder's files.")
+    steps: int | None = None
+    train_tokens_per_second: float | None = None
+    # evaluate
+    scores: list[Scores] | None = Field(default=None, max_length=16)
+    golden_requests: int | None = None
+    # discover, generate, evaluate
+    spent: Spent = Field(default_factory=Spent)
+
+
+class StageResult(Model):
+    """A stage run's end: which attempt made it, for which digest, and the SHA-256 of result.json in storage."""
+
+    attempt: int = Field(ge=1)
+    digest: Digest
+    sha256: Digest
+    seconds: float = Field(default=0.0, description="The stage's own work, without the start of its process and of Ray.")
+    outputs: StageOutputs

@@ -1,0 +1,102 @@
+"""One stage for one digest: the `StageRun` resource in a cluster, a file in a local run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from prompt2model_api.base import Digest, Model, Name, Uri
+from prompt2model_api.conditions import Failure
+from prompt2model_api.prompt2model import API_VERSION, Metadata
+from prompt2model_api.results import Choice, StageResult
+
+
+class Stage(StrEnum):
+    """The units of work, in the order of the flow."""
+
+    DISCOVER = "discover"
+    GENERATE = "generate"
+    PREPARE = "prepare"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+
+
+class Decision(Model):
+    """What the gates before this stage decided. Part of the digest."""
+
+    dataset: Choice | None = Field(default=None, description="Read by prepare.")
+    dataset_revision: Name | None = Field(default=None, description="The commit or hash that discover resolved.")
+    student: Uri | None = Field(default=None, description="Read by train.")
+    student_revision: Name | None = Field(default=None, description="The commit or hash that discover resolved.")
+    reason: str = Field(default="", max_length=1024, description="Why; not part of the digest.")
+
+
+class StageRunSpec(Model):
+    """Everything that makes a stage's result, frozen when the stage run is made. Immutable."""
+
+    resource: Name = Field(description="The Prompt2Model that this belongs to.")
+    stage: Stage
+    digest: Digest
+    storage: Uri = Field(description="<root>/<namespace>/<name>: the resource's folder.")
+    parameters: dict[str, Any] = Field(
+        default={},
+        max_length=64,
+        description="The fields of Prompt2Model.spec that the stage reads, by their path, such as training.epochs.",
+    )
+    inputs: dict[str, Name] = Field(
+        default={}, max_length=8, description="Folder of each upstream stage run's result, by stage."
+    )
+    decision: Decision | None = None
+    sources: dict[str, str] = Field(
+        default={}, max_length=8, description="SHA-256 of the user's files that the stage reads, by field path."
+    )
+    image: Uri | None = Field(default=None, description="Cluster only: frozen with the stage run.")
+    template: dict[str, Any] | None = Field(default=None, description="Cluster only: the workload, frozen.")
+
+
+class StageRunPhase(StrEnum):
+    """Where a stage run stands."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    RETRYING = "Retrying"
+    BLOCKED = "Blocked"
+    FAILED = "Failed"
+
+
+class Progress(Model):
+    """How far the live attempt is. Written by the stage alone."""
+
+    attempt: int = Field(ge=1)
+    done: float = 0.0
+    total: float = 0.0
+    unit: str = Field(default="", max_length=32, description="What done and total count, such as examples.")
+    message: str = Field(default="", max_length=256)
+    at: datetime = Field(description="The heartbeat.")
+
+
+class StageRunStatus(Model):
+    """Where the stage run stands. The stage writes progress and result; the operator, or the local runner, the rest."""
+
+    phase: StageRunPhase = StageRunPhase.PENDING
+    attempt: int = Field(default=0, ge=0, description="The attempt that is, or was last, alive; 0: none yet.")
+    started_at: datetime | None = Field(default=None, description="When the attempt started.")
+    failures: int = Field(default=0, ge=0, description="Attempts that failed since the last time a person stepped in.")
+    failure: Failure | None = Field(default=None, description="Of the last attempt.")
+    retry_at: datetime | None = Field(default=None, description="When the next attempt may start.")
+    progress: Progress | None = None
+    result: StageResult | None = None
+
+
+class StageRun(Model):
+    """One stage for one digest."""
+
+    api_version: Literal["prompt2model.dev/v1alpha1"] = API_VERSION
+    kind: Literal["StageRun"] = "StageRun"
+    metadata: Metadata
+    spec: StageRunSpec
+    status: StageRunStatus = Field(default_factory=StageRunStatus)

@@ -1,0 +1,1 @@
+"""What a cluster does about a Prompt2Model."""

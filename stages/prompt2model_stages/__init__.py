@@ -1,0 +1,1 @@
+"""The machine learning: five stages, the service, and the runner that needs no cluster."""

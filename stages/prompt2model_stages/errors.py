@@ -1,0 +1,36 @@
+"""The one exception that a stage ends with on purpose: it says what failed, what becomes of it, and what to do."""
+
+from __future__ import annotations
+
+from prompt2model_api.conditions import Failure, FailureState
+
+
+class StageError(Exception):
+    """An attempt's end without a result.
+
+    Args:
+        failure: state (Retrying, Blocked or Failed), CamelCase reason, message with the root cause first, remedy.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def blocked(reason: str, message: str, remedy: str) -> StageError:
+    """Mendable outside: the same work goes on once the cause is gone."""
+    return _error(FailureState.BLOCKED, reason, message, remedy)
+
+
+def failed(reason: str, message: str, remedy: str) -> StageError:
+    """Needs an edit of the spec."""
+    return _error(FailureState.FAILED, reason, message, remedy)
+
+
+def retrying(reason: str, message: str, remedy: str = "") -> StageError:
+    """May go away by itself."""
+    return _error(FailureState.RETRYING, reason, message, remedy)
+
+
+def _error(state: FailureState, reason: str, message: str, remedy: str) -> StageError:
+    return StageError(Failure(state=state, reason=reason, message=message[:1024], remedy=remedy[:1024]))

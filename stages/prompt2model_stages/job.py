@@ -1,0 +1,71 @@
+"""What one attempt of a stage is given: a JSON file, named on the stage's command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from prompt2model_api.base import Model, Uri
+from prompt2model_api.prompt2model import Prompt2ModelSpec, Resources, Teacher
+from prompt2model_api.stage_run import StageRun
+
+from prompt2model_stages.storage import Folder
+
+
+class StageSettings(Model):
+    """What may differ between attempts of the same work: never part of the digest."""
+
+    teacher: Teacher | None = Field(
+        default=None, description="Address, limits, budget and price; the embedded teacher's where the spec names none."
+    )
+    teacher_key_env: str = Field(default="P2M_TEACHER_API_KEY", description="Environment variable with the API key.")
+    workers: int = 1
+    checkpoint_every: int = 50
+    resources: Resources = Field(default_factory=Resources)
+    tracking_uri: Uri | None = None
+
+
+class StageJob(Model):
+    """One attempt of a stage run."""
+
+    stage_run: StageRun
+    attempt: int = Field(ge=1)
+    settings: StageSettings = Field(default_factory=StageSettings)
+
+    @classmethod
+    def read(cls, path: Path) -> StageJob:
+        """The job in a file. Raises: OSError, pydantic.ValidationError."""
+        return cls.model_validate_json(path.read_bytes())
+
+    @property
+    def resource_folder(self) -> Folder:
+        """<root>/<namespace>/<name>."""
+        return Folder(self.stage_run.spec.storage)
+
+    @property
+    def folder(self) -> Folder:
+        """This stage run's folder: everything that the stage writes, result.json last."""
+        spec = self.stage_run.spec
+        return self.resource_folder / f"{spec.stage.value}-{spec.digest[:8]}"
+
+    @property
+    def teacher_folder(self) -> Folder:
+        """The journal, outside any digest."""
+        return self.resource_folder / "teacher"
+
+    def input(self, stage: str) -> Folder:
+        """The folder of an upstream stage run. Raises: KeyError where the stage is not upstream."""
+        return self.resource_folder / self.stage_run.spec.inputs[stage]
+
+    def spec_fields(self) -> Prompt2ModelSpec:
+        """The fields that the stage reads as a spec with defaults elsewhere; read no other field of it."""
+        tree: dict[str, object] = {}
+        for path, value in self.stage_run.spec.parameters.items():
+            *parents, leaf = path.split(".")
+            branch = tree
+            for key in parents:
+                branch = branch.setdefault(key, {})  # type: ignore[assignment]
+            branch[leaf] = value
+        if "prompt" not in tree and "instruction" not in tree:
+            tree["prompt"] = "-"
+        return Prompt2ModelSpec.model_validate(tree)

@@ -1,0 +1,123 @@
+"""The process around a stage: reads the job, runs the stage, writes result.json last, turns every error into a failure.
+
+A stage is a function of a StageContext that returns StageOutputs. It may be killed at any moment: what it wrote so far
+lies in its folder, and the next attempt goes on from there.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.results import StageOutputs, StageResult
+
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.job import StageJob
+from prompt2model_stages.reporting import FAILURE, RESULT, FileReporter, Reporter
+from prompt2model_stages.storage import Folder
+
+logger = logging.getLogger(__name__)
+
+EXIT_FAILURE = 3
+"""The exit status after a failure that was reported."""
+
+
+@dataclass
+class StageContext:
+    """What a stage works with. `spec` holds the fields that the stage reads and defaults elsewhere."""
+
+    job: StageJob
+    reporter: Reporter
+    spec: Prompt2ModelSpec
+    starts: dict[str, float] = field(default_factory=dict)
+    """Seconds that starts took (of Ray, say): not the stage's own work."""
+
+    @property
+    def folder(self) -> Folder:
+        """This stage run's folder."""
+        return self.job.folder
+
+
+def main(run: Callable[[StageContext], StageOutputs]) -> None:
+    """Runs a stage for the job file named on the command line; the exit status is 0 or EXIT_FAILURE."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    job = StageJob.read(Path(sys.argv[1]))
+    sys.exit(attempt(run, job, FileReporter(job.folder, job.attempt)))
+
+
+def attempt(run: Callable[[StageContext], StageOutputs], job: StageJob, reporter: Reporter) -> int:
+    """One attempt: a result that lies there already is reported and nothing is run."""
+    if (done := read_result(job.folder)) is not None:
+        reporter.result(done)
+        return 0
+    try:
+        job.folder.remove(FAILURE)
+        context = StageContext(job=job, reporter=reporter, spec=job.spec_fields())
+        began = time.monotonic()
+        outputs = run(context)
+        reporter.result(_write_result(context, outputs, time.monotonic() - began))
+        return 0
+    except StageError as error:
+        _report(reporter, error.failure)
+    except OSError as error:
+        logger.exception("the stage ended with an error of the operating system")
+        _report(reporter, _of_system(error))
+    except Exception as error:  # the last line of defence: a bug becomes a failure that a person can read
+        logger.error("the stage crashed\n%s", traceback.format_exc())
+        _report(reporter, _of_crash(error))
+    return EXIT_FAILURE
+
+
+def read_result(folder: Folder) -> StageResult | None:
+    """The result in a stage run's folder, with the SHA-256 of the file; None where there is none yet."""
+    if not folder.exists(RESULT):
+        return None
+    content = folder.read_bytes(RESULT)
+    tree = json.loads(content)
+    tree.pop("starts", None)
+    return StageResult.model_validate({**tree, "sha256": hashlib.sha256(content).hexdigest()})
+
+
+def _write_result(context: StageContext, outputs: StageOutputs, seconds: float) -> StageResult:
+    own = round(seconds - sum(context.starts.values()), 3)
+    body = {"attempt": context.job.attempt, "digest": context.job.stage_run.spec.digest, "seconds": own}
+    body |= {"starts": {k: round(v, 3) for k, v in context.starts.items()}, "outputs": outputs.dump()}
+    context.folder.write_json(RESULT, body)
+    result = read_result(context.folder)
+    assert result is not None
+    return result
+
+
+def _report(reporter: Reporter, failure: Failure) -> None:
+    try:
+        reporter.failure(failure)
+    except OSError:
+        logger.error("the failure could not be reported: %s %s %s", failure.reason, failure.message, failure.remedy)
+
+
+def _of_system(error: OSError) -> Failure:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failure(
+            state=FailureState.BLOCKED,
+            reason="DiskFull",
+            message=f"No space left on the disk while writing {error.filename or 'a file'}.",
+            remedy="Free some space; everything paid for is kept, and the run goes on where it was.",
+        )
+    return _of_crash(error)
+
+
+def _of_crash(error: Exception) -> Failure:
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Failure(
+        state=FailureState.RETRYING, reason="Crashed", message=text[:1024], remedy="The stage's log has the whole error."
+    )

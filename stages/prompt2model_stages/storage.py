@@ -1,0 +1,132 @@
+"""Folders by URI, through fsspec: a local folder, a mounted claim, s3:// or gs://.
+
+A file appears whole or not at all: it is written beside its place and moved there, so that a reader never sees half of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+
+class Folder:
+    """A folder at a URI; it need not exist yet."""
+
+    def __init__(self, uri: str) -> None:
+        self._fs, self._path = url_to_fs(str(uri))
+        self.uri: str = self._fs.unstrip_protocol(self._path)
+
+    def __truediv__(self, name: str) -> Folder:
+        return Folder(f"{self.uri}/{name}")
+
+    @property
+    def filesystem(self) -> fsspec.AbstractFileSystem:
+        """The file system below."""
+        return self._fs
+
+    @property
+    def local(self) -> Path | None:
+        """The folder as a path, where it is one."""
+        return Path(self._path) if isinstance(self._fs, LocalFileSystem) else None
+
+    def path(self, name: str) -> str:
+        """The path of a file in the folder, as the file system names it."""
+        return posixpath.join(self._path, name)
+
+    def exists(self, name: str = "") -> bool:
+        """Whether the file, or the folder itself, is there."""
+        return bool(self._fs.exists(self.path(name) if name else self._path))
+
+    def names(self) -> list[str]:
+        """Names of what lies directly in the folder, sorted; none where it does not exist."""
+        if not self._fs.exists(self._path):
+            return []
+        return sorted(posixpath.basename(p.rstrip("/")) for p in self._fs.ls(self._path, detail=False, refresh=True))
+
+    def read_bytes(self, name: str) -> bytes:
+        """The file's content. Raises: FileNotFoundError."""
+        return bytes(self._fs.cat_file(self.path(name)))
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Writes the file, whole or not at all. Raises: OSError, with ENOSPC where the disk is full."""
+        if self.local is not None:
+            _write_locally(self.local / name, content)
+        else:
+            self._fs.pipe_file(self.path(name), content)
+
+    def read_json(self, name: str) -> Any:
+        """The file's JSON. Raises: FileNotFoundError, ValueError."""
+        return json.loads(self.read_bytes(name))
+
+    def write_json(self, name: str, value: object) -> None:
+        """Writes the value as indented UTF-8 JSON."""
+        self.write_bytes(name, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
+
+    def remove(self, name: str) -> None:
+        """Removes the file or folder; nothing happens where there is none."""
+        if self.exists(name):
+            self._fs.rm(self.path(name), recursive=True)
+
+    @contextmanager
+    def as_local(self) -> Iterator[Path]:
+        """A local folder with the folder's files: itself, or a copy that lives as long as the block."""
+        if self.local is not None:
+            yield self.local
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            self._fs.get(self._path, scratch + "/copy", recursive=True)
+            yield Path(scratch) / "copy"
+
+    def put(self, source: Path, name: str) -> None:
+        """Copies a local folder to `name`, replacing what is there; locally it appears whole or not at all."""
+        if self.local is None:
+            self.remove(name)
+            self._fs.put(str(source), self.path(name), recursive=True)
+            return
+        target = self.local / name
+        half = target.with_name(f".{target.name}.{os.getpid()}")
+        shutil.rmtree(half, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, half)
+        shutil.rmtree(target, ignore_errors=True)
+        half.rename(target)
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a local file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_tree(folder: Path) -> str:
+    """SHA-256 over the names and contents of all files below a local folder."""
+    whole = hashlib.sha256()
+    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+        whole.update(f"{file.relative_to(folder).as_posix()}\0{sha256_of_file(file)}\n".encode())
+    return whole.hexdigest()
+
+
+def _write_locally(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with half.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        half.replace(target)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
