@@ -1,0 +1,54 @@
+"""A labelled example, and when two of them ask the same."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+Source = Literal["own", "retrieved", "generated"]
+
+SOURCES: tuple[Source, ...] = ("own", "retrieved", "generated")
+"""The most trusted first: where two sources disagree, the earlier one is believed."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One input with its output, and where it came from.
+
+    origin: dataset, revision and row, or the keys of the requests that the teacher answered.
+    """
+
+    input: str
+    output: str
+    source: Source
+    origin: str
+
+    @cached_property
+    def group(self) -> str:
+        """Hash of what is asked; examples of one group never stand in two splits."""
+        return group_of(self.input)
+
+
+def group_of(text: str) -> str:
+    """16 hexadecimal digits that inputs share which differ in case, punctuation or spaces alone."""
+    return hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def normalised(text: str) -> str:
+    """The input without what does not make it another question.
+
+    NFKC and case folding; each run of punctuation, control characters and spaces becomes one space. It is replaced, not
+    dropped: 5/17/2030 and 51/7/2030 stay apart. An input of punctuation alone stays as it is.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    spaced = "".join(" " if unicodedata.category(letter)[0] in "PZC" else letter for letter in folded)
+    return " ".join(spaced.split()) or " ".join(folded.split())
+
+
+def same_text(text: str) -> str:
+    """The key of inputs that are the same but for the kind and number of spaces."""
+    return re.sub(r"\s+", " ", text).strip()

@@ -1,0 +1,129 @@
+"""Loads the chosen dataset: of the builtin catalog, a file, a folder of files, or the hub.
+
+The name alone says which, never whether the hub answers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fsspec.core import url_to_fs
+from prompt2model_api.results import Choice
+
+from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.prepare.tables import READERS, Table, read_table
+from prompt2model_stages.storage import Folder
+
+logger = logging.getLogger(__name__)
+
+FIELD = "datasets.choice"
+BUILTIN = "builtin:"
+
+
+def load_choice(choice: Choice, revision: str | None) -> Table:
+    """The table of a choice, its columns checked.
+
+    Args:
+        choice: not none.
+        revision: the commit at the hub that discover resolved.
+
+    Raises: StageError: ColumnMissing, FileMissing, DatasetUnknown, SplitMissing (Failed), HubUnreachable (Blocked).
+    """
+    assert choice.name is not None
+    assert choice.output_column is not None
+    if choice.name.startswith(BUILTIN):
+        table = _builtin(choice.name, choice.split)
+    elif is_path(choice.name):
+        table = read_split(choice.name, choice.split, choice.config)
+    else:
+        table = _of_hub(choice.name, choice, revision)
+    table.require([*choice.input_columns, choice.output_column], FIELD)
+    return table
+
+
+def is_path(name: str) -> bool:
+    """Whether a dataset's name is a file or folder: by its looks, not by what happens to lie there."""
+    return "://" in name or name.startswith(("/", "./", "../", "~")) or name.rsplit(".", 1)[-1].lower() in READERS
+
+
+def read_split(uri: str, split: str, config: str | None = None) -> Table:
+    """One split of a local dataset: a file, or in a folder the files `<split>.<suffix>` or `<split>-*.<suffix>`.
+
+    Raises: StageError FileMissing, SplitMissing, FormatUnknown, DataMalformed.
+    """
+    filesystem, path = url_to_fs(uri)
+    if not filesystem.isdir(path):
+        return read_table(uri, FIELD)
+    folder = Folder(uri) / config if config else Folder(uri)
+    files = [name for name in folder.names() if name.rsplit(".", 1)[-1].lower() in READERS]
+    wanted = [name for name in files if name.rsplit(".", 1)[0] == split or name.startswith(f"{split}-")]
+    if not wanted:
+        there = ", ".join(files) or "none"
+        raise failed(
+            "SplitMissing",
+            f"{FIELD}: {folder.uri} has no file for the split {split}; its files are {there}.",
+            f"Correct {FIELD}.split, or name a file.",
+        )
+    return _joined(uri, [read_table(folder.uri + "/" + name, FIELD) for name in wanted])
+
+
+def _joined(name: str, tables: Sequence[Table]) -> Table:
+    columns = dict.fromkeys(column for table in tables for column in table.columns)
+    return Table(name, tuple(columns), [row for table in tables for row in table.rows], tables[0].labels)
+
+
+def _builtin(name: str, split: str) -> Table:
+    from prompt2model_stages.catalogs import locate_dataset
+
+    located = locate_dataset(name)
+    table = read_split(str(located), split)
+    return Table(name, table.columns, table.rows, table.labels)
+
+
+def _of_hub(name: str, choice: Choice, revision: str | None) -> Table:
+    """A dataset of the hub. Only data is read: the library runs no code of a dataset's."""
+    import datasets
+
+    try:
+        loaded = datasets.load_dataset(name, choice.config, split=choice.split, revision=revision)
+    except Exception as error:  # the library raises what its layers raise; each is sorted or passed on
+        raise _of_loading(name, error) from error
+    labels = {column: feature.names for column, feature in loaded.features.items() if hasattr(feature, "names")}
+    at = f"{name}@{revision[:12]}" if revision else name
+    return Table(f"{at}/{choice.split}", tuple(loaded.column_names), _HubRows(loaded), labels)
+
+
+class _HubRows(Sequence[dict[str, Any]]):
+    """Rows of a `datasets.Dataset`, read only where they are sampled."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._dataset[index]
+
+
+def _of_loading(name: str, error: Exception) -> StageError:
+    text = f"{FIELD}: the dataset {name} cannot be loaded: {' '.join(str(error).split())}"[:512]
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if kinds & {"GatedRepoError"}:
+        return blocked("DatasetGated", text, "Ask for access at the hub and set HF_TOKEN.")
+    if kinds & {"DatasetNotFoundError", "RepositoryNotFoundError", "RevisionNotFoundError"} and not _offline():
+        return failed("DatasetUnknown", text, "Correct the name or revision; private datasets need HF_TOKEN.")
+    if isinstance(error, OSError):  # requests', httpx' and the hub's connection errors are, too
+        return blocked("HubUnreachable", text, "Mend the way to the hub (HF_ENDPOINT, HF_HUB_OFFLINE).")
+    if isinstance(error, ValueError | RuntimeError | TypeError):
+        return failed("DatasetUnusable", text, f"Correct {FIELD}.config or {FIELD}.split, or choose another dataset.")
+    logger.error("loading %s failed in an unknown way", name)
+    return blocked("DatasetUnavailable", text, "The stage's log has the whole error.")
+
+
+def _offline() -> bool:
+    import datasets
+
+    return bool(datasets.config.HF_HUB_OFFLINE)

@@ -1,0 +1,164 @@
+"""From examples of all sources to splits without leaks.
+
+Pure functions of their arguments: the order in which examples come in changes nothing, the seed alone decides.
+
+A group (inputs that differ in case, punctuation or spaces alone) goes into one split whole. Within a group the most
+trusted source is kept alone, so that a doubtful label never stands beside a trusted one for the same question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from prompt2model_stages.prepare.examples import SOURCES, Example, Source, same_text
+
+TRAIN, VALIDATION = "train", "validation"
+OWN_TEST_MINIMUM = 50
+"""The user's own data gives a test split from this many groups on; with fewer, all of it is trained on."""
+
+
+def test_split(source: Source) -> str:
+    """The name of a source's test split."""
+    return f"test-{source}"
+
+
+@dataclass
+class Dropped:
+    """What was left out, counted by source."""
+
+    empty: Counter[str] = field(default_factory=Counter)
+    """Without an input or an output."""
+    duplicates: Counter[str] = field(default_factory=Counter)
+    """Same question, same answer."""
+    conflicts: Counter[str] = field(default_factory=Counter)
+    """Same question, another answer than the one that was kept."""
+    leaks: Counter[str] = field(default_factory=Counter)
+    """Questions of the user's own test data."""
+
+
+@dataclass
+class Splits:
+    """Examples by split, shuffled, and what was left out."""
+
+    examples: dict[str, list[Example]]
+    dropped: Dropped
+
+
+def split(
+    examples: Iterable[Example],
+    seed: int,
+    own_test: Sequence[Example] | None = None,
+    train_groups: frozenset[str] = frozenset(),
+) -> Splits:
+    """Deduplicates, splits 80/10/10 by group and source, and shuffles.
+
+    Args:
+        examples: of all sources, in any order.
+        seed: decides which group goes where, and the order of rows.
+        own_test: the user's test data: a split of its own, nothing of which stands in another.
+        train_groups: groups that may be trained on but not tested, such as those of the demonstrations, which the
+            teacher is shown when it is measured.
+    """
+    dropped = Dropped()
+    tests = {} if own_test is None else {test_split("own"): _distinct(_filled(own_test, dropped), dropped)}
+    taken = frozenset(example.group for rows in tests.values() for example in rows)
+    by_source: dict[Source, dict[str, list[Example]]] = {source: {} for source in SOURCES}
+    for group, rows in sorted(_grouped(_filled(examples, dropped)).items()):
+        if group in taken:
+            dropped.leaks.update(example.source for example in rows)
+            continue
+        kept = _believed(rows, dropped)
+        by_source[kept[0].source][group] = kept
+    result: dict[str, list[Example]] = {TRAIN: [], VALIDATION: [], **tests}
+    for source, groups in by_source.items():
+        can_test = source != "own" or (own_test is None and len(groups) >= OWN_TEST_MINIMUM)
+        for name, names in _shares(groups, seed, test_split(source) if can_test else None, train_groups).items():
+            result.setdefault(name, []).extend(example for group in names for example in groups[group])
+    _lend_to_validation(result, seed)
+    order = {name: _shuffled(rows, f"{seed}:{name}") for name, rows in result.items()}
+    return Splits({name: rows for name, rows in order.items() if rows or name in (TRAIN, VALIDATION)}, dropped)
+
+
+def _filled(examples: Iterable[Example], dropped: Dropped) -> list[Example]:
+    filled = []
+    for example in examples:
+        if example.input.strip() and example.output.strip():
+            filled.append(example)
+        else:
+            dropped.empty[example.source] += 1
+    return filled
+
+
+def _grouped(examples: Iterable[Example]) -> dict[str, list[Example]]:
+    groups: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        groups[example.group].append(example)
+    return groups
+
+
+def _believed(rows: list[Example], dropped: Dropped) -> list[Example]:
+    """Of one group: the most trusted source's examples, each answer to each wording once."""
+    best = min((example.source for example in rows), key=SOURCES.index)
+    others = [example for example in rows if example.source != best]
+    kept = _distinct([example for example in rows if example.source == best], dropped)
+    outputs = {example.output for example in kept}
+    for example in others:
+        (dropped.duplicates if example.output in outputs else dropped.conflicts)[example.source] += 1
+    return kept
+
+
+def _distinct(rows: Iterable[Example], dropped: Dropped) -> list[Example]:
+    """Each wording once, with its most frequent output (ties: the shortest), and each answer once in a group."""
+    wordings: dict[str, list[Example]] = defaultdict(list)
+    for example in sorted(rows, key=_order):
+        wordings[same_text(example.input)].append(example)
+    kept: dict[tuple[str, str], Example] = {}
+    for same in wordings.values():
+        votes = Counter(example.output for example in same)
+        output = min(votes, key=lambda text: (-votes[text], len(text), text))
+        chosen = next(example for example in same if example.output == output)
+        dropped.duplicates[chosen.source] += votes[output] - 1
+        dropped.conflicts[chosen.source] += len(same) - votes[output]
+        if (chosen.group, output) in kept:
+            dropped.duplicates[chosen.source] += 1
+        kept.setdefault((chosen.group, output), chosen)
+    return list(kept.values())
+
+
+def _shares(groups: Iterable[str], seed: int, test: str | None, train_groups: frozenset[str]) -> dict[str, list[str]]:
+    """Which groups of one source go where. Ranked by a hash, so that more data moves few groups between splits."""
+    ranked = sorted(groups, key=lambda group: _hash(f"{seed}:{group}"))
+    tenth = max(1, round(len(ranked) / 10)) if len(ranked) >= 3 else 0
+    free = [group for group in ranked if group not in train_groups]
+    tested = free[:tenth] if test else []
+    validated = free[len(tested) : len(tested) + tenth]
+    held_out = {*tested, *validated}
+    shares = {TRAIN: [group for group in ranked if group not in held_out], VALIDATION: validated}
+    return {**shares, test: tested} if test else shares
+
+
+def _lend_to_validation(splits: dict[str, list[Example]], seed: int) -> None:
+    """Where no source is large enough for a validation split, one group of the training split serves as one."""
+    groups = sorted({example.group for example in splits[TRAIN]}, key=lambda group: _hash(f"{seed}:{group}"))
+    if splits[VALIDATION] or len(groups) < 2:
+        return
+    splits[VALIDATION] = [example for example in splits[TRAIN] if example.group == groups[0]]
+    splits[TRAIN] = [example for example in splits[TRAIN] if example.group != groups[0]]
+
+
+def _shuffled(rows: list[Example], seed: str) -> list[Example]:
+    ordered = sorted(rows, key=_order)
+    random.Random(seed).shuffle(ordered)
+    return ordered
+
+
+def _order(example: Example) -> tuple[str, str, int, str]:
+    return example.input, example.output, SOURCES.index(example.source), example.origin
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

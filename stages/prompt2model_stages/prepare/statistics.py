@@ -1,0 +1,53 @@
+"""What is in the splits, for people: statistics.json, which the plots are made of."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from prompt2model_stages.prepare.examples import SOURCES, Example
+from prompt2model_stages.prepare.splitting import Splits
+
+BINS = 20
+
+
+def statistics_of(splits: Splits) -> dict[str, object]:
+    """Rows and length histograms by split and source, and what was dropped.
+
+    Returns: `rows`, `sources` {split: {source: n}}, `lengths` {input|output: {edges, counts {split: {source: [n]}}}}
+        with lengths in characters, BINS bins of one width for all, and `dropped` {empty, duplicates, conflicts,
+        leaks: {source: n}}.
+    """
+    rows = {name: len(examples) for name, examples in splits.examples.items()}
+    sources = {name: _by_source(examples) for name, examples in splits.examples.items()}
+    dropped = {kind: {s: n for s, n in sorted(counts.items()) if n} for kind, counts in vars(splits.dropped).items()}
+    lengths = {
+        "input": _histograms({n: _lengths((e.source, e.input) for e in xs) for n, xs in splits.examples.items()}),
+        "output": _histograms({n: _lengths((e.source, e.output) for e in xs) for n, xs in splits.examples.items()}),
+    }
+    return {"rows": rows, "sources": sources, "lengths": {"unit": "characters", **lengths}, "dropped": dropped}
+
+
+def _by_source(examples: Iterable[Example]) -> dict[str, int]:
+    counts = Counter(example.source for example in examples)
+    return {source: counts[source] for source in SOURCES if counts[source]}
+
+
+def _lengths(texts: Iterable[tuple[str, str]]) -> dict[str, list[int]]:
+    lengths: dict[str, list[int]] = {}
+    for source, text in texts:
+        lengths.setdefault(source, []).append(len(text))
+    return {source: lengths[source] for source in SOURCES if source in lengths}
+
+
+def _histograms(lengths: Mapping[str, Mapping[str, list[int]]]) -> dict[str, object]:
+    longest = max((length for split in lengths.values() for ls in split.values() for length in ls), default=0)
+    width = max(1, math.ceil((longest + 1) / BINS))
+    counts = {name: {s: _counts(values, width) for s, values in sources.items()} for name, sources in lengths.items()}
+    return {"edges": [i * width for i in range(BINS + 1)], "counts": counts}
+
+
+def _counts(values: Iterable[int], width: int) -> list[int]:
+    bins = Counter(value // width for value in values)
+    return [bins[i] for i in range(BINS)]

@@ -1,0 +1,143 @@
+"""Tables of the user's and of catalogs: CSV, JSON lines, Parquet, and datasets of the hub, behind one small type.
+
+CSV is read as text throughout: a reader that guesses types would turn 007 into 7. Nothing here imports the machine
+learning libraries before a dataset of the hub is asked for, so that a spec can be checked quickly.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsspec.core import url_to_fs
+
+from prompt2model_stages.errors import StageError, failed
+
+MISSING_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with named columns.
+
+    name: what messages call it.
+    labels: for columns that hold class ids, the classes' names in order.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Sequence[Mapping[str, Any]]
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def require(self, columns: Sequence[str], where: str) -> None:
+        """Checks that the columns are there. Raises: StageError ColumnMissing, naming those that are."""
+        missing = [column for column in columns if column not in self.columns]
+        if not missing:
+            return
+        shown = ", ".join(self.columns[:MISSING_SHOWN]) or "none"
+        more = f" and {len(self.columns) - MISSING_SHOWN} more" if len(self.columns) > MISSING_SHOWN else ""
+        raise failed(
+            "ColumnMissing",
+            f"{where}: {self.name} has no column {', '.join(missing)}; its columns are {shown}{more}.",
+            f"Name one of these columns in {where}.",
+        )
+
+    def sample(self, rows: int, seed: int) -> list[tuple[int, Mapping[str, Any]]]:
+        """At most so many rows, drawn with the seed, each with its number, in the table's order."""
+        numbers = range(len(self.rows))
+        drawn = sorted(random.Random(seed).sample(numbers, rows)) if len(numbers) > rows else list(numbers)
+        return [(number, self.rows[number]) for number in drawn]
+
+
+def read_table(uri: str, where: str) -> Table:
+    """The table in a file.
+
+    Args:
+        uri: a path, or file://, s3://, gs://; the suffix says the format.
+        where: the spec's field that names it, for messages.
+
+    Raises: StageError FileMissing, FormatUnknown or DataMalformed.
+    """
+    suffix = uri.rsplit("/", 1)[-1].rsplit(".", 1)[-1].lower()
+    reader = READERS.get(suffix)
+    if reader is None:
+        known = ", ".join(f".{s}" for s in READERS)
+        raise failed("FormatUnknown", f"{where}: {uri} ends with none of {known}.", "Convert the file to one of these.")
+    try:
+        return reader(uri, _content(uri, where))
+    except StageError:
+        raise
+    except (ValueError, csv.Error) as error:  # UnicodeDecodeError, JSONDecodeError and pyarrow's errors are ValueErrors
+        raise failed("DataMalformed", f"{where}: {uri} is no {suffix} file: {error}", "Mend the file.") from error
+
+
+def _content(uri: str, where: str) -> bytes:
+    filesystem, path = url_to_fs(uri)
+    if not filesystem.exists(path):
+        raise failed("FileMissing", f"{where}: there is no file {uri}.", f"Correct {where}, or put the file there.")
+    if filesystem.isdir(path):
+        raise failed("FileMissing", f"{where}: {uri} is a folder, not a file.", f"Name the file itself in {where}.")
+    return bytes(filesystem.cat_file(path))
+
+
+def _csv(name: str, content: bytes, delimiter: str = ",") -> Table:
+    csv.field_size_limit(2**31 - 1)  # the default refuses texts over 128 KiB
+    reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter)
+    rows = [{key: value for key, value in row.items() if key is not None} for row in reader]
+    return Table(name, tuple(reader.fieldnames or ()), rows)
+
+
+def _tsv(name: str, content: bytes) -> Table:
+    return _csv(name, content, "\t")
+
+
+def _json_lines(name: str, content: bytes) -> Table:
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(content.decode("utf-8-sig").split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"line {number} is no JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise ValueError(f"line {number} is no JSON object")
+        rows.append(row)
+    return Table(name, tuple(dict.fromkeys(key for row in rows for key in row)), rows)
+
+
+def _parquet(name: str, content: bytes) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(pa.BufferReader(content))
+    return Table(name, tuple(table.column_names), table.to_pylist(), _labels_in(table.schema.metadata or {}))
+
+
+def _labels_in(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
+    """Class names that the `datasets` library wrote into a Parquet file."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    except ValueError:
+        return {}
+    return {
+        column: feature["names"]
+        for column, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+    }
+
+
+READERS: dict[str, Callable[[str, bytes], Table]] = {
+    "csv": _csv,
+    "tsv": _tsv,
+    "jsonl": _json_lines,
+    "ndjson": _json_lines,
+    "json": _json_lines,
+    "parquet": _parquet,
+}
+"""By suffix."""

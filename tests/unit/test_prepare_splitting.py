@@ -1,0 +1,153 @@
+"""Splits without leaks: properties that hold for any data."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prompt2model_stages.prepare.examples import SOURCES, Example, group_of, normalised
+from prompt2model_stages.prepare.splitting import split
+
+pytestmark = pytest.mark.unit
+
+WORDS = st.text(alphabet="aAbB1 .-\u00e9\u0301ſ²", min_size=0, max_size=6)
+EXAMPLES = st.lists(
+    st.builds(Example, input=WORDS, output=st.sampled_from(["", "x", "y", "zz"]), source=st.sampled_from(SOURCES),
+              origin=st.sampled_from(["a#1", "b#2"])),
+    max_size=60,
+)  # fmt: skip
+
+
+def numbered(source: str, count: int, start: int = 0) -> list[Example]:
+    return [Example(f"{source} {i}", f"out {i}", source, f"{source}#{i}") for i in range(start, start + count)]  # type: ignore[arg-type]
+
+
+@settings(max_examples=150, deadline=None)
+@given(EXAMPLES, st.none() | EXAMPLES, st.integers(0, 3), st.sets(WORDS.map(group_of), max_size=5))
+def test_no_group_stands_in_two_splits_and_nothing_is_lost(
+    examples: list[Example], own_test: list[Example] | None, seed: int, shown: set[str]
+) -> None:
+    result = split(examples, seed, own_test, frozenset(shown))
+    where: dict[str, set[str]] = {}
+    for name, rows in result.examples.items():
+        for row in rows:
+            where.setdefault(row.group, set()).add(name)
+            assert row.input.strip()
+            assert row.output.strip()
+    assert all(len(names) == 1 for names in where.values())
+    kept = sum(len(rows) for rows in result.examples.values())
+    dropped = sum(sum(counts.values()) for counts in vars(result.dropped).values())
+    assert kept + dropped == len(examples) + len(own_test or [])
+    for name in ("test-retrieved", "test-generated"):
+        assert not {row.group for row in result.examples.get(name, [])} & shown
+
+
+@settings(max_examples=80, deadline=None)
+@given(EXAMPLES, st.integers(0, 3), st.randoms(use_true_random=False))
+def test_the_order_of_the_data_changes_nothing(examples: list[Example], seed: int, chance: random.Random) -> None:
+    mixed = list(examples)
+    chance.shuffle(mixed)
+    assert split(examples, seed) == split(mixed, seed)
+
+
+@settings(max_examples=80, deadline=None)
+@given(EXAMPLES)
+def test_one_source_a_group_and_one_output_a_wording(examples: list[Example]) -> None:
+    rows = [row for rows in split(examples, 0).examples.values() for row in rows]
+    best = {row.group: row.source for row in sorted(examples, key=lambda e: -SOURCES.index(e.source)) if row.output
+            and row.input.strip()}  # fmt: skip
+    assert {row.group: row.source for row in rows} == best
+    assert max(Counter((row.group, row.output) for row in rows).values(), default=1) == 1
+    assert max(Counter(row.input.strip() for row in rows).values(), default=1) == 1
+
+
+def test_eighty_ten_ten_for_each_source() -> None:
+    result = split(numbered("retrieved", 200) + numbered("generated", 100) + numbered("own", 40), 7)
+    counts = {name: Counter(row.source for row in rows) for name, rows in result.examples.items()}
+    assert counts == {
+        "train": {"retrieved": 160, "generated": 80, "own": 36},
+        "validation": {"retrieved": 20, "generated": 10, "own": 4},
+        "test-retrieved": {"retrieved": 20},
+        "test-generated": {"generated": 10},
+    }
+
+
+def test_own_data_gives_a_test_split_from_fifty_rows_on_unless_test_data_is_given() -> None:
+    assert len(split(numbered("own", 50), 0).examples["test-own"]) == 5
+    assert "test-own" not in split(numbered("own", 49), 0).examples
+    result = split(numbered("own", 60), 0, numbered("own", 10, start=55))
+    assert len(result.examples["test-own"]) == 10
+    assert +result.dropped.leaks == {"own": 5}
+    assert not {r.input for r in result.examples["test-own"]} & {r.input for r in result.examples["train"]}
+
+
+def test_a_leak_in_other_words_is_removed() -> None:
+    own_test = [Example("The 2nd of June, 1999!", "1999-06-02", "own", "test#0")]
+    leak = Example("the 2nd of  june 1999", "1999-06-02", "generated", "key")
+    result = split([leak, *numbered("generated", 20)], 0, own_test)
+    assert +result.dropped.leaks == {"generated": 1}
+    assert all(row.group != leak.group for name, rows in result.examples.items() for row in rows if name != "test-own")
+
+
+def test_the_more_trusted_source_is_believed() -> None:
+    says = [Example("Is it good?", output, source, source) for output, source in
+            (("no", "generated"), ("maybe", "retrieved"), ("yes", "own"))]  # fmt: skip
+    result = split(says, 0)
+    assert [row.output for rows in result.examples.values() for row in rows] == ["yes"]
+    assert +result.dropped.conflicts == {"generated": 1, "retrieved": 1}
+    kept = split(says[:2], 0).examples["train"]
+    assert [row.output for row in kept] == ["maybe"]
+
+
+def test_within_a_source_the_most_frequent_output_is_kept_ties_to_the_shortest() -> None:
+    rows = [Example("q", output, "retrieved", str(i)) for i, output in enumerate(["long", "long", "b"])]
+    assert [r.output for r in split(rows, 0).examples["train"]] == ["long"]
+    assert [r.output for r in split(rows[1:], 0).examples["train"]] == ["b"]
+
+
+def test_the_demonstrations_are_trained_on_not_tested() -> None:
+    examples = numbered("retrieved", 100)
+    shown = frozenset(example.group for example in examples[:95])
+    result = split(examples, 0, train_groups=shown)
+    assert not {row.group for row in result.examples["test-retrieved"]} & shown
+
+
+def test_small_data_still_validates() -> None:
+    assert {n: len(r) for n, r in split(numbered("own", 2), 0).examples.items()} == {"train": 1, "validation": 1}
+    assert {n: len(r) for n, r in split(numbered("own", 1), 0).examples.items()} == {"train": 1, "validation": 0}
+
+
+def test_more_data_moves_few_groups() -> None:
+    before = {row.group for row in split(numbered("generated", 500), 0).examples["test-generated"]}
+    after = split(numbered("generated", 550), 0).examples
+    assert len(before & {row.group for row in after["train"]}) <= 10
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The Day after 3 May", "the day after 3 may."),
+        ("ﬁne  café", "Fine cafe\u0301"),
+        ("a-b", "a b"),
+        ("Straße", "STRASSE"),
+        ("x\u200b y", "x y"),
+    ],
+)
+def test_same_group(one: str, other: str) -> None:
+    assert group_of(one) == group_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("5/17/2030", "51/7/2030"), ("3 + 4", "3 - 4"), (":)", ":("), ("ab", "a b"), ("1.5", "15"), ("über", "uber")],
+)
+def test_other_group(one: str, other: str) -> None:
+    assert group_of(one) != group_of(other)
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    assert normalised(normalised(text)) == normalised(text)

@@ -1,0 +1,239 @@
+"""prepare as a stage: files in, splits out."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from prompt2model_api.conditions import FailureState
+from prompt2model_api.prompt2model import Metadata
+from prompt2model_api.results import Choice
+from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.job import StageJob
+from prompt2model_stages.prepare.retrieving import is_path, load_choice
+from prompt2model_stages.prepare.stage import run
+from prompt2model_stages.prepare.tables import Table, read_table
+from prompt2model_stages.prepare.textualizing import examples_of, text_of
+from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
+from prompt2model_stages.reporting import FileReporter
+from prompt2model_stages.stage_process import StageContext
+from prompt2model_stages.storage import Folder
+
+pytestmark = pytest.mark.unit
+
+TASK = {"instruction": "Say the number.", "demonstrations": [{"input": "one", "output": "1"}]}
+
+
+def context(
+    root: Path,
+    parameters: dict[str, Any],
+    decision: Decision | None = None,
+    generated: list[dict[str, Any]] | None = None,
+) -> StageContext:
+    storage = Folder(str(root / "runs"))
+    (storage / "discover-0").write_json("task.json", TASK)
+    inputs = {"discover": "discover-0"}
+    if generated is not None:
+        inputs["generate"] = "generate-0"
+        lines = "".join(json.dumps(row) + "\n" for row in generated)
+        (storage / "generate-0").write_bytes("examples.jsonl", lines.encode())
+    spec = StageRunSpec(
+        resource="numbers", stage=Stage.PREPARE, digest="a" * 64, storage=storage.uri, parameters=parameters,
+        inputs=inputs, decision=decision,
+    )  # fmt: skip
+    job = StageJob(stage_run=StageRun(metadata=Metadata(name="numbers"), spec=spec), attempt=1)
+    return StageContext(job=job, reporter=FileReporter(job.folder, 1), spec=job.spec_fields())
+
+
+def table(folder: Folder, name: str) -> list[dict[str, Any]]:
+    content = folder.read_bytes(f"{name}.parquet")
+    rows: list[dict[str, Any]] = pq.read_table(pa.BufferReader(content)).to_pylist()
+    return rows
+
+
+def numbers(path: Path, count: int, header: tuple[str, str] = ("input", "output")) -> Path:
+    with path.open("w", newline="") as stream:
+        csv.writer(stream).writerows([header, *((f"number {i}", f"{i:03}") for i in range(count))])
+    return path
+
+
+def generated_rows(count: int) -> list[dict[str, Any]]:
+    return [{"input": f"the number of {i}", "output": str(i), "requests": ["k1", "k2"]} for i in range(count)]
+
+
+def test_all_sources_together(tmp_path: Path) -> None:
+    numbers(tmp_path / "own.csv", 20)
+    with (tmp_path / "train.jsonl").open("w") as stream:
+        stream.writelines(json.dumps({"a": f"row {i}", "b": f"{i}"}) + "\n" for i in range(100))
+    choice = Choice(name=str(tmp_path / "train.jsonl"), input_columns=["a"], output_column="b")
+    parameters = {"datasets.own": {"uri": str(tmp_path / "own.csv")}, "datasets.maxRows": 50, "seed": 3}
+    at = context(tmp_path, parameters, Decision(dataset=choice), generated_rows(30))
+    outputs = run(at)
+    assert outputs.rows == {
+        "train": 40 + 24 + 18, "validation": 5 + 3 + 2, "test-retrieved": 5, "test-generated": 3,
+    }  # fmt: skip
+    rows = table(at.folder, "train")
+    assert list(rows[0]) == ["input", "text", "output", "source", "origin", "group"]
+    assert all(row["text"] == "Say the number.\n" + row["input"] for row in rows)
+    assert {row["origin"] for row in rows if row["source"] == "generated"} == {"k1,k2"}
+    own = next(row for row in rows if row["source"] == "own")
+    number = int(own["origin"].rsplit("#", 1)[1])
+    assert own["output"] == f"{number:03}"  # text stays text: no 7 of a 007
+    assert own["origin"].startswith(str(tmp_path / "own.csv"))
+    assert Preprocessing.load(at.folder).instruction == "Say the number."
+    statistics = at.folder.read_json("statistics.json")
+    assert statistics["rows"] == outputs.rows
+    assert sum(statistics["lengths"]["input"]["counts"]["train"]["own"]) == 18
+    assert at.folder.read_json("progress.json")["done"] == 5
+
+
+def test_the_same_inputs_give_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+    shas = []
+    for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
+        at = context(tmp_path / folder, {"seed": seed}, None, generated_rows(40))
+        run(at)
+        shas.append({n: hashlib.sha256(at.folder.read_bytes(n)).hexdigest() for n in at.folder.names()
+                     if n.endswith((".parquet", "statistics.json", "preprocessing.json"))})  # fmt: skip
+    assert shas[0] == shas[1]
+    assert shas[0]["train.parquet"] != shas[2]["train.parquet"]
+
+
+def test_own_test_data_is_a_split_of_its_own(tmp_path: Path) -> None:
+    numbers(tmp_path / "test.csv", 10, ("q", "a"))
+    test = {"uri": str(tmp_path / "test.csv"), "inputColumns": ["q"], "outputColumn": "a"}
+    leak = {"input": "Number 3!", "output": "3", "requests": []}
+    at = context(tmp_path, {"evaluation.testData": test}, None, [*generated_rows(20), leak])
+    assert (run(at).rows or {})["test-own"] == 10
+    assert at.folder.read_json("statistics.json")["dropped"]["leaks"] == {"generated": 1}
+
+
+def failure(at: StageContext) -> tuple[str, str]:
+    with pytest.raises(StageError) as error:
+        run(at)
+    assert error.value.failure.state is FailureState.FAILED
+    assert error.value.failure.remedy
+    return error.value.failure.reason, error.value.failure.message
+
+
+def test_no_data_at_all(tmp_path: Path) -> None:
+    assert failure(context(tmp_path, {}, Decision(dataset=Choice(none=True))))[0] == "NoTrainingData"
+    empty = [{"input": "a", "output": " ", "requests": []}]
+    reason, message = failure(context(tmp_path, {}, None, empty))
+    assert reason == "NoTrainingData"
+    assert "1 empty" in message
+
+
+def test_a_missing_column_is_named_with_those_there_are(tmp_path: Path) -> None:
+    numbers(tmp_path / "own.csv", 3, ("text", "label"))
+    reason, message = failure(context(tmp_path, {"datasets.own": {"uri": str(tmp_path / "own.csv")}}))
+    assert reason == "ColumnMissing"
+    assert "datasets.own" in message
+    assert "no column input, output" in message
+    assert "text, label" in message
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    reason, message = failure(context(tmp_path, {"datasets.own": {"uri": str(tmp_path / "none.csv")}}))
+    assert reason == "FileMissing"
+    assert "datasets.own" in message
+
+
+def reason_of(path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    with pytest.raises(StageError) as error:
+        read_table(str(path), "datasets.own")
+    return f"{error.value.failure.reason}: {error.value.failure.message}"
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    assert "line 2 is no JSON" in reason_of(tmp_path / "a.jsonl", b'{"a": 1}\n{"a"\n')
+    assert reason_of(tmp_path / "a.parquet", b"no parquet").startswith("DataMalformed")
+    assert reason_of(tmp_path / "a.csv", b"a,b\n\xff\xfe,1\n").startswith("DataMalformed")
+    assert reason_of(tmp_path / "a.xlsx", b"").startswith("FormatUnknown")
+
+
+def test_a_csv_with_everything_in_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes('\ufeffinput,output\r\n"two\r\nlines, ""q""",007\r\nshort\r\n'.encode())
+    rows = read_table(str(tmp_path / "a.csv"), "x").rows
+    assert rows[0] == {"input": 'two\r\nlines, "q"', "output": "007"}
+    assert rows[1] == {"input": "short", "output": None}
+
+
+def test_class_ids_become_names(tmp_path: Path) -> None:
+    features = {"y": {"names": ["bad", "good"], "_type": "ClassLabel"}, "x": {"dtype": "string", "_type": "Value"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    data = pa.table({"x": ["a", "b", "c"], "y": [1, 0, -1]}).replace_schema_metadata(metadata)
+    pq.write_table(data, tmp_path / "train.parquet")
+    examples = examples_of(read_table(str(tmp_path / "train.parquet"), "x"), ["x"], "y", "retrieved")
+    assert [example.output for example in examples] == ["good", "bad", ""]
+
+
+def test_several_columns_become_lines() -> None:
+    data = Table("t", ("q", "c", "a"), [{"q": "why?", "c": None, "a": 4.5}, {"q": "who", "c": "text", "a": True}])
+    examples = examples_of(data, ["c", "q"], "a", "own")
+    assert [(e.input, e.output) for e in examples] == [("q: why?", "4.5"), ("c: text\nq: who", "true")]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (7, "7"), ([1, None, "b"], "1, b"), ({"b": 1, "a": "é"}, '{"a": "é", "b": 1}'), ("\ud800x", "?x")],
+)
+def test_cells_as_text(value: object, text: str) -> None:
+    assert text_of(value) == text
+
+
+def test_a_sample_is_drawn_with_the_seed_in_the_tables_order() -> None:
+    data = Table("t", ("a",), [{"a": i} for i in range(100)])
+    drawn = [number for number, _ in data.sample(10, 1)]
+    assert drawn == sorted(drawn) == [number for number, _ in data.sample(10, 1)]
+    assert drawn != [number for number, _ in data.sample(10, 2)]
+    assert len(data.sample(1000, 1)) == 100
+
+
+def test_a_folder_holds_a_file_a_split(tmp_path: Path) -> None:
+    numbers(tmp_path / "train.csv", 4)
+    numbers(tmp_path / "test-00000-of-00002.csv", 2)
+    numbers(tmp_path / "test-00001-of-00002.csv", 3)
+    choice = Choice(name=str(tmp_path), split="test", input_columns=["input"], output_column="output")
+    assert len(load_choice(choice, None).rows) == 5
+    with pytest.raises(StageError, match=r"train\.csv") as error:
+        load_choice(choice.model_copy(update={"split": "dev"}), None)
+    assert error.value.failure.reason == "SplitMissing"
+
+
+def test_a_name_is_a_path_by_its_looks() -> None:
+    assert all(is_path(name) for name in ("./a", "/a", "../a", "~/a", "s3://b/a", "a.csv"))
+    assert not any(is_path(name) for name in ("squad", "owner/name", "owner/name.v2"))
+
+
+def test_a_long_instruction_is_cut_at_a_word() -> None:
+    preprocessing = Preprocessing("word " * 1000)
+    assert len(preprocessing.instruction) <= INSTRUCTION_LIMIT
+    assert preprocessing.text(" x ").endswith("word\nx")
+    assert Preprocessing("").text("x") == "x"
+
+
+def test_preprocessing_of_another_version_is_refused(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    folder.write_json("preprocessing.json", {"format": 99})
+    with pytest.raises(ValueError, match="format 99"):
+        Preprocessing.load(folder)
+
+
+def test_prepare_imports_no_machine_learning() -> None:
+    code = "import sys, prompt2model_stages.prepare.stage; print([m for m in ('torch', 'datasets') if m in sys.modules])"
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
