@@ -231,7 +231,9 @@ def test_preprocessing_of_another_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_prepare_imports_no_machine_learning() -> None:
-    code = "import sys, prompt2model_stages.prepare.stage; print([m for m in ('torch', 'datasets') if m in sys.modules])"
+    code = (
+        "import sys, prompt2model_stages.prepare.stage; print([m for m in ('torch', 'datasets') if m in sys.modules])"
+    )
     path = os.pathsep.join(sys.path)
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True

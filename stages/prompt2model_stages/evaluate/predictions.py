@@ -18,6 +18,9 @@ SPLITS: dict[str, SplitName] = {f"test-{name.lower()}": name for name in get_arg
 
 STUDENT, UNTRAINED, TEACHER = "student", "untrained", "teacher"
 SYSTEMS = (STUDENT, UNTRAINED, TEACHER)
+Answers = dict[str, list[str | None]]
+"""By system, in the order of the test rows; none where a row was not asked."""
+
 CHUNK = 64
 """Answers a file: so many are lost at most when an attempt is killed."""
 
@@ -91,7 +94,7 @@ class Predictions:
         return all(self._folder.exists(name) for name in names)
 
 
-def write_predictions(folder: Folder, rows: Sequence[Row], answers: dict[str, list[str | None]]) -> None:
+def write_predictions(folder: Folder, rows: Sequence[Row], answers: Answers) -> None:
     """Writes predictions-<split>.parquet: input, reference and the systems' answers, null where one was not asked."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -1,9 +1,8 @@
-"""From answers to scores, and to the table of errors."""
+"""From answers to scores."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from prompt2model_api.base import Metric
 from prompt2model_api.results import Interval, Scores
@@ -12,13 +11,10 @@ from prompt2model_stages.evaluate.answers import cleaned
 from prompt2model_stages.evaluate.encoders import Encoder
 from prompt2model_stages.evaluate.intervals import interval
 from prompt2model_stages.evaluate.metrics import RowMetric, metric_of
-from prompt2model_stages.evaluate.predictions import SPLITS, STUDENT, SYSTEMS, TEACHER, UNTRAINED, Row
+from prompt2model_stages.evaluate.predictions import SPLITS, STUDENT, SYSTEMS, TEACHER, UNTRAINED, Answers, Row
 
-ERRORS_SHOWN = 200
 TEACHER_MINIMUM = 10
 """With fewer answers than this (and fewer than the split has rows) the teacher is not measured."""
-
-Answers = dict[str, list[str | None]]
 
 
 def score(
@@ -77,19 +73,3 @@ def _note(why: str, answered: int, rows: int, with_teacher: bool) -> str:
 def _interval(metric: RowMetric, predictions: Sequence[str], references: Sequence[str], seed: int) -> Interval:
     computed = metric.compute(predictions=[cleaned(text) for text in predictions], references=list(references))
     return interval(computed["rows"], metric.aggregate, seed)
-
-
-def errors(rows: Sequence[Row], answers: Answers) -> list[dict[str, Any]]:
-    """Rows where the student is wrong or differs from the teacher: at most ERRORS_SHOWN, the student's errors first."""
-    wrong, differing = [], []
-    for i, row in enumerate(rows):
-        given = {system: answers[system][i] for system in SYSTEMS}
-        student, teacher = cleaned(given[STUDENT] or ""), given[TEACHER]
-        entry = {"split": SPLITS[row.split], "input": row.input, "reference": row.output, **given}
-        if student != cleaned(row.output):
-            wrong.append(entry)
-        elif teacher is not None and student != cleaned(teacher):
-            differing.append(entry)
-    half = ERRORS_SHOWN // 2
-    shown = wrong[: max(half, ERRORS_SHOWN - len(differing))]
-    return shown + differing[: ERRORS_SHOWN - len(shown)]

@@ -17,6 +17,7 @@ from typing import Any
 from prompt2model_api.base import Metric
 from prompt2model_api.results import StageOutputs
 
+from prompt2model_stages.evaluate.differences import errors
 from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.evaluate.golden import GOLDEN, golden_requests
 from prompt2model_stages.evaluate.predictions import (
@@ -60,7 +61,7 @@ def run(context: StageContext) -> StageOutputs:
     taught = _teacher_answers(context, task, rows, max_tokens, bar)
     answers = {STUDENT: list(student), UNTRAINED: list(untrained), TEACHER: taught.answers}
 
-    from prompt2model_stages.evaluate.scoring import errors, score
+    from prompt2model_stages.evaluate.scoring import score
 
     bar.say("scores")
     note = "The budget ended." if taught.budget_ended else ""
