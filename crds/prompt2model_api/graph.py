@@ -44,9 +44,7 @@ GRAPH: dict[Stage, StageNode] = {
         ),
     ),
     Stage.GENERATE: StageNode(
-        reads=(
-            *("generation.examples", "generation.temperature", "generation.outputsPerInput", "seed", *TEACHER),
-        ),
+        reads=(*("generation.examples", "generation.temperature", "generation.outputsPerInput", "seed", *TEACHER),),
         after=(Stage.DISCOVER,),
     ),
     Stage.PREPARE: StageNode(

@@ -22,6 +22,9 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 EMBEDDED_STUDENT = "embedded:SmolLM2-135M-Instruct"
 PROMPT_LIMIT = 32 * 1024
+NAME_LIMIT = 52  # what is made for a resource is named after it, and Kubernetes ends at 63
+
+Label = Annotated[str, StringConstraints(max_length=63)]
 
 
 class Selection(StrEnum):
@@ -73,8 +76,11 @@ class Budget(Model):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Budget:
-        if self.unlimited and (self.tokens is not None or self.usd is not None):
+        limited = self.tokens is not None or self.usd is not None
+        if self.unlimited and limited:
             raise ValueError("unlimited excludes tokens and usd: keep one of them")
+        if not self.unlimited and not limited:
+            raise ValueError("write tokens or usd, or unlimited: true for no limit at all")
         return self
 
 
@@ -164,7 +170,7 @@ class Generation(Model):
         default=1, ge=1, le=20, description="Answers asked for each input; the most frequent one is kept."
     )
     review: Literal["None", "Required"] = Field(default="None", description="Required: prepare waits for accepted.")
-    accepted: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")] | None = Field(
+    accepted: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$", max_length=64)] | None = Field(
         default=None, description="The hash of the reviewed examples (status shows it); answers the review gate."
     )
 
@@ -212,7 +218,8 @@ class Evaluation(Model):
     test_data: OwnData | None = Field(default=None, description="The user's own test set; never trained on.")
     max_rows: int = Field(default=500, ge=1, le=100_000, description="Most rows of each test split.")
     encoder: Uri = Field(
-        default="xlm-roberta-base", description="BERTScore's encoder: a Hugging Face name, a folder, or embedded:MiniLM."
+        default="xlm-roberta-base",
+        description="BERTScore's encoder: a Hugging Face name, a folder, or embedded:MiniLM.",
     )
     gate: Gate | None = Field(default=None, description="Without it: the first metric must reach the teacher.")
 
@@ -262,18 +269,20 @@ class Storage(Model):
 class Scheduling(Model):
     """Passed through to every pod. Cluster only."""
 
-    node_selector: dict[str, str] = Field(default={}, max_length=32)
+    node_selector: dict[str, Label] = Field(default={}, max_length=32)
     priority_class_name: Name | None = None
     runtime_class_name: Name | None = None
     image_pull_secrets: list[Name] = Field(default=[], max_length=8)
-    labels: dict[str, str] = Field(default={}, max_length=32)
+    labels: dict[str, Label] = Field(default={}, max_length=32)
 
 
 class Retries(Model):
     """How often a stage run is tried, and how long between."""
 
     attempts: int = Field(default=3, ge=1, le=100, description="Most attempts of a stage run.")
-    backoff_seconds: Seconds = Field(default=10, description="Before the second attempt; doubled each time, 10 min most.")
+    backoff_seconds: Seconds = Field(
+        default=10, description="Before the second attempt; doubled each time, 10 min most."
+    )
 
 
 class Deadlines(Model):
@@ -295,12 +304,13 @@ class Prompt2ModelSpec(Model):
 
     prompt: str | None = Field(
         default=None,
-        min_length=1,
         max_length=PROMPT_LIMIT,
         description="The task in plain words, with examples if there are any. Excludes instruction.",
     )
     instruction: str | None = Field(
-        default=None, min_length=1, max_length=PROMPT_LIMIT, description="The task alone, for a prompt that comes in parts."
+        default=None,
+        max_length=PROMPT_LIMIT,
+        description="The task alone, for a prompt that comes in parts.",
     )
     demonstrations: list[Demonstration] = Field(default=[], max_length=64, description="Go with instruction.")
     teacher: Teacher | None = Field(default=None, description="Without it, the embedded teacher is used.")
@@ -322,12 +332,14 @@ class Prompt2ModelSpec(Model):
     def _whole(self) -> Prompt2ModelSpec:
         if (self.prompt is None) == (self.instruction is None):
             raise ValueError("write exactly one of prompt and instruction")
-        if not (self.prompt or self.instruction or "").strip():
-            raise ValueError("prompt is empty: say in plain words what the model shall do")
+        field = "instruction" if self.prompt is None else "prompt"
+        text = self.prompt or self.instruction or ""
+        if not text.strip():
+            raise ValueError(f"{field} is empty: say in plain words what the model shall do")
         if self.prompt is not None and self.demonstrations:
             raise ValueError("demonstrations go with instruction: write them into the prompt, or use instruction")
-        if len((self.prompt or self.instruction or "").encode()) > PROMPT_LIMIT:
-            raise ValueError("prompt is over 32 KiB: shorten it, or bring examples as a file in datasets.own")
+        if len(text.encode()) > PROMPT_LIMIT:
+            raise ValueError(f"{field} is over 32 KiB: shorten it, or bring examples as a file in datasets.own")
         if not self.generation.enabled and not self.datasets.enabled and self.datasets.own is None:
             raise ValueError("no data: enable generation or datasets, or bring your own in datasets.own")
         return self
@@ -338,7 +350,7 @@ class Metadata(Model):
 
     model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=52)]
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
     namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)] = "default"
     generation: int = 1
     uid: str = ""
@@ -399,6 +411,8 @@ class Prompt2ModelStatus(Model):
     choice: Choice | None = None
     spent: Spent = Field(default_factory=Spent)
     scores: list[Scores] = Field(default=[], max_length=16)
+    score: str = Field(default="", max_length=32, description="The student's, as the score gate compares it; a column.")
+    teacher_score: str = Field(default="", max_length=32, description="The teacher's beside it; a column.")
     model: ModelStatus | None = None
     service: ServiceStatus | None = None
     run_url: Uri | None = Field(default=None, alias="runURL")
@@ -407,8 +421,14 @@ class Prompt2ModelStatus(Model):
 class Prompt2Model(Model):
     """A task in plain words, and the model that is made of it."""
 
-    api_version: Literal["prompt2model.dev/v1alpha1"] = API_VERSION
+    api_version: Literal["prompt2model.dev/v1alpha1"] = "prompt2model.dev/v1alpha1"
     kind: Literal["Prompt2Model"] = "Prompt2Model"
     metadata: Metadata
     spec: Prompt2ModelSpec
     status: Prompt2ModelStatus | None = None
+
+    @model_validator(mode="after")
+    def _name_leaves_room(self) -> Prompt2Model:
+        if len(self.metadata.name) > NAME_LIMIT:
+            raise ValueError(f"metadata.name has over {NAME_LIMIT} characters: shorten it")
+        return self

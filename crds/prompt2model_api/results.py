@@ -28,7 +28,7 @@ class Choice(Model):
     def _whole(self) -> Choice:
         if self.none:
             if self.name is not None:
-                raise ValueError("choice: none and name exclude each other")
+                raise ValueError("none and name exclude each other: keep one of them")
         elif self.name is None or not self.input_columns or self.output_column is None:
             raise ValueError("choice needs name, inputColumns and outputColumn, or none: true")
         return self
@@ -134,5 +134,7 @@ class StageResult(Model):
     attempt: int = Field(ge=1)
     digest: Digest
     sha256: Digest
-    seconds: float = Field(default=0.0, description="The stage's own work, without the start of its process and of Ray.")
+    seconds: float = Field(
+        default=0.0, description="The stage's own work, without the start of its process and of Ray."
+    )
     outputs: StageOutputs

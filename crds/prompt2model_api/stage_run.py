@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from prompt2model_api.base import Digest, Model, Name, Uri
 from prompt2model_api.conditions import Failure
 from prompt2model_api.prompt2model import API_VERSION, Metadata
 from prompt2model_api.results import Choice, StageResult
+
+
+Sha = Annotated[str, StringConstraints(max_length=64)]
 
 
 class Stage(StrEnum):
@@ -50,11 +53,13 @@ class StageRunSpec(Model):
         default={}, max_length=8, description="Folder of each upstream stage run's result, by stage."
     )
     decision: Decision | None = None
-    sources: dict[str, str] = Field(
+    sources: dict[str, Sha] = Field(
         default={}, max_length=8, description="SHA-256 of the user's files that the stage reads, by field path."
     )
     image: Uri | None = Field(default=None, description="Cluster only: frozen with the stage run.")
-    template: dict[str, Any] | None = Field(default=None, description="Cluster only: the workload, frozen.")
+    template: dict[str, Any] | None = Field(
+        default=None, max_length=64, description="Cluster only: the workload, frozen."
+    )
 
 
 class StageRunPhase(StrEnum):
@@ -77,6 +82,15 @@ class Progress(Model):
     unit: str = Field(default="", max_length=32, description="What done and total count, such as examples.")
     message: str = Field(default="", max_length=256)
     at: datetime = Field(description="The heartbeat.")
+    summary: str = Field(default="", max_length=96, validate_default=True, description="The same in words; a column.")
+
+    @field_validator("summary")
+    @classmethod
+    def _in_words(cls, summary: str, info: ValidationInfo) -> str:
+        done, total, unit = (info.data.get(name) for name in ("done", "total", "unit"))
+        if summary or done is None or not total:
+            return summary
+        return f"{done:.6g}/{total:.6g} {unit}".strip()
 
 
 class StageRunStatus(Model):
@@ -90,12 +104,13 @@ class StageRunStatus(Model):
     retry_at: datetime | None = Field(default=None, description="When the next attempt may start.")
     progress: Progress | None = None
     result: StageResult | None = None
+    run_url: Uri | None = Field(default=None, alias="runURL", description="The MLflow run, where it is recorded.")
 
 
 class StageRun(Model):
     """One stage for one digest."""
 
-    api_version: Literal["prompt2model.dev/v1alpha1"] = API_VERSION
+    api_version: Literal["prompt2model.dev/v1alpha1"] = "prompt2model.dev/v1alpha1"
     kind: Literal["StageRun"] = "StageRun"
     metadata: Metadata
     spec: StageRunSpec

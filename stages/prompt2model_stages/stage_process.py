@@ -119,5 +119,8 @@ def _of_system(error: OSError) -> Failure:
 def _of_crash(error: Exception) -> Failure:
     text = f"{type(error).__name__}: {error}".splitlines()[0]
     return Failure(
-        state=FailureState.RETRYING, reason="Crashed", message=text[:1024], remedy="The stage's log has the whole error."
+        state=FailureState.RETRYING,
+        reason="Crashed",
+        message=text[:1024],
+        remedy="The stage's log has the whole error.",
     )

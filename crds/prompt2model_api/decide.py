@@ -1,0 +1,299 @@
+"""The one function that decides what happens next to a resource.
+
+`decide` is pure: the same snapshot and time give the same answer. It walks the stage graph in the order of the flow. A
+stage whose inputs are there and whose gates are open has a digest, hence a name; the stage run of that name is made,
+started, retried or accepted. Work that no longer has a name in the graph is stopped. At the end stands the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from prompt2model_api import graph
+from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.gates import Gate, dataset_gate, review_gate, score_gate, student_gate
+from prompt2model_api.names import stage_run_name
+from prompt2model_api.prompt2model import Metadata, Prompt2ModelSpec
+from prompt2model_api.results import StageOutputs
+from prompt2model_api.snapshot import (
+    Action,
+    Deploy,
+    MakeStageRun,
+    Outcome,
+    SetStageRunStatus,
+    Snapshot,
+    StartAttempt,
+    StopAttempt,
+    Undeploy,
+    Workload,
+)
+from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
+from prompt2model_api.statuses import Step, summarize
+
+LONGEST_BACKOFF = timedelta(minutes=10)
+
+
+def decide(snapshot: Snapshot, now: datetime) -> Outcome:
+    """What to do now, where the resource stands, and when to look again.
+
+    Args:
+        snapshot: one look at the resource, its stage runs, their workloads and the service.
+        now: the time, with its zone.
+
+    Returns:
+        Actions in the order in which they must be applied; applying one twice does no harm. The status is whole and
+        replaces the old one. wake_at is None where only a change from outside can make a difference.
+    """
+    walk = _Walk(snapshot, now)
+    for stage in graph.stages_of(snapshot.resource.spec):
+        walk.visit(stage)
+    walk.stop_what_nobody_wants()
+    score = walk.deploy()
+    status = summarize(snapshot, now, walk.steps, score)
+    return Outcome(walk.actions, status, min(walk.wakes, default=None))
+
+
+@dataclass
+class _Walk:
+    snapshot: Snapshot
+    now: datetime
+    actions: list[Action] = field(default_factory=list)
+    wakes: list[datetime] = field(default_factory=list)
+    steps: dict[Stage, Step] = field(default_factory=dict)
+    digests: dict[Stage, str] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> Prompt2ModelSpec:
+        return self.snapshot.resource.spec
+
+    def visit(self, stage: Stage) -> None:
+        """Brings one stage a step further, where its inputs are there and its gates are open."""
+        before = graph.stages_of(self.spec)[stage]
+        if not all(self._done(s) for s in before):
+            self.steps[stage] = Step(stage)
+            return
+        gate = self._gate(stage)
+        if gate is not None and not gate.open:
+            self.steps[stage] = Step(stage, gate=gate)
+            return
+        decision = gate.decision if gate else None
+        digest = graph.digest(self.spec, stage, self.digests, decision, self.snapshot.sources)
+        self.digests[stage] = digest
+        name = stage_run_name(self.snapshot.resource.metadata.name, stage, digest)
+        run = self.snapshot.stage_runs.get(name)
+        if run is None:
+            self._make(stage, name, digest, decision, gate)
+        else:
+            self.steps[stage] = Step(stage, run=run, status=self._advance(run), gate=gate)
+
+    def stop_what_nobody_wants(self) -> None:
+        """Ends live attempts of work that the spec no longer asks for."""
+        wanted = {step.run.metadata.name for step in self.steps.values() if step.run is not None}
+        for workload in self.snapshot.workloads:
+            if workload.alive and workload.stage_run not in wanted:
+                self.actions.append(StopAttempt(workload.stage_run, workload.attempt, "the spec no longer asks for it"))
+
+    def deploy(self) -> Gate | None:
+        """Makes the service answer with the evaluated model, where it is good enough; returns the score gate."""
+        service = self.snapshot.service
+        if not self.spec.service.enabled and service is not None:
+            self.actions.append(Undeploy())
+        if not self._done(Stage.EVALUATE):
+            return None
+        outputs = self._outputs(Stage.EVALUATE)
+        gate = score_gate(self.spec, outputs.scores or [])
+        wanted = self.digests[Stage.EVALUATE]
+        if (
+            gate.open
+            and self.spec.service.enabled
+            and not self.spec.suspend
+            and (not service or service.digest != wanted)
+        ):
+            names = {s: self.steps[s].run for s in (Stage.EVALUATE, Stage.TRAIN)}
+            evaluate, train = names[Stage.EVALUATE], names[Stage.TRAIN]
+            sha = self._outputs(Stage.TRAIN).model_sha256
+            assert evaluate is not None and train is not None and sha is not None
+            self.actions.append(Deploy(evaluate.metadata.name, train.metadata.name, wanted, sha))
+        return gate
+
+    def _gate(self, stage: Stage) -> Gate | None:
+        """The gate before the stage, if any; prepare has two, and the closed one counts."""
+        if stage is Stage.PREPARE:
+            dataset = dataset_gate(self.spec, self._outputs(Stage.DISCOVER))
+            generated = self._outputs(Stage.GENERATE) if Stage.GENERATE in self.steps else None
+            review = review_gate(self.spec, generated)
+            return dataset if not dataset.open or review.open else review
+        if stage is Stage.TRAIN:
+            return student_gate(self.spec, self._outputs(Stage.DISCOVER))
+        return None
+
+    def _make(self, stage: Stage, name: str, digest: str, decision: Decision | None, gate: Gate | None) -> None:
+        resource = self.snapshot.resource
+        spec = StageRunSpec(
+            resource=resource.metadata.name,
+            stage=stage,
+            digest=digest,
+            storage=self.snapshot.storage,
+            parameters=graph.parameters(self.spec, stage),
+            inputs=graph.inputs(self.spec, stage, self.digests),
+            decision=decision,
+            sources={p: s for p, s in self.snapshot.sources.items() if p in graph.GRAPH[stage].sources},
+        )
+        run = StageRun(metadata=Metadata(name=name, namespace=resource.metadata.namespace), spec=spec)
+        self.steps[stage] = Step(stage, run=run, status=run.status, gate=gate)
+        if self.spec.suspend:
+            return
+        self.actions.append(MakeStageRun(run, self._why(stage, spec)))
+        self.steps[stage] = Step(stage, run=run, status=self._start(run, 1), gate=gate)
+
+    def _why(self, stage: Stage, new: StageRunSpec) -> str:
+        """Why this stage is run although it ran before: what changed against its latest stage run."""
+        earlier = [r for r in self.snapshot.stage_runs.values() if r.spec.stage is stage]
+        if not earlier:
+            return "it has not run yet"
+        closest = min(earlier, key=lambda r: (len(_differences(r.spec, new)), r.metadata.name))
+        return "changed: " + ", ".join(_differences(closest.spec, new))
+
+    def _advance(self, run: StageRun) -> StageRunStatus:
+        """The stage run's status after this look."""
+        status = run.status
+        live = [w for w in self.snapshot.workloads if w.stage_run == run.metadata.name and w.alive]
+        if status.result is not None and _accepted(run):
+            return self._set(run, status.model_copy(update={"phase": StageRunPhase.SUCCEEDED, "failure": None}))
+        if status.phase is StageRunPhase.FAILED:
+            return status
+        if self.spec.suspend:
+            return self._suspend(run, live)
+        for workload in live:
+            if workload.attempt != status.attempt or status.phase is not StageRunPhase.RUNNING:
+                self.actions.append(
+                    StopAttempt(workload.stage_run, workload.attempt, "another attempt takes its place")
+                )
+        if status.phase is StageRunPhase.RUNNING:
+            return self._watch(run)
+        if live:
+            return status
+        if status.retry_at is not None and status.retry_at > self.now:
+            self.wakes.append(status.retry_at)
+            return status
+        return self._start(run, status.attempt + 1)
+
+    def _watch(self, run: StageRun) -> StageRunStatus:
+        """A running attempt: still well, lost, or ended without a result."""
+        status = run.status
+        workload = next((w for w in self.snapshot.workloads if _is(w, run)), None)
+        if workload is None:
+            # Written down and then not made, or removed by somebody: its name is the same, so making it is safe.
+            self.actions.append(StartAttempt(run.metadata.name, status.attempt))
+            return status
+        if not workload.alive:
+            return self._fail(run, workload.failure or _no_result(run))
+        if (late := self._late(run)) is not None:
+            self.actions.append(StopAttempt(run.metadata.name, status.attempt, late.reason))
+            return self._fail(run, late)
+        return status
+
+    def _late(self, run: StageRun) -> Failure | None:
+        """Whether the attempt passed its deadline or stopped giving signs of life; else when to look again."""
+        limits, started = self.spec.deadlines, run.status.started_at or self.now
+        progress = run.status.progress
+        heard = max(started, progress.at) if progress and progress.attempt == run.status.attempt else started
+        deadline = started + timedelta(seconds=limits.stage_seconds)
+        silent = heard + timedelta(seconds=limits.heartbeat_seconds)
+        if self.now >= deadline:
+            message = f"{run.spec.stage} took longer than {limits.stage_seconds} s."
+            return _retrying("DeadlineExceeded", message, "Raise deadlines.stageSeconds.")
+        if self.now >= silent:
+            message = f"{run.spec.stage} gave no sign of life for {limits.heartbeat_seconds} s."
+            return _retrying("HeartbeatLost", message, "See the attempt's log; raise deadlines.heartbeatSeconds.")
+        self.wakes.append(min(deadline, silent))
+        return None
+
+    def _fail(self, run: StageRun, failure: Failure) -> StageRunStatus:
+        """Writes a failure down: tried again, looked at again for ever, or ended."""
+        failures = run.status.failures + 1
+        state, most = failure.state, self.spec.retries.attempts
+        if state is FailureState.RETRYING and failures >= most:
+            message = f"{failure.message} ({failures} of {most} attempts failed.)"
+            failure = failure.model_copy(update={"state": FailureState.FAILED, "message": message[-1024:]})
+        retry_at = None
+        if failure.state is not FailureState.FAILED:
+            wait = timedelta(seconds=self.spec.retries.backoff_seconds) * 2 ** min(failures - 1, 10)
+            retry_at = self.now + min(wait, LONGEST_BACKOFF)
+            self.wakes.append(retry_at)
+        update = {
+            "phase": StageRunPhase(failure.state.value),
+            "failures": failures,
+            "failure": failure,
+            "retry_at": retry_at,
+        }
+        return self._set(run, run.status.model_copy(update=update))
+
+    def _suspend(self, run: StageRun, live: list[Workload]) -> StageRunStatus:
+        for workload in live:
+            self.actions.append(StopAttempt(workload.stage_run, workload.attempt, "spec.suspend"))
+        if run.status.phase is not StageRunPhase.RUNNING:
+            return run.status
+        return self._set(run, run.status.model_copy(update={"phase": StageRunPhase.PENDING}))
+
+    def _start(self, run: StageRun, attempt: int) -> StageRunStatus:
+        update = {"phase": StageRunPhase.RUNNING, "attempt": attempt, "started_at": self.now, "retry_at": None}
+        status = self._set(run, run.status.model_copy(update=update))
+        self.actions.append(StartAttempt(run.metadata.name, attempt))
+        self.wakes.append(self.now + timedelta(seconds=self.spec.deadlines.heartbeat_seconds))
+        return status
+
+    def _set(self, run: StageRun, status: StageRunStatus) -> StageRunStatus:
+        if status != run.status:
+            self.actions.append(SetStageRunStatus(run.metadata.name, status))
+        return status
+
+    def _done(self, stage: Stage) -> bool:
+        step = self.steps.get(stage)
+        return step is not None and step.succeeded
+
+    def _outputs(self, stage: Stage) -> StageOutputs:
+        status = self.steps[stage].status
+        assert status is not None and status.result is not None
+        return status.result.outputs
+
+
+def _is(workload: Workload, run: StageRun) -> bool:
+    return workload.stage_run == run.metadata.name and workload.attempt == run.status.attempt
+
+
+def _accepted(run: StageRun) -> bool:
+    """Only the result of the attempt that the status names, for this digest, counts."""
+    result = run.status.result
+    return result is not None and result.attempt <= run.status.attempt and result.digest == run.spec.digest
+
+
+def _no_result(run: StageRun) -> Failure:
+    return _retrying("NoResult", f"{run.spec.stage} ended without a result.", "See the attempt's log.")
+
+
+def _retrying(reason: str, message: str, remedy: str) -> Failure:
+    return Failure(state=FailureState.RETRYING, reason=reason, message=message, remedy=remedy)
+
+
+def _differences(old: StageRunSpec, new: StageRunSpec) -> list[str]:
+    found = graph.changed_parameters(old.parameters, new.parameters)
+    found += [
+        f"the content of {path}"
+        for path in sorted({*old.sources, *new.sources})
+        if _differ(old.sources, new.sources, path)
+    ]
+    found += [
+        f"the result of {stage}"
+        for stage in sorted({*old.inputs, *new.inputs})
+        if _differ(old.inputs, new.inputs, stage)
+    ]
+    chosen = [d.model_copy(update={"reason": ""}) if d else None for d in (old.decision, new.decision)]
+    return found + (["the choice"] if chosen[0] != chosen[1] else [])
+
+
+def _differ(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> bool:
+    return bool(old.get(key) != new.get(key))

@@ -1,0 +1,143 @@
+"""What the types' validators check between fields, said again in CEL, so that an API server refuses it with the same words.
+
+Every type with a validator has its rules here; a test keeps the two in step. Fields with a default are always there when a
+rule runs, because the API server fills them in first; the others need has().
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from prompt2model_api.base import Model
+from prompt2model_api.prompt2model import (
+    NAME_LIMIT,
+    PROMPT_LIMIT,
+    Budget,
+    Evaluation,
+    OwnData,
+    Prompt2Model,
+    Prompt2ModelSpec,
+    Replicas,
+    Storage,
+    Teacher,
+)
+from prompt2model_api.results import Choice
+from prompt2model_api.stage_run import StageRun, StageRunSpec
+
+Reason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One x-kubernetes-validations entry. `field` is the path that the message is about, below the type."""
+
+    rule: str
+    message: str
+    field: str | None = None
+    reason: Reason = "FieldValueInvalid"
+
+    def rendered(self) -> dict[str, str]:
+        """As it stands in a CRD."""
+        path = {"fieldPath": self.field} if self.field else {}
+        return {"rule": self.rule, "message": self.message, "reason": self.reason, **path}
+
+
+def _name_rules(limit: int) -> tuple[Rule, ...]:
+    return (
+        Rule(f"size(self.metadata.name) <= {limit}", f"metadata.name has over {limit} characters: shorten it"),
+        Rule(
+            "!self.metadata.name.contains('.')",
+            "metadata.name holds a dot: use lower-case letters, digits and - only",
+        ),
+    )
+
+
+def _text_rules(field: str) -> tuple[Rule, ...]:
+    return (
+        Rule(
+            f"!has(self.{field}) || self.{field}.matches('\\\\S')",
+            f"{field} is empty: say in plain words what the model shall do",
+            f".{field}",
+            "FieldValueRequired",
+        ),
+        Rule(
+            f"!has(self.{field}) || size(bytes(self.{field})) <= {PROMPT_LIMIT}",
+            f"{field} is over 32 KiB: shorten it, or bring examples as a file in datasets.own",
+            f".{field}",
+        ),
+    )
+
+
+RULES: dict[type[Model], tuple[Rule, ...]] = {
+    Prompt2Model: _name_rules(NAME_LIMIT),
+    Prompt2ModelSpec: (
+        Rule("has(self.prompt) != has(self.instruction)", "write exactly one of prompt and instruction"),
+        *_text_rules("prompt"),
+        *_text_rules("instruction"),
+        Rule(
+            "!has(self.prompt) || size(self.demonstrations) == 0",
+            "demonstrations go with instruction: write them into the prompt, or use instruction",
+            ".demonstrations",
+            "FieldValueForbidden",
+        ),
+        Rule(
+            "self.generation.enabled || self.datasets.enabled || has(self.datasets.own)",
+            "no data: enable generation or datasets, or bring your own in datasets.own",
+        ),
+    ),
+    Budget: (
+        Rule(
+            "!self.unlimited || !(has(self.tokens) || has(self.usd))",
+            "unlimited excludes tokens and usd: keep one of them",
+            ".unlimited",
+        ),
+        Rule(
+            "self.unlimited || has(self.tokens) || has(self.usd)",
+            "write tokens or usd, or unlimited: true for no limit at all",
+            reason="FieldValueRequired",
+        ),
+    ),
+    Teacher: (
+        Rule(
+            "!has(self.budget.usd) || has(self.price)",
+            "budget.usd needs price.inputPerMillion and price.outputPerMillion",
+            ".budget.usd",
+        ),
+    ),
+    OwnData: (Rule("has(self.uri) != has(self.configMap)", "name exactly one of uri and configMap"),),
+    Choice: (
+        Rule(
+            "!(has(self.none) && self.none) || !has(self.name)",
+            "none and name exclude each other: keep one of them",
+            ".none",
+        ),
+        Rule(
+            "(has(self.none) && self.none) || (has(self.name) && size(self.inputColumns) > 0 && has(self.outputColumn))",
+            "choice needs name, inputColumns and outputColumn, or none: true",
+            reason="FieldValueRequired",
+        ),
+    ),
+    Evaluation: (
+        Rule(
+            "!has(self.gate) || self.gate.metric in self.metrics", "gate.metric is not in metrics: add it there", ".gate"
+        ),
+    ),
+    Replicas: (Rule("self.max >= self.min", "max must be at least min", ".max"),),
+    Storage: (
+        Rule("!(has(self.uri) && has(self.claim))", "name one of uri and claim, not both", ".claim"),
+        Rule(
+            "self == oldSelf",
+            "storage cannot be changed, because results lie there: delete the resource and make it anew",
+            reason="FieldValueForbidden",
+        ),
+    ),
+    StageRun: _name_rules(63),
+    StageRunSpec: (
+        Rule(
+            "self == oldSelf",
+            "spec of a StageRun cannot be changed: it names finished work; edit the Prompt2Model instead",
+            reason="FieldValueForbidden",
+        ),
+    ),
+}

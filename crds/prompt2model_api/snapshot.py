@@ -1,0 +1,109 @@
+"""What `decide` sees and what it asks for. Plain data: the operator fills it from a cluster, the local runner from files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from prompt2model_api.conditions import Failure
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelStatus
+from prompt2model_api.stage_run import StageRun, StageRunStatus
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One attempt's Job, RayJob or process, as seen. `failure` says why it ended, where that can be told."""
+
+    stage_run: str
+    attempt: int
+    alive: bool
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class ObservedService:
+    """The service as seen. `digest` is that of the evaluate stage run whose model it was made for."""
+
+    digest: str
+    ready: bool
+    url: str | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One look at everything that belongs to a resource.
+
+    stage_runs: by name, those of earlier specs too.
+    sources: SHA-256 of the user's files, by the path of the field that names them.
+    tracked: whether MLflow has everything that storage has; None where nobody looked.
+    """
+
+    resource: Prompt2Model
+    storage: str
+    stage_runs: Mapping[str, StageRun] = field(default_factory=dict)
+    workloads: tuple[Workload, ...] = ()
+    service: ObservedService | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    tracked: bool | None = None
+
+
+@dataclass(frozen=True)
+class MakeStageRun:
+    """Write the stage run, unless it is there."""
+
+    stage_run: StageRun
+    why: str
+
+
+@dataclass(frozen=True)
+class SetStageRunStatus:
+    """Write phase, attempt, failure and times; progress and result are the stage's own."""
+
+    name: str
+    status: StageRunStatus
+
+
+@dataclass(frozen=True)
+class StartAttempt:
+    """Make the attempt's workload, unless it is there. The attempt already stands in the status."""
+
+    name: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class StopAttempt:
+    """End the attempt's workload, unless it has ended."""
+
+    name: str
+    attempt: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """Let the service answer with this model once it reproduced its golden requests."""
+
+    evaluate: str
+    train: str
+    digest: str
+    model_sha256: str
+
+
+@dataclass(frozen=True)
+class Undeploy:
+    """Remove the service."""
+
+
+Action = MakeStageRun | SetStageRunStatus | StartAttempt | StopAttempt | Deploy | Undeploy
+
+
+class Outcome(NamedTuple):
+    """What to do, in this order; where the resource stands; when to look again at the latest, if nothing changes."""
+
+    actions: list[Action]
+    status: Prompt2ModelStatus
+    wake_at: datetime | None

@@ -1,0 +1,234 @@
+"""A resource's status, recomputed whole from what is observed: conditions first, the phase derived from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from prompt2model_api.conditions import Condition, ConditionType
+from prompt2model_api.gates import Gate
+from prompt2model_api.names import stage_folder
+from prompt2model_api.prompt2model import ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
+from prompt2model_api.results import Spent, StageOutputs
+from prompt2model_api.snapshot import Snapshot
+from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunStatus
+
+Steps = dict[Stage, "Step"]
+Verdict = tuple[Literal["True", "False", "Unknown"], str, str]
+
+RUNNING_PHASE = {
+    Stage.DISCOVER: Phase.DISCOVERING,
+    Stage.GENERATE: Phase.GENERATING,
+    Stage.PREPARE: Phase.PREPARING,
+    Stage.TRAIN: Phase.TRAINING,
+    Stage.EVALUATE: Phase.EVALUATING,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage as `decide` found it: its stage run where it has one, the status to be, the gate before it."""
+
+    stage: Stage
+    run: StageRun | None = None
+    status: StageRunStatus | None = None
+    gate: Gate | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the result is there."""
+        return self.status is not None and self.status.phase is StageRunPhase.SUCCEEDED
+
+    @property
+    def outputs(self) -> StageOutputs | None:
+        """What the stage handed on, if it succeeded."""
+        return self.status.result.outputs if self.succeeded and self.status and self.status.result else None
+
+
+def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: Gate | None) -> Prompt2ModelStatus:
+    """The whole status."""
+    verdicts = _verdicts(snapshot, steps, score)
+    old = snapshot.resource.status or Prompt2ModelStatus()
+    outputs = {stage: step.outputs for stage, step in steps.items()}
+    evaluated = outputs.get(Stage.EVALUATE)
+    prepared = steps.get(Stage.PREPARE)
+    service = snapshot.service
+    return Prompt2ModelStatus(
+        phase=_phase(snapshot, steps, verdicts, score),
+        conditions=_conditions(verdicts, old, snapshot.resource.metadata.generation, now),
+        observed_generation=snapshot.resource.metadata.generation,
+        progress=_progress(steps),
+        estimate=old.estimate,
+        discovered=_without_spent(outputs.get(Stage.DISCOVER)),
+        choice=prepared.gate.decision.dataset if prepared and prepared.gate and prepared.gate.decision else None,
+        spent=_spent(snapshot),
+        scores=(evaluated.scores or []) if evaluated else old.scores,
+        model=_model(snapshot, steps, score),
+        service=ServiceStatus(url=service.url, digest=service.digest) if service else None,
+        run_url=old.run_url,
+    )
+
+
+def _verdicts(snapshot: Snapshot, steps: Steps, score: Gate | None) -> dict[ConditionType, Verdict]:
+    found: dict[ConditionType, Verdict] = {
+        ConditionType.DISCOVERED: _stage_verdict(steps, Stage.DISCOVER),
+        ConditionType.DATA_READY: _data_verdict(steps),
+        ConditionType.TRAINED: _stage_verdict(steps, Stage.TRAIN),
+        ConditionType.EVALUATED: _stage_verdict(steps, Stage.EVALUATE),
+        ConditionType.DEPLOYED: _deployed_verdict(snapshot, steps, score),
+    }
+    if snapshot.tracked is not None:
+        tracked: Verdict = ("True", "Recorded", "MLflow has everything.")
+        behind: Verdict = ("False", "Behind", "MLflow does not have everything yet; it is recorded when it answers.")
+        found[ConditionType.TRACKED] = tracked if snapshot.tracked else behind
+    found[ConditionType.READY] = _ready_verdict(snapshot, found)
+    return found
+
+
+def _data_verdict(steps: Steps) -> Verdict:
+    """DataReady covers generate and prepare; the one that does not stand yet speaks."""
+    for stage in (Stage.GENERATE, Stage.PREPARE):
+        if stage in steps and not steps[stage].succeeded:
+            verdict = _stage_verdict(steps, stage)
+            waits = steps.get(Stage.PREPARE)
+            if waits and waits.gate and not waits.gate.open:
+                return ("False", waits.gate.reason, waits.gate.message)
+            return verdict
+    return ("True", "Succeeded", _rows(steps[Stage.PREPARE]))
+
+
+def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
+    step = steps[stage]
+    if step.gate is not None and not step.gate.open:
+        return ("False", step.gate.reason, step.gate.message)
+    status = step.status
+    if status is None:
+        return ("Unknown", "Waiting", "Waits for the stages before it.")
+    if step.succeeded:
+        return ("True", "Succeeded", step.gate.message if step.gate else "")
+    if status.failure is not None and status.phase.value in ("Retrying", "Blocked", "Failed"):
+        return ("False", status.failure.reason, f"{status.failure.message} {status.failure.remedy}".strip()[:1024])
+    return ("Unknown", status.phase.value, f"Attempt {status.attempt}.")
+
+
+def _deployed_verdict(snapshot: Snapshot, steps: Steps, score: Gate | None) -> Verdict:
+    if not snapshot.resource.spec.service.enabled:
+        return ("False", "Disabled", "service.enabled is false.")
+    if score is not None and not score.open:
+        return ("False", score.reason, score.message)
+    service = snapshot.service
+    if service is None or score is None or service.digest != _evaluated(steps):
+        return ("Unknown", "Waiting", "An earlier model answers." if service and service.ready else "")
+    if service.failure is not None:
+        return ("False", service.failure.reason, f"{service.failure.message} {service.failure.remedy}".strip())
+    if service.ready:
+        return ("True", "Answering", score.message)
+    return ("Unknown", "Starting", "The service has not reproduced its golden requests yet.")
+
+
+def _ready_verdict(snapshot: Snapshot, found: dict[ConditionType, Verdict]) -> Verdict:
+    last = ConditionType.DEPLOYED if snapshot.resource.spec.service.enabled else ConditionType.EVALUATED
+    for condition in (
+        ConditionType.DISCOVERED,
+        ConditionType.DATA_READY,
+        ConditionType.TRAINED,
+        ConditionType.EVALUATED,
+        ConditionType.DEPLOYED,
+    ):
+        status, reason, message = found[condition]
+        if status != "True":
+            return ("False" if status == "False" else "Unknown", reason, message)
+        if condition is last:
+            break
+    return ("True", "Ready", found[last][2])
+
+
+def _phase(snapshot: Snapshot, steps: Steps, verdicts: dict[ConditionType, Verdict], score: Gate | None) -> Phase:
+    phases = [step.status.phase for step in steps.values() if step.status]
+    gates = [step.gate for step in steps.values() if step.gate and not step.gate.open]
+    if StageRunPhase.FAILED in phases or any(gate.failed for gate in [*gates, *([score] if score else [])]):
+        return Phase.FAILED
+    if verdicts[ConditionType.READY][0] == "True":
+        return Phase.READY
+    if snapshot.resource.spec.suspend:
+        return Phase.SUSPENDED
+    for bad in (StageRunPhase.BLOCKED, StageRunPhase.RETRYING):
+        if bad in phases:
+            return Phase(bad.value)
+    if gates:
+        return Phase(gates[0].reason)
+    running = [step.stage for step in steps.values() if step.status and step.status.phase is StageRunPhase.RUNNING]
+    if running:
+        return RUNNING_PHASE[running[-1]]
+    if snapshot.service is not None and snapshot.service.failure is not None and score is not None:
+        return Phase.BLOCKED
+    return Phase.DEPLOYING if score is not None and score.open else Phase.PENDING
+
+
+def _conditions(
+    verdicts: dict[ConditionType, Verdict], old: Prompt2ModelStatus, generation: int, now: datetime
+) -> list[Condition]:
+    """In Kubernetes' form: the time is that of the last change of status, not of the last look."""
+    before = {c.type: c for c in old.conditions}
+    made = []
+    for kind, (status, reason, message) in verdicts.items():
+        same = kind in before and before[kind].status == status
+        made.append(
+            Condition(
+                type=kind,
+                status=status,
+                reason=reason,
+                message=message,
+                observed_generation=generation,
+                last_transition_time=before[kind].last_transition_time if same else now,
+            )
+        )
+    return made
+
+
+def _progress(steps: Steps) -> str:
+    for step in reversed(steps.values()):
+        if step.status and step.status.phase is StageRunPhase.RUNNING:
+            progress = step.status.progress
+            if progress is None or progress.total <= 0:
+                return step.stage.value
+            return f"{step.stage.value} {min(100, int(100 * progress.done / progress.total))} %"
+    return ""
+
+
+def _spent(snapshot: Snapshot) -> Spent:
+    """Over all stage runs that ended, those of earlier specs too."""
+    total = Spent()
+    for name in sorted(snapshot.stage_runs):
+        result = snapshot.stage_runs[name].status.result
+        total = total.plus(result.outputs.spent) if result else total
+    return total
+
+
+def _model(snapshot: Snapshot, steps: Steps, score: Gate | None) -> ModelStatus | None:
+    trained = steps.get(Stage.TRAIN)
+    if score is None or trained is None or trained.run is None or trained.outputs is None:
+        return None
+    meta, digest = snapshot.resource.metadata, trained.run.spec.digest
+    return ModelStatus(
+        name=f"{meta.namespace}.{meta.name}",
+        digest=digest,
+        uri=f"{snapshot.storage}/{stage_folder(Stage.TRAIN, digest)}/model",
+        sha256=trained.outputs.model_sha256 or "",
+    )
+
+
+def _evaluated(steps: Steps) -> str | None:
+    step = steps.get(Stage.EVALUATE)
+    return step.run.spec.digest if step and step.run else None
+
+
+def _rows(step: Step) -> str:
+    rows = step.outputs.rows if step.outputs else None
+    counts = ", ".join(f"{split} {count}" for split, count in (rows or {}).items())
+    return f"Rows: {counts}. {step.gate.message if step.gate else ''}".strip()
+
+
+def _without_spent(outputs: StageOutputs | None) -> StageOutputs | None:
+    return outputs.model_copy(update={"spent": Spent()}) if outputs else None
