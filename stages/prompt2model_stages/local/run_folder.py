@@ -1,0 +1,153 @@
+"""One folder a resource: where a local run keeps everything, and how it is read back.
+
+    <runs>/mlflow.db, <runs>/mlartifacts/
+    <runs>/<namespace>/<name>/resource.yaml        the Prompt2Model as it was run last
+                              status.json          its status
+                              deployed.json        what the service answers with
+                              teacher/             the journal
+                              <stage>-<8 hex>/     a stage run: stage_run.json, job-<n>.json, log.txt, result.json, ...
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prompt2model_api.conditions import Failure
+from prompt2model_api.names import stage_folder
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelStatus
+from prompt2model_api.stage_run import Progress, Stage, StageRun, StageRunStatus
+from pydantic import ValidationError
+
+from prompt2model_stages.reporting import FAILURE, PROGRESS
+from prompt2model_stages.stage_process import read_result
+from prompt2model_stages.storage import Folder
+
+STAGE_RUN = "stage_run.json"
+
+
+class InUseError(Exception):
+    """Another run works in this folder."""
+
+
+class RunFolder:
+    """The folder of one resource below the runs folder; nothing is written before `create`."""
+
+    def __init__(self, runs: Path, namespace: str, name: str) -> None:
+        self.runs = runs.absolute()
+        self.path = self.runs / namespace / name
+        self.namespace, self.name = namespace, name
+
+    @classmethod
+    def of(cls, runs: Path, resource: Prompt2Model) -> RunFolder:
+        """The folder of this resource."""
+        return cls(runs, resource.metadata.namespace, resource.metadata.name)
+
+    @property
+    def folder(self) -> Folder:
+        """The folder for what works with any storage."""
+        return Folder(str(self.path))
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's database, one for all resources of the runs folder."""
+        return f"sqlite:///{self.runs / 'mlflow.db'}"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder. Raises: InUseError where another run has it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InUseError(f"{self.path} is in use by another run: wait for it, or end it.") from None
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
+
+    def in_use(self) -> bool:
+        """Whether a run holds the folder now."""
+        try:
+            with (self.path / ".lock").open("r") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def read_resource(self) -> Prompt2Model:
+        """The resource as it was run last. Raises: FileNotFoundError."""
+        return Prompt2Model.model_validate(yaml.safe_load((self.path / "resource.yaml").read_text()))
+
+    def write_resource(self, resource: Prompt2Model) -> None:
+        """Keeps the resource beside its results."""
+        text = yaml.safe_dump(resource.dump(), sort_keys=False, allow_unicode=True)
+        self.folder.write_bytes("resource.yaml", text.encode())
+
+    def read_status(self) -> Prompt2ModelStatus | None:
+        """The status as it was written last."""
+        tree = self._json("status.json")
+        return Prompt2ModelStatus.model_validate(tree) if tree else None
+
+    def write_status(self, status: Prompt2ModelStatus) -> None:
+        """Keeps the status."""
+        self.folder.write_json("status.json", status.dump())
+
+    def read_deployed(self) -> dict[str, Any] | None:
+        """What the service answers with: trainDigest, evaluateDigest, train, evaluate, modelSha256."""
+        return self._json("deployed.json")
+
+    def stage_path(self, run: StageRun) -> Path:
+        """The stage run's folder."""
+        return self.path / stage_folder(run.spec.stage, run.spec.digest)
+
+    def read_stage_runs(self) -> dict[str, StageRun]:
+        """All stage runs by name, with the progress and the result that the stages themselves wrote."""
+        found = {}
+        for stage in Stage:
+            for path in sorted(self.path.glob(f"{stage.value}-*/{STAGE_RUN}")):
+                run = self._read_stage_run(path)
+                found[run.metadata.name] = run
+        return found
+
+    def write_stage_run(self, run: StageRun) -> None:
+        """Writes the stage run; progress and result stay where the stage wrote them."""
+        status = run.status.model_copy(update={"progress": None, "result": None})
+        folder = Folder(str(self.stage_path(run)))
+        folder.write_json(STAGE_RUN, run.model_copy(update={"status": status}).dump())
+
+    def read_failure(self, run: StageRun) -> Failure | None:
+        """Why the stage run's live attempt ended, if it said so."""
+        tree = self._json(f"{self.stage_path(run).name}/{FAILURE}")
+        if tree is None or tree.pop("attempt", None) != run.status.attempt:
+            return None
+        return Failure.model_validate(tree)
+
+    def _read_stage_run(self, path: Path) -> StageRun:
+        run = StageRun.model_validate_json(path.read_bytes())
+        relative = path.parent.name
+        progress = self._json(f"{relative}/{PROGRESS}")
+        update: dict[str, object] = {"result": read_result(Folder(str(path.parent)))}
+        if progress is not None:
+            try:
+                update["progress"] = Progress.model_validate(progress)
+            except ValidationError:
+                update["progress"] = None
+        status: StageRunStatus = run.status.model_copy(update=update)
+        return run.model_copy(update={"status": status})
+
+    def _json(self, name: str) -> dict[str, Any] | None:
+        try:
+            tree = json.loads((self.path / name).read_bytes())
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        return tree if isinstance(tree, dict) else None

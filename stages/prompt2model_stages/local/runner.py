@@ -1,0 +1,240 @@
+"""Runs one resource on this machine: observes its folder, asks `decide`, applies the actions, until it is ready or stuck.
+
+Killed at any moment, the same command goes on where it was: what was decided stands in files before it is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prompt2model_api.conditions import Failure
+from prompt2model_api.decide import decide
+from prompt2model_api.prompt2model import Phase, Prompt2Model, Prompt2ModelStatus, Teacher
+from prompt2model_api.snapshot import (
+    Deploy,
+    MakeStageRun,
+    Outcome,
+    SetStageRunStatus,
+    Snapshot,
+    StartAttempt,
+    StopAttempt,
+    Undeploy,
+    Workload,
+)
+from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
+
+from prompt2model_stages.errors import StageError, retrying
+from prompt2model_stages.job import StageJob, StageSettings
+from prompt2model_stages.local import processes
+from prompt2model_stages.local.companions import EmbeddedTeacherProcess, ServiceProcess, TrackerProcess
+from prompt2model_stages.local.run_folder import RunFolder
+from prompt2model_stages.stage_process import EXIT_FAILURE
+
+TICK_S = 0.1
+USES_TEACHER = (Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE)
+ENDED = (
+    *(Phase.READY, Phase.FAILED, Phase.BLOCKED, Phase.SUSPENDED),
+    *(Phase.AWAITING_CHOICE, Phase.AWAITING_REVIEW),
+)
+AFTER_A_STEP_IN = {"phase": StageRunPhase.PENDING, "failures": 0, "failure": None, "retry_at": None}
+
+
+@dataclass
+class LiveAttempt:
+    """A stage's process and what was measured of it."""
+
+    process: subprocess.Popen[bytes]
+    attempt: int
+    began: float
+    peak_memory: int = 0
+
+
+@dataclass
+class StageCost:
+    """What a stage cost this run: wall seconds from the start of its process to its end, and peak memory in bytes."""
+
+    wall_s: float = 0.0
+    peak_memory: int = 0
+    why: str = ""
+
+
+@dataclass
+class Runner:
+    """One run of one resource. `show` is called with every new status and the stage runs as they stand."""
+
+    resource: Prompt2Model
+    run_folder: RunFolder
+    service: ServiceProcess
+    show: Callable[[Prompt2ModelStatus, dict[str, StageRun]], None]
+    live: dict[str, LiveAttempt] = field(default_factory=dict)
+    ended: dict[tuple[str, int], Failure | None] = field(default_factory=dict)
+    costs: dict[Stage, StageCost] = field(default_factory=dict)
+    teacher: EmbeddedTeacherProcess = field(init=False)
+    tracker: TrackerProcess = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.teacher = EmbeddedTeacherProcess(self.run_folder)
+        self.tracker = TrackerProcess(self.run_folder)
+
+    def run(self) -> Prompt2ModelStatus:
+        """Goes on until the resource is ready, or cannot go on without a person; returns the status.
+
+        Raises: KeyboardInterrupt passes through, all processes ended. OSError where the folder cannot be written.
+        """
+        processes.end_orphans(self.run_folder.path)
+        self.run_folder.write_resource(self.resource)
+        self._step_in()
+        while True:
+            outcome = self._look()
+            if outcome.status.phase in ENDED and not self.live:
+                return outcome.status
+            if outcome.status.phase in (Phase.FAILED, Phase.BLOCKED, Phase.AWAITING_CHOICE, Phase.AWAITING_REVIEW):
+                self._finish_live(outcome.status.phase)
+            self._wait(outcome.wake_at)
+
+    def close(self) -> None:
+        """Ends every process of the run but the service."""
+        for attempt in self.live.values():
+            processes.stop(attempt.process)
+        self.live.clear()
+        self.teacher.stop()
+
+    def snapshot(self) -> Snapshot:
+        """The folder and the processes as `decide` sees them."""
+        workloads = [Workload(name, live.attempt, True) for name, live in self.live.items()]
+        workloads += [Workload(name, attempt, False, failure) for (name, attempt), failure in self.ended.items()]
+        return Snapshot(
+            resource=self.resource.model_copy(update={"status": self.run_folder.read_status()}),
+            storage=str(self.run_folder.path),
+            stage_runs=self.run_folder.read_stage_runs(),
+            workloads=tuple(workloads),
+            service=self.service.look(),
+            sources=sources(self.resource),
+        )
+
+    def _look(self) -> Outcome:
+        snapshot = self.snapshot()
+        outcome = decide(snapshot, datetime.now(UTC))
+        runs = dict(snapshot.stage_runs)
+        for action in outcome.actions:
+            self._apply(action, runs)
+        if outcome.status != snapshot.resource.status:
+            self.run_folder.write_status(outcome.status)
+        self.show(outcome.status, runs)
+        return outcome
+
+    def _apply(self, action: object, runs: dict[str, StageRun]) -> None:
+        match action:
+            case MakeStageRun(run, why):
+                self.run_folder.write_stage_run(run)
+                runs[run.metadata.name] = run
+                self.costs[run.spec.stage] = StageCost(why=why)
+            case SetStageRunStatus(name, status):
+                runs[name] = runs[name].model_copy(update={"status": status})
+                self.run_folder.write_stage_run(runs[name])
+            case StartAttempt(name, attempt):
+                self._start(runs[name], attempt)
+            case StopAttempt(name):
+                if (live := self.live.pop(name, None)) is not None:
+                    processes.stop(live.process)
+            case Deploy():
+                self.service.deploy(action, runs)
+            case Undeploy():
+                self.service.stop()
+
+    def _start(self, run: StageRun, attempt: int) -> None:
+        path, began = self.run_folder.stage_path(run), time.monotonic()
+        try:
+            settings = self._settings(run.spec.stage)
+        except StageError as error:
+            self.ended[run.metadata.name, attempt] = error.failure
+            return
+        job = StageJob(stage_run=run, attempt=attempt, settings=settings)
+        file = path / f"job-{attempt}.json"
+        self.run_folder.folder.write_json(f"{path.name}/{file.name}", job.dump())
+        if self.tracker.process is None:
+            self.tracker.start()
+        command = [sys.executable, "-m", f"prompt2model_stages.{run.spec.stage.value}", str(file)]
+        process = processes.start(command, self.run_folder.path, path / "log.txt", {"RAY_USAGE_STATS_ENABLED": "0"})
+        self.live[run.metadata.name] = LiveAttempt(process, attempt, began)
+        self.costs.setdefault(run.spec.stage, StageCost(why="goes on"))
+
+    def _settings(self, stage: Stage) -> StageSettings:
+        training = self.resource.spec.training
+        return StageSettings(
+            teacher=self._teacher() if stage in USES_TEACHER else None,
+            workers=training.workers,
+            checkpoint_every=training.checkpoint_every,
+            resources=training.resources,
+        )
+
+    def _teacher(self) -> Teacher:
+        return self.resource.spec.teacher or self.teacher.teacher()
+
+    def _wait(self, wake_at: datetime | None) -> None:
+        """Returns when something may have changed: a process ended, half a second passed, or the time came."""
+        until = time.monotonic() + 5 * TICK_S
+        while time.monotonic() < until:
+            if self._reap() or (wake_at is not None and datetime.now(UTC) >= wake_at):
+                return
+            time.sleep(TICK_S)
+        self._measure()
+
+    def _reap(self) -> bool:
+        """Takes in processes that ended; whether there were any."""
+        gone = [name for name, live in self.live.items() if live.process.poll() is not None]
+        runs = self.run_folder.read_stage_runs() if gone else {}
+        for name in gone:
+            live, run = self.live.pop(name), runs[name]
+            cost = self.costs[run.spec.stage]
+            cost.wall_s += time.monotonic() - live.began
+            cost.peak_memory = max(cost.peak_memory, live.peak_memory)
+            processes.stop(live.process)
+            self.ended[name, live.attempt] = self._failure(run, live.process.returncode)
+        return bool(gone)
+
+    def _failure(self, run: StageRun, status: int) -> Failure | None:
+        """What the stage said of its end; where it said nothing, what its exit status tells."""
+        if (said := self.run_folder.read_failure(run)) is not None or status in (0, EXIT_FAILURE):
+            return said
+        log = self.run_folder.stage_path(run) / "log.txt"
+        if status == -9:
+            message = f"{run.spec.stage} was killed, by hand or for want of memory."
+            return retrying("Killed", message, f"Free some memory. Log: {log}").failure
+        return retrying("Crashed", f"{run.spec.stage} ended with exit status {status}.", f"Log: {log}").failure
+
+    def _finish_live(self, phase: Phase) -> None:
+        """A person is needed: work that may still go on (generate during a choice) ends by itself, else it is stopped."""
+        if phase in (Phase.FAILED, Phase.BLOCKED):
+            for live in self.live.values():
+                processes.stop(live.process)
+
+    def _measure(self) -> None:
+        for live in self.live.values():
+            live.peak_memory = max(live.peak_memory, processes.tree_memory([live.process.pid]))
+
+    def _step_in(self) -> None:
+        """A person ran the command: what failed, or waited for a retry, may be tried again at once."""
+        for run in self.run_folder.read_stage_runs().values():
+            if run.status.phase in (StageRunPhase.FAILED, StageRunPhase.BLOCKED, StageRunPhase.RETRYING):
+                status = run.status.model_copy(update=AFTER_A_STEP_IN)
+                self.run_folder.write_stage_run(run.model_copy(update={"status": status}))
+
+
+def sources(resource: Prompt2Model) -> dict[str, str]:
+    """SHA-256 of the user's local files, by the path of the field that names them."""
+    named = {"datasets.own": resource.spec.datasets.own, "evaluation.testData": resource.spec.evaluation.test_data}
+    found = {}
+    for path, own in named.items():
+        file = Path((own.uri or "").removeprefix("file://")) if own else None
+        if file is not None and file.is_file():
+            with file.open("rb") as stream:
+                found[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
