@@ -17,7 +17,7 @@ Said = tuple[str, str]
 
 SHOWN_LENGTH = 60
 
-ADVICE = {
+ADVICE: dict[Location, str] = {
     ("spec", "teacher", "budget", "tokens"): "write the most that may be spent, or unlimited: true for no limit",
     ("spec", "teacher", "budget", "usd"): "write the most that may be spent, or unlimited: true for no limit",
     ("spec", "evaluation", "gate", "atLeast"): 'write Teacher, or a number from 0 to 100 in quotes, such as "85"',

@@ -128,8 +128,9 @@ def _the_one(found: list[Any]) -> dict[Any, Any]:
         raise _Refused(f"it holds {len(matching)} Prompt2Models: keep one, and put the others in files of their own")
     if not matching:
         raise _Refused(_no_prompt2model(found))
-    _check_version(matching[0].get("apiVersion"))
-    return matching[0]
+    tree: dict[Any, Any] = matching[0]
+    _check_version(tree.get("apiVersion"))
+    return tree
 
 
 def _no_prompt2model(found: list[dict[Any, Any]]) -> str:

@@ -22,7 +22,9 @@ from prompt2model_api.stage_run import StageRun
 logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent.parent
-HEADER = "# Rendered from crds/prompt2model_api by `python -m prompt2model_api.render`: edit the types, not this file.\n"
+HEADER = (
+    "# Rendered from crds/prompt2model_api by `python -m prompt2model_api.render`: edit the types, not this file.\n"
+)
 
 Column = tuple[str, str, str]
 

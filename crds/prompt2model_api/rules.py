@@ -120,7 +120,9 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
     ),
     Evaluation: (
         Rule(
-            "!has(self.gate) || self.gate.metric in self.metrics", "gate.metric is not in metrics: add it there", ".gate"
+            "!has(self.gate) || self.gate.metric in self.metrics",
+            "gate.metric is not in metrics: add it there",
+            ".gate",
         ),
     ),
     Replicas: (Rule("self.max >= self.min", "max must be at least min", ".max"),),

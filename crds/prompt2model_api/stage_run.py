@@ -10,9 +10,8 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from prompt2model_api.base import Digest, Model, Name, Uri
 from prompt2model_api.conditions import Failure
-from prompt2model_api.prompt2model import API_VERSION, Metadata
+from prompt2model_api.prompt2model import Metadata
 from prompt2model_api.results import Choice, StageResult
-
 
 Sha = Annotated[str, StringConstraints(max_length=64)]
 
