@@ -1,0 +1,84 @@
+"""Ray for as long as a stage needs it: a cluster's where RAY_ADDRESS names one, else one on this machine.
+
+A local Ray is the stage's own and ends with it. Ray binds its processes to the life of the one that started them
+(PR_SET_PDEATHSIG): after a kill -9 of the stage the workers are gone in 3 s, the last of Ray's own agents in 15 s. Its
+folder of sockets and logs stays, and the next session sweeps it up.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prompt2model_stages.stage_process import StageContext
+
+FOLDER = "p2m-ray-"
+"""Short: a socket's whole path must stay below 108 characters."""
+
+OBJECT_STORE_BYTES = 256 * 1024**2
+"""The stages pass references and small values; Ray's default would take 30 % of the memory."""
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@contextmanager
+def ray_session(context: StageContext, num_cpus: int | None = None) -> Iterator[None]:
+    """Starts or joins Ray for the block; the seconds that it took go to context.starts["ray"].
+
+    Args:
+        context: the stage's.
+        num_cpus: logical CPUs of a local Ray, the machine's where nothing is said, two at the least: an actor that
+            waits for others must not keep the only one.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    began = time.monotonic()
+    import ray  # takes seconds, so it counts as a part of the start
+
+    address = os.environ.get("RAY_ADDRESS")
+    folder = None if address else _folder()
+    options: dict[str, Any] = {"address": address} if address else _local(folder, num_cpus)
+    try:
+        ray.init(logging_level=logging.WARNING, configure_logging=False, log_to_driver=False, **options)
+        context.starts["ray"] = time.monotonic() - began
+        yield
+    finally:
+        ray.shutdown()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _local(folder: Path | None, num_cpus: int | None) -> dict[str, Any]:
+    if "RAY_AUTH_MODE" not in os.environ:  # else Ray asks for a token too, and leaves one in the home folder
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+    return {
+        "address": "local",
+        "num_cpus": max(2, num_cpus or os.cpu_count() or 1),
+        "include_dashboard": False,
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "_temp_dir": str(folder),
+    }
+
+
+def _folder() -> Path:
+    """A new folder for this process; those of processes that are gone are removed."""
+    root = Path(tempfile.gettempdir())
+    for left in root.glob(f"{FOLDER}*"):
+        pid = left.name.removeprefix(FOLDER)
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = root / f"{FOLDER}{os.getpid()}"
+    folder.mkdir(exist_ok=True)
+    return folder
