@@ -61,8 +61,8 @@ def ray_session(context: StageContext, num_cpus: int | None = None) -> Iterator[
 
 
 def _local(folder: Path | None, num_cpus: int | None) -> dict[str, Any]:
-    if "RAY_AUTH_MODE" not in os.environ:  # else Ray asks for a token too, and leaves one in the home folder
-        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+    # Ray asks for a token in any case; without this it writes one into the home folder, which a pod may not have.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     return {
         "address": "local",
         "num_cpus": max(2, num_cpus or os.cpu_count() or 1),
