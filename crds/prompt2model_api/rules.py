@@ -56,7 +56,7 @@ def _name_rules(limit: int) -> tuple[Rule, ...]:
 def _text_rules(field: str) -> tuple[Rule, ...]:
     return (
         Rule(
-            f"!has(self.{field}) || self.{field}.matches('\\\\S')",
+            f"!has(self.{field}) || self.{field}.trim() != ''",
             f"{field} is empty: say in plain words what the model shall do",
             f".{field}",
             "FieldValueRequired",

@@ -1,0 +1,144 @@
+"""Prompt2Models that must be taken and that must be refused, with words that the refusal must hold.
+
+The same cases go to the loader (unit) and to a real API server (integration), so that both refuse the same things.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+HEAD = {"apiVersion": "prompt2model.dev/v1alpha1", "kind": "Prompt2Model"}
+TEACHER = {"baseURL": "http://teacher/v1", "model": "m"}
+OWN = {"uri": "s3://bucket/own.csv"}
+CHOICE = {"name": "dates", "inputColumns": ["words"], "outputColumn": "iso"}
+
+
+class Refused(NamedTuple):
+    """A spec, and a part of the sentence that refuses it: here, and (where it differs) at an API server."""
+
+    spec: dict[str, Any]
+    here: str
+    there: str = ""
+
+
+def resource(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """A whole resource."""
+    return {**HEAD, "metadata": {"name": name}, "spec": spec}
+
+
+TAKEN: dict[str, dict[str, Any]] = {
+    "prompt-alone": {"prompt": "Turn dates into ISO."},
+    "in-parts": {"instruction": "Turn dates.", "demonstrations": [{"input": "3 May 2021", "output": "2021-05-03"}]},
+    "longest-prompt": {"prompt": "x" * 32768},
+    "budget-in-money": {
+        "prompt": "p",
+        "teacher": {
+            **TEACHER,
+            "budget": {"usd": 5},
+            "price": {"inputPerMillion": 0.15, "outputPerMillion": 0.6},
+        },
+    },
+    "no-budget": {"prompt": "p", "teacher": {**TEACHER, "budget": {"unlimited": True}}},
+    "manual": {"prompt": "p", "datasets": {"selection": "Manual", "choice": CHOICE}, "student": {"name": "t5-small"}},
+    "no-dataset": {"prompt": "p", "datasets": {"choice": {"none": True}}},
+    "own-alone": {"prompt": "p", "datasets": {"enabled": False, "own": OWN}, "generation": {"enabled": False}},
+    "config-map": {"prompt": "p", "datasets": {"own": {"configMap": {"name": "own", "key": "own.csv"}}}},
+    "gate": {"prompt": "p", "evaluation": {"gate": {"metric": "ChrF++", "atLeast": "85.5"}}},
+    "small-rate": {"prompt": "p", "training": {"learningRate": 5e-7, "epochs": 1}},
+    "replicas": {"prompt": "p", "service": {"replicas": {"min": 2, "max": 4}}},
+    "bucket": {"prompt": "p", "storage": {"uri": "s3://bucket/p2m", "secret": "s3"}},
+    "labels": {"prompt": "p", "scheduling": {"labels": {"team": "nlp"}, "nodeSelector": {"gpu": "true"}}},
+}
+
+REFUSED: dict[str, Refused] = {
+    "neither": Refused({"seed": 1}, "write exactly one of prompt and instruction"),
+    "both": Refused({"prompt": "p", "instruction": "i"}, "write exactly one of prompt and instruction"),
+    "empty": Refused({"prompt": ""}, "prompt is empty: say in plain words"),
+    "blank": Refused({"prompt": " \n "}, "prompt is empty: say in plain words"),
+    "blank-in-unicode": Refused({"prompt": "\u00a0\u3000"}, "prompt is empty: say in plain words"),
+    "blank-instruction": Refused({"instruction": "\n"}, "instruction is empty: say in plain words"),
+    "long": Refused({"prompt": "x" * 32769}, "spec.prompt is over 32 KiB", "may not be more than 32768 bytes"),
+    "long-in-bytes": Refused({"prompt": "é" * 20000}, "prompt is over 32 KiB: shorten it"),
+    "parts-and-prompt": Refused(
+        {"prompt": "p", "demonstrations": [{"input": "a", "output": "b"}]}, "demonstrations go with instruction"
+    ),
+    "no-data": Refused(
+        {"prompt": "p", "datasets": {"enabled": False}, "generation": {"enabled": False}},
+        "no data: enable generation or datasets",
+    ),
+    "unknown-field": Refused(
+        {"prompt": "p", "trainig": {"epochs": 3}},
+        "spec.trainig is not a field: did you mean training?",
+        "unknown field",
+    ),
+    "misplaced-field": Refused(
+        {"prompt": "p", "epochs": 3}, "spec.epochs is not a field here: did you mean spec.training.epochs?", "unknown"
+    ),
+    "no-budget-at-all": Refused(
+        {"prompt": "p", "teacher": {**TEACHER, "budget": {}}}, "write tokens or usd, or unlimited: true"
+    ),
+    "no-tokens": Refused(
+        {"prompt": "p", "teacher": {**TEACHER, "budget": {"tokens": 0}}},
+        "spec.teacher.budget.tokens is 0: write the most that may be spent, or unlimited: true for no limit",
+        "should be greater than or equal to 1",
+    ),
+    "no-money": Refused(
+        {"prompt": "p", "teacher": {**TEACHER, "budget": {"usd": 0}}},
+        "spec.teacher.budget.usd is 0",
+        "should be greater than 0",
+    ),
+    "two-budgets": Refused(
+        {"prompt": "p", "teacher": {**TEACHER, "budget": {"tokens": 5, "unlimited": True}}},
+        "unlimited excludes tokens and usd",
+    ),
+    "money-without-price": Refused(
+        {"prompt": "p", "teacher": {**TEACHER, "budget": {"usd": 1}}}, "budget.usd needs price.inputPerMillion"
+    ),
+    "address": Refused(
+        {"prompt": "p", "teacher": {"baseURL": "api.example.com", "model": "m"}},
+        "write an address such as https://",
+        "should match '^https?",
+    ),
+    "two-places": Refused(
+        {"prompt": "p", "datasets": {"own": {**OWN, "configMap": {"name": "a", "key": "b"}}}},
+        "name exactly one of uri and configMap",
+    ),
+    "no-place": Refused({"prompt": "p", "datasets": {"own": {}}}, "name exactly one of uri and configMap"),
+    "half-a-choice": Refused(
+        {"prompt": "p", "datasets": {"selection": "Manual", "choice": {"name": "dates"}}},
+        "choice needs name, inputColumns and outputColumn, or none: true",
+    ),
+    "choice-and-none": Refused(
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "none": True}}}, "none and name exclude each other"
+    ),
+    "gate-not-measured": Refused(
+        {"prompt": "p", "evaluation": {"metrics": ["ChrF++"], "gate": {"metric": "ExactMatch"}}}, "is not in metrics"
+    ),
+    "gate-as-number": Refused(
+        {"prompt": "p", "evaluation": {"gate": {"metric": "ExactMatch", "atLeast": 85}}},
+        'atLeast is the number 85 and must be text: write Teacher, or a number from 0 to 100 in quotes, such as "85"',
+        "must be of type string",
+    ),
+    "replicas": Refused({"prompt": "p", "service": {"replicas": {"min": 3}}}, "max must be at least min"),
+    "two-storages": Refused({"prompt": "p", "storage": {"uri": "s3://a", "claim": "b"}}, "name one of uri and claim"),
+    "negative": Refused({"prompt": "p", "seed": -1}, "spec.seed is -1: it must be at least 0", "greater than or equal"),
+    "number-as-text": Refused(
+        {"prompt": "p", "training": {"epochs": "3"}},
+        'spec.training.epochs is "3", text: write a whole number, without quotes',
+        "must be of type integer",
+    ),
+    "yes-as-output": Refused(
+        {"instruction": "p", "demonstrations": [{"input": "a", "output": True}]},
+        "spec.demonstrations[0].output is true (YAML takes yes, no, on and off so): put the text in quotes",
+        "must be of type string",
+    ),
+    "word": Refused(
+        {"prompt": "p", "datasets": {"selection": "manual"}},
+        'spec.datasets.selection is "manual": write one of Automatic, Manual',
+        'supported values: "Automatic", "Manual"',
+    ),
+    "size": Refused({"prompt": "p", "student": {"maxSize": "3GB"}}, "such as 500m, 2 or 3Gi", "should match '^[0-9]+"),
+    "no-metric": Refused(
+        {"prompt": "p", "evaluation": {"metrics": []}}, "has too few entries", "should have at least 1 items"
+    ),
+}

@@ -1,0 +1,144 @@
+"""The CRDs: in step with the types, structural, bounded everywhere, with a rule for every validator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prompt2model_api import render
+from prompt2model_api.fields import models_in
+from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.rules import RULES
+from prompt2model_api.stage_run import StageRun
+
+pytestmark = pytest.mark.unit
+
+FILES = sorted(render.FOLDER.glob("*.yaml"))
+KNOWN = {
+    *("type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum"),
+    *("minItems", "maxItems", "maxProperties", "description", "default", "properties", "required", "items"),
+    *("additionalProperties", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations"),
+    *("x-kubernetes-list-type", "x-kubernetes-list-map-keys"),
+}
+
+
+def schemas(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    yield path, schema
+    for name, below in schema.get("properties", {}).items():
+        yield from schemas(below, f"{path}.{name}")
+    for key in ("items", "additionalProperties"):
+        if key in schema:
+            yield from schemas(schema[key], f"{path}.{key}")
+
+
+def root(path: Path) -> dict[str, Any]:
+    version = yaml.safe_load(path.read_text())["spec"]["versions"][0]
+    schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def nodes() -> list[Any]:
+    found = []
+    for path in FILES:
+        below = root(path)["properties"]
+        for part in ("spec", "status"):
+            found += [pytest.param(s, id=f"{path.stem}.{part}{at}") for at, s in schemas(below[part])]
+    return found
+
+
+def test_files_are_what_the_types_say() -> None:
+    assert render.main(["--check"]) == 0
+
+
+def test_a_stale_file_is_found_and_written(tmp_path: Path) -> None:
+    assert render.main(["--check", str(tmp_path)]) == 1
+    assert not list(tmp_path.iterdir())
+    assert render.main([str(tmp_path)]) == 0
+    assert render.main(["--check", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_files_are_small_enough(path: Path) -> None:
+    assert path.stat().st_size < 64 * 1024
+
+
+def test_every_value_is_bounded_and_typed() -> None:
+    unbounded = []
+    for parameter in nodes():
+        schema = parameter.values[0]
+        assert set(schema) <= KNOWN, parameter.id
+        kind = schema["type"]
+        bound = {"string": "maxLength", "array": "maxItems"}.get(kind)
+        if kind == "object" and "properties" not in schema:
+            bound = "maxProperties"
+        if bound and bound not in schema and "enum" not in schema:
+            unbounded.append(parameter.id)
+        if kind == "integer":
+            assert schema["format"] in ("int32", "int64"), parameter.id
+    assert len(nodes()) > 200
+    assert unbounded == []
+
+
+def test_status_has_no_defaults() -> None:
+    for path in FILES:
+        status = root(path)["properties"]["status"]
+        assert [at for at, schema in schemas(status) if "default" in schema] == []
+
+
+def test_defaults_reach_every_level() -> None:
+    """A parent without a value gets an object, so that an API server goes on filling in below it."""
+    spec = root(render.FOLDER / "prompt2models.yaml")["properties"]["spec"]["properties"]
+    assert spec["generation"]["default"] == {}
+    assert spec["generation"]["properties"]["temperature"]["default"] == {}
+    assert spec["generation"]["properties"]["temperature"]["properties"]["from"]["default"] == 0.3
+    assert spec["teacher"]["properties"]["budget"]["default"] == {"tokens": 10_000_000, "unlimited": False}
+    assert spec["service"]["properties"]["replicas"]["default"] == {"min": 1, "max": 1}
+    assert "default" not in spec["teacher"]
+
+
+def test_every_validator_has_its_rule() -> None:
+    checked = {
+        model
+        for resource in (Prompt2Model, StageRun)
+        for model in models_in(resource).values()
+        if model.__pydantic_decorators__.model_validators
+    }
+    assert checked - set(RULES) == set()
+
+
+def test_every_rule_is_rendered_where_its_type_stands() -> None:
+    text = "".join(path.read_text() for path in FILES)
+    rendered = {rule["message"] for path in FILES for _, s in schemas(root(path)) for rule in _rules(s)}
+    assert rendered == {rule.message for rules in RULES.values() for rule in rules}
+    assert "anyOf" not in text
+    assert "$ref" not in text
+    assert ": null" not in text
+
+
+def _rules(schema: dict[str, Any]) -> list[dict[str, str]]:
+    rules: list[dict[str, str]] = schema.get("x-kubernetes-validations", [])
+    return rules
+
+
+def test_conditions_are_a_map_by_type() -> None:
+    status = root(render.FOLDER / "prompt2models.yaml")["properties"]["status"]["properties"]
+    assert status["conditions"]["x-kubernetes-list-type"] == "map"
+    assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
+
+
+def test_columns_point_at_fields_that_exist() -> None:
+    for path in FILES:
+        crd = yaml.safe_load(path.read_text())
+        version = crd["spec"]["versions"][0]
+        assert version["subresources"] == {"status": {}}
+        for column in version["additionalPrinterColumns"]:
+            schema = version["schema"]["openAPIV3Schema"]
+            *_, top = column["jsonPath"].split(".")[1:2]
+            if top == "metadata":
+                continue
+            for part in column["jsonPath"].split(".")[1:]:
+                schema = schema["properties"][part]
+            assert schema["type"] == column["type"]
