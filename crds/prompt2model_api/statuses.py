@@ -10,7 +10,7 @@ from prompt2model_api.conditions import Condition, ConditionType
 from prompt2model_api.gates import Gate
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
-from prompt2model_api.results import Spent, StageOutputs
+from prompt2model_api.results import Scores, Spent, StageOutputs
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunStatus
 
@@ -52,6 +52,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: Gate | Non
     old = snapshot.resource.status or Prompt2ModelStatus()
     outputs = {stage: step.outputs for stage, step in steps.items()}
     evaluated = outputs.get(Stage.EVALUATE)
+    scores = (evaluated.scores or []) if evaluated else old.scores
     prepared = steps.get(Stage.PREPARE)
     service = snapshot.service
     return Prompt2ModelStatus(
@@ -63,7 +64,9 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: Gate | Non
         discovered=_without_spent(outputs.get(Stage.DISCOVER)),
         choice=prepared.gate.decision.dataset if prepared and prepared.gate and prepared.gate.decision else None,
         spent=_spent(snapshot),
-        scores=(evaluated.scores or []) if evaluated else old.scores,
+        scores=scores,
+        score=_shown(scores, "student"),
+        teacher_score=_shown(scores, "teacher"),
         model=_model(snapshot, steps, score),
         service=ServiceStatus(url=service.url, digest=service.digest) if service else None,
         run_url=old.run_url,
@@ -217,6 +220,15 @@ def _model(snapshot: Snapshot, steps: Steps, score: Gate | None) -> ModelStatus 
         uri=f"{snapshot.storage}/{stage_folder(Stage.TRAIN, digest)}/model",
         sha256=trained.outputs.model_sha256 or "",
     )
+
+
+def _shown(scores: list[Scores], system: Literal["student", "teacher"]) -> str | None:
+    """The first metric on the best test split, for a printed column: `ExactMatch 95.0`."""
+    order = ("Own", "Retrieved", "Generated")
+    for score in sorted(scores, key=lambda s: order.index(s.split))[:1]:
+        interval = score.student if system == "student" else score.teacher
+        return f"{score.metric} {interval.value:.1f}" if interval else None
+    return None
 
 
 def _evaluated(steps: Steps) -> str | None:

