@@ -86,7 +86,7 @@ def score_gate(spec: Prompt2ModelSpec, scores: list[Scores]) -> Gate:
     asked = spec.evaluation.gate
     metric = asked.metric if asked else spec.evaluation.metrics[0]
     bound = asked.at_least if asked else "Teacher"
-    score = _compared(scores, metric, asked.split if asked else None)
+    score = compared_score(spec, scores)
     if score is None:
         where = f"the {asked.split} test split" if asked and asked.split else "any test split"
         return Gate(False, "NotMeasured", f"{metric} was not measured on {where}: bring test data.", failed=True)
@@ -97,9 +97,12 @@ def score_gate(spec: Prompt2ModelSpec, scores: list[Scores]) -> Gate:
     return _reaches(score, score.teacher.value, f"the teacher's {score.teacher.value:.1f}")
 
 
-def _compared(scores: list[Scores], metric: Metric, split: str | None) -> Scores | None:
+def compared_score(spec: Prompt2ModelSpec, scores: list[Scores]) -> Scores | None:
+    """The score that the gate looks at: the gate's metric, else the first; the user's test set, else the retrieved one."""
+    asked = spec.evaluation.gate
+    metric = asked.metric if asked else spec.evaluation.metrics[0]
     found = {s.split: s for s in scores if s.metric is metric and s.rows > 0}
-    order = [split] if split else ["Own", "Retrieved", "Generated"]
+    order = [asked.split] if asked and asked.split else ["Own", "Retrieved", "Generated"]
     return next((found[name] for name in order if name in found), None)
 
 

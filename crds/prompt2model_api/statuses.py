@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Literal
 
 from prompt2model_api.conditions import Condition, ConditionType
-from prompt2model_api.gates import Gate
+from prompt2model_api.gates import Gate, compared_score
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
-from prompt2model_api.results import Scores, Spent, StageOutputs
+from prompt2model_api.results import Interval, Spent, StageOutputs
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunStatus
 
@@ -53,6 +53,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: Gate | Non
     outputs = {stage: step.outputs for stage, step in steps.items()}
     evaluated = outputs.get(Stage.EVALUATE)
     scores = (evaluated.scores or []) if evaluated else old.scores
+    compared = compared_score(snapshot.resource.spec, scores)
     prepared = steps.get(Stage.PREPARE)
     service = snapshot.service
     return Prompt2ModelStatus(
@@ -65,8 +66,8 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: Gate | Non
         choice=prepared.gate.decision.dataset if prepared and prepared.gate and prepared.gate.decision else None,
         spent=_spent(snapshot),
         scores=scores,
-        score=_shown(scores, "student"),
-        teacher_score=_shown(scores, "teacher"),
+        score=_shown(compared.student) if compared else "",
+        teacher_score=_shown(compared.teacher) if compared else "",
         model=_model(snapshot, steps, score),
         service=ServiceStatus(url=service.url, digest=service.digest) if service else None,
         run_url=old.run_url,
@@ -222,13 +223,8 @@ def _model(snapshot: Snapshot, steps: Steps, score: Gate | None) -> ModelStatus 
     )
 
 
-def _shown(scores: list[Scores], system: Literal["student", "teacher"]) -> str | None:
-    """The first metric on the best test split, for a printed column: `ExactMatch 95.0`."""
-    order = ("Own", "Retrieved", "Generated")
-    for score in sorted(scores, key=lambda s: order.index(s.split))[:1]:
-        interval = score.student if system == "student" else score.teacher
-        return f"{score.metric} {interval.value:.1f}" if interval else None
-    return None
+def _shown(interval: Interval | None) -> str:
+    return f"{interval.value:.1f}" if interval else ""
 
 
 def _evaluated(steps: Steps) -> str | None:

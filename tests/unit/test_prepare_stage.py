@@ -184,6 +184,26 @@ def test_several_columns_become_lines() -> None:
     assert [(e.input, e.output) for e in examples] == [("q: why?", "4.5"), ("c: text\nq: who", "true")]
 
 
+def test_a_field_of_a_nested_column() -> None:
+    rows = [{"q": "who", "a": {"text": ["I", "me"]}}, {"q": "x", "a": {"text": []}}]
+    data = Table("t", ("q", "a"), rows)
+    data.require(["q", "a.text"], "datasets.choice")
+    assert [e.output for e in examples_of(data, ["q"], "a.text", "own")] == ["I, me", ""]
+    assert [e.output for e in examples_of(Table("t", ("a.b",), [{"a.b": "flat"}]), ["a.b"], "a.b", "own")] == ["flat"]
+    with pytest.raises(StageError, match=r"no column a\.none; its columns are q, a"):
+        data.require(["a.none"], "datasets.choice")
+
+
+def test_a_builtin_dataset() -> None:
+    choice = Choice(name="builtin:dates-in-words", input_columns=["text"], output_column="iso")
+    table = load_choice(choice, None)
+    assert len(table.rows) > 100
+    assert table.name == "builtin:dates-in-words"
+    with pytest.raises(StageError) as error:
+        load_choice(choice.model_copy(update={"name": "builtin:none"}), None)
+    assert error.value.failure.reason == "DatasetUnknown"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(None, ""), (7, "7"), ([1, None, "b"], "1, b"), ({"b": 1, "a": "é"}, '{"a": "é", "b": 1}'), ("\ud800x", "?x")],

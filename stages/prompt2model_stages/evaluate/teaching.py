@@ -17,8 +17,8 @@ from prompt2model_stages.teacher import TeacherRequest, open_teacher
 logger = logging.getLogger(__name__)
 
 BUDGET_EXHAUSTED = "BudgetExhausted"
-UNANSWERED = frozenset({"TeacherRefused", "AnswerEmpty"})
-"""Reasons that concern one request alone: the row counts as answered with nothing."""
+TOO_LONG = "PromptTooLong"
+"""Concerns one input, not the teacher: the row counts as answered with nothing, unless all inputs are too long."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ async def ask_teacher(
     answers: list[str | None] = [None] * len(inputs)
     done: list[int] = []
     ended: list[StageError] = []
+    too_long: list[StageError] = []
     async with open_teacher(job, stage="evaluate") as teacher:
         left = iter(enumerate(inputs))
 
@@ -76,9 +77,10 @@ async def ask_teacher(
                 try:
                     answers[i] = (await teacher.ask(request)).texts[0]
                 except StageError as error:
-                    if error.failure.reason not in UNANSWERED:
+                    if error.failure.reason != TOO_LONG:
                         ended.append(error)  # requests in flight are paid for: the other workers finish theirs
                         return
+                    too_long.append(error)
                     answers[i] = ""
                 done.append(i)
                 progress(len(done))
@@ -88,4 +90,6 @@ async def ask_teacher(
         spent = teacher.spent
     if fatal := [error for error in ended if error.failure.reason != BUDGET_EXHAUSTED]:
         raise fatal[0]
+    if too_long and len(too_long) == len(done):
+        raise too_long[0]
     return TeacherAnswers(answers, spent, budget_ended=bool(ended))

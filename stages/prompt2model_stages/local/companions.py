@@ -73,7 +73,13 @@ class TrackerProcess:
         """Starts to follow the folder."""
         runs, path = self.run_folder.runs, self.run_folder.path
         command = [sys.executable, "-m", "prompt2model_stages.tracking", str(path)]
-        command += ["--tracking-uri", self.run_folder.tracking_uri, "--artifacts", str(runs / "mlartifacts"), "--follow"]
+        command += [
+            "--tracking-uri",
+            self.run_folder.tracking_uri,
+            "--artifacts",
+            str(runs / "mlartifacts"),
+            "--follow",
+        ]
         # It works in what the stages leave of the machine.
         extra = {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
         self.process = processes.start(["nice", "-n", "10", *command], path, path / "tracking.log", extra)

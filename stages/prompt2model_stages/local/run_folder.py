@@ -1,11 +1,11 @@
 """One folder a resource: where a local run keeps everything, and how it is read back.
 
-    <runs>/mlflow.db, <runs>/mlartifacts/
-    <runs>/<namespace>/<name>/resource.yaml        the Prompt2Model as it was run last
-                              status.json          its status
-                              deployed.json        what the service answers with
-                              teacher/             the journal
-                              <stage>-<8 hex>/     a stage run: stage_run.json, job-<n>.json, log.txt, result.json, ...
+<runs>/mlflow.db, <runs>/mlartifacts/
+<runs>/<namespace>/<name>/resource.yaml        the Prompt2Model as it was run last
+                          status.json          its status
+                          deployed.json        what the service answers with
+                          teacher/             the journal
+                          <stage>-<8 hex>/     a stage run: stage_run.json, job-<n>.json, log.txt, result.json, ...
 """
 
 from __future__ import annotations

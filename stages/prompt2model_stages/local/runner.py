@@ -73,6 +73,7 @@ class Runner:
     run_folder: RunFolder
     service: ServiceProcess
     show: Callable[[Prompt2ModelStatus, dict[str, StageRun]], None]
+    say: Callable[[str], None]
     live: dict[str, LiveAttempt] = field(default_factory=dict)
     ended: dict[tuple[str, int], Failure | None] = field(default_factory=dict)
     costs: dict[Stage, StageCost] = field(default_factory=dict)
@@ -106,6 +107,13 @@ class Runner:
         self.live.clear()
         self.teacher.stop()
 
+    def current(self) -> dict[Stage, StageRun]:
+        """The latest stage run of each stage."""
+        found: dict[Stage, StageRun] = {}
+        for run in sorted(self.run_folder.read_stage_runs().values(), key=lambda r: str(r.status.started_at)):
+            found[run.spec.stage] = run
+        return {stage: found[stage] for stage in Stage if stage in found}
+
     def snapshot(self) -> Snapshot:
         """The folder and the processes as `decide` sees them."""
         workloads = [Workload(name, live.attempt, True) for name, live in self.live.items()]
@@ -136,6 +144,8 @@ class Runner:
                 self.run_folder.write_stage_run(run)
                 runs[run.metadata.name] = run
                 self.costs[run.spec.stage] = StageCost(why=why)
+                if why.startswith("changed"):
+                    self.say(f"{run.spec.stage} runs again, {why}")
             case SetStageRunStatus(name, status):
                 runs[name] = runs[name].model_copy(update={"status": status})
                 self.run_folder.write_stage_run(runs[name])

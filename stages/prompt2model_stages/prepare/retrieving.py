@@ -105,6 +105,8 @@ class _HubRows(Sequence[dict[str, Any]]):
         return len(self._dataset)
 
     def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):  # the library gives a slice as columns, not as rows
+            return [self._dataset[i] for i in range(*index.indices(len(self._dataset)))]
         return self._dataset[index]
 
 

@@ -19,6 +19,8 @@ from fsspec.core import url_to_fs
 from prompt2model_stages.errors import StageError, failed
 
 MISSING_SHOWN = 20
+PROBED = 100
+"""Rows looked at for the fields of a nested column."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Table:
 
     def require(self, columns: Sequence[str], where: str) -> None:
         """Checks that the columns are there. Raises: StageError ColumnMissing, naming those that are."""
-        missing = [column for column in columns if column not in self.columns]
+        missing = [column for column in columns if not self._has(column)]
         if not missing:
             return
         shown = ", ".join(self.columns[:MISSING_SHOWN]) or "none"
@@ -47,11 +49,32 @@ class Table:
             f"Name one of these columns in {where}.",
         )
 
+    def _has(self, column: str) -> bool:
+        outer, _, inner = column.partition(".")
+        if column in self.columns or not inner or outer not in self.columns:
+            return column in self.columns
+        values = (row.get(outer) for row in self.rows[:PROBED])
+        return any(_field(value, inner) is not None for value in values)
+
+    def cell(self, row: Mapping[str, Any], column: str) -> Any:
+        """A row's value; `a.b` is field b of the nested column a, unless a column has that very name."""
+        outer, _, inner = column.partition(".")
+        return row.get(column) if column in self.columns or not inner else _field(row.get(outer), inner)
+
     def sample(self, rows: int, seed: int) -> list[tuple[int, Mapping[str, Any]]]:
         """At most so many rows, drawn with the seed, each with its number, in the table's order."""
         numbers = range(len(self.rows))
         drawn = sorted(random.Random(seed).sample(numbers, rows)) if len(numbers) > rows else list(numbers)
         return [(number, self.rows[number]) for number in drawn]
+
+
+def _field(value: Any, path: str) -> Any:
+    """A field of a nested value; of a list of them, a list of the fields."""
+    if isinstance(value, list):
+        return [_field(item, path) for item in value]
+    outer, _, inner = path.partition(".")
+    found = value.get(outer) if isinstance(value, dict) else None
+    return _field(found, inner) if inner else found
 
 
 def read_table(uri: str, where: str) -> Table:

@@ -32,7 +32,7 @@ def examples_of(
     return [
         Example(
             input=_input(table, row, input_columns),
-            output=text_of(row.get(output_column), table.labels.get(output_column)),
+            output=text_of(table.cell(row, output_column), table.labels.get(output_column)),
             source=source,
             origin=f"{table.name}#{number}",
         )
@@ -41,7 +41,7 @@ def examples_of(
 
 
 def _input(table: Table, row: Mapping[str, Any], columns: Sequence[str]) -> str:
-    values = {column: text_of(row.get(column), table.labels.get(column)) for column in columns}
+    values = {column: text_of(table.cell(row, column), table.labels.get(column)) for column in columns}
     if len(columns) == 1:
         return values[columns[0]]
     return "\n".join(f"{column}: {value}" for column, value in values.items() if value)
