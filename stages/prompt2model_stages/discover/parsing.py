@@ -1,0 +1,162 @@
+"""The prompt parser: the teacher takes the prompt apart, and its answer is believed only where the prompt bears it out.
+
+Source: Viswanathan et al., Prompt2Model (2023), section 3.1.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from typing import Any, Protocol
+
+from prompt2model_api.prompt2model import Demonstration
+from pydantic import ValidationError
+
+from prompt2model_stages.discover.prompts import ParsedPrompt, PromptParser, squeezed
+from prompt2model_stages.discover.segmenting import segment
+from prompt2model_stages.teacher.parsing import parse_json
+from prompt2model_stages.teacher.requests import TeacherAnswer, TeacherRequest
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 2
+COVERED = 0.7
+"""The share of the prompt's words that instruction and demonstrations together must hold: nothing big is dropped."""
+
+_SAMPLE = {"type": "string"}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "instruction": _SAMPLE,
+        "demonstrations": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"input": _SAMPLE, "output": _SAMPLE},
+                "required": ["input", "output"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["instruction", "demonstrations"],
+    "additionalProperties": False,
+}
+
+SYSTEM = (
+    "Split the prompt into its instruction and its demonstrations (pairs of input and output). Copy the text as it is; "
+    "add nothing, leave nothing out but labels and headings. Without pairs, demonstrations is empty. Answer in JSON."
+)
+SHOWN: tuple[tuple[str, str, list[tuple[str, str]]], ...] = (
+    (
+        "Tell whether the review is good or bad.\n\nReview: I loved every page.\nVerdict: good\n\nReview: Dull.\nVerdict: bad",
+        "Tell whether the review is good or bad.",
+        [("I loved every page.", "good"), ("Dull.", "bad")],
+    ),
+    (
+        "Put the words of the sentence in alphabetical order.",
+        "Put the words of the sentence in alphabetical order.",
+        [],
+    ),
+)
+"""In-context examples: prompt, instruction, demonstrations."""
+
+
+class Asks(Protocol):
+    """What is needed of the teacher."""
+
+    async def ask(self, request: TeacherRequest) -> TeacherAnswer:
+        """The answer to one request. Raises: StageError."""
+
+
+class TeacherParser(PromptParser):
+    """Asks the teacher, twice at most; where neither answer stands up to the prompt, the layout decides."""
+
+    def __init__(self, teacher: Asks) -> None:
+        self._teacher = teacher
+
+    async def parse(self, prompt: str) -> ParsedPrompt:
+        """See PromptParser."""
+        by_layout = segment(prompt)
+        messages, refusal = _messages(prompt), ""
+        for attempt in range(ATTEMPTS):
+            answer = await self._teacher.ask(_request(prompt, messages, attempt))
+            try:
+                return understood(answer.texts[0], prompt, len(by_layout.demonstrations))
+            except ValueError as error:
+                refusal = str(error)
+                logger.info("attempt %d: the teacher's segmentation is refused: %s", attempt + 1, refusal)
+                messages = [*_messages(prompt)[:-1], {"role": "user", "content": f"{prompt}\n\n(Mind: {refusal})"}]
+        note = f"The teacher's segmentation was refused {ATTEMPTS} times ({refusal}); the prompt's layout was used."
+        return ParsedPrompt(by_layout.instruction, by_layout.demonstrations, "patterns", (*by_layout.notes, note))
+
+
+def understood(text: str, prompt: str, at_least: int = 0) -> ParsedPrompt:
+    """The teacher's answer as a parsed prompt.
+
+    Args:
+        text: the answer.
+        prompt: what the user wrote.
+        at_least: demonstrations that the layout shows beyond doubt.
+
+    Raises: ValueError, saying what the prompt does not bear out.
+    """
+    tree = parse_json(text)
+    if not isinstance(tree, dict) or not isinstance(tree.get("instruction"), str):
+        raise ValueError("there is no instruction in the answer")
+    instruction = tree["instruction"].strip()
+    whole = squeezed(prompt)
+    if not instruction:
+        raise ValueError("the instruction is empty")
+    if any(squeezed(line) not in whole for line in instruction.splitlines()):
+        raise ValueError("the instruction must be copied from the prompt")
+    demonstrations = tuple(_demonstration(pair, whole) for pair in _listed(tree.get("demonstrations")))
+    if len(demonstrations) < at_least:
+        raise ValueError(f"the prompt has {at_least} demonstrations, the answer {len(demonstrations)}")
+    if any(squeezed(d.input) in squeezed(instruction) and len(d.input) > 20 for d in demonstrations):
+        raise ValueError("the instruction must not hold the demonstrations")
+    taken = " ".join([instruction, *(f"{d.input} {d.output}" for d in demonstrations)])
+    if (share := _covered(whole, taken)) < COVERED:
+        raise ValueError(f"the answer holds {share:.0%} of the prompt only")
+    return ParsedPrompt(instruction, demonstrations, "teacher")
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or len(value) > 64:
+        raise ValueError("demonstrations must be a list of at most 64")
+    return value
+
+
+def _demonstration(pair: Any, whole: str) -> Demonstration:
+    try:
+        found = Demonstration.model_validate(pair)
+    except ValidationError as error:
+        raise ValueError("each demonstration needs an input and an output, both with text") from error
+    for text in (found.input, found.output):
+        if not squeezed(text) or squeezed(text) not in whole:
+            raise ValueError("the demonstrations must be copied from the prompt")
+    return found
+
+
+def _covered(whole: str, taken: str) -> float:
+    """The share of the prompt's words that were taken, repetitions counted; 1 for scripts without spaces as a whole."""
+    there = Counter(whole.lower().split())
+    return sum((there & Counter(taken.lower().split())).values()) / max(1, there.total())
+
+
+def _messages(prompt: str) -> list[dict[str, str]]:
+    messages = [{"role": "system", "content": SYSTEM}]
+    for shown, instruction, pairs in SHOWN:
+        answer = {"instruction": instruction, "demonstrations": [{"input": i, "output": o} for i, o in pairs]}
+        messages.append({"role": "user", "content": shown})
+        messages.append({"role": "assistant", "content": json.dumps(answer, ensure_ascii=False)})
+    return [*messages, {"role": "user", "content": prompt}]
+
+
+def _request(prompt: str, messages: list[dict[str, str]], attempt: int) -> TeacherRequest:
+    room = 128 + len(prompt.encode()) // 2  # an answer is the prompt again, with JSON's marks
+    return TeacherRequest(
+        purpose="parse", messages=messages, temperature=0.0, max_tokens=min(8192, room), schema=SCHEMA, sample=attempt
+    )

@@ -1,0 +1,98 @@
+"""Resolves names to what they mean today: a commit at the hub, or the hash of a file that this package ships.
+
+Nothing is chosen by whether the hub answers: a candidate whose revision is not known stays where it is, and says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from prompt2model_api.results import DatasetCandidate, StudentCandidate
+
+from prompt2model_stages.catalogs.catalog import BUILTIN, locate_dataset
+from prompt2model_stages.storage import sha256_of_file
+
+logger = logging.getLogger(__name__)
+
+TOP = 5
+TIMEOUT_S = 5.0
+EMBEDDED = "embedded:"
+
+Candidate = TypeVar("Candidate", DatasetCandidate, StudentCandidate)
+
+
+class RevisionResolver:
+    """Asks the hub at HF_ENDPOINT for the commits of the first candidates; none where HF_HUB_OFFLINE is set."""
+
+    def __init__(self, top: int = TOP, timeout_s: float = TIMEOUT_S) -> None:
+        self._top = top
+        self._timeout_s = timeout_s
+        self._away = ""
+
+    def of_datasets(self, candidates: Sequence[DatasetCandidate]) -> list[DatasetCandidate]:
+        """The candidates, the first of them with their revision."""
+        return self._resolved(candidates, lambda api, name: api.dataset_info(name, timeout=self._timeout_s).sha)
+
+    def of_students(self, candidates: Sequence[StudentCandidate]) -> list[StudentCandidate]:
+        """The candidates, the first of them with their revision."""
+        return self._resolved(candidates, lambda api, name: api.model_info(name, timeout=self._timeout_s).sha)
+
+    def _resolved(self, candidates: Sequence[Candidate], ask: Callable[[Any, str], str | None]) -> list[Candidate]:
+        hub = [c.name for c in candidates[: self._top] if not c.name.startswith((BUILTIN, EMBEDDED))]
+        answers = self._ask_all(list(dict.fromkeys(hub)), ask)
+        return [self._with_revision(candidate, answers) for candidate in candidates]
+
+    def _with_revision(self, candidate: Candidate, answers: dict[str, str | Exception]) -> Candidate:
+        if candidate.name.startswith(BUILTIN):
+            return candidate.model_copy(update={"revision": sha256_of_file(locate_dataset(candidate.name))})
+        answer = answers.get(candidate.name)
+        if isinstance(answer, str):
+            return candidate.model_copy(update={"revision": answer})
+        if answer is None:
+            return candidate
+        reason = f"{candidate.reason} No revision: {_said(answer)}."
+        return candidate.model_copy(update={"reason": reason[:512]})
+
+    def _ask_all(self, names: list[str], ask: Callable[[Any, str], str | None]) -> dict[str, str | Exception]:
+        """Each name's commit, or why there is none; after one failure to reach the hub nobody is asked again."""
+        if _offline():
+            return dict.fromkeys(names, ConnectionError("HF_HUB_OFFLINE is set"))
+        if not names or self._away:
+            return dict.fromkeys(names, ConnectionError(self._away))
+        from huggingface_hub import HfApi
+
+        api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
+        with ThreadPoolExecutor(max_workers=len(names)) as pool:
+            answers = dict(zip(names, pool.map(lambda name: _one(api, name, ask), names), strict=True))
+        self._away = next((_said(a) for a in answers.values() if isinstance(a, ConnectionError)), "")
+        return answers
+
+
+def _one(api: Any, name: str, ask: Callable[[Any, str], str | None]) -> str | Exception:
+    import httpx
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        return ask(api, name) or LookupError("the hub names no commit")
+    except HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", "an error")
+        logger.info("the hub answers %s for %s", status, name)
+        return LookupError(f"the hub answers {status}")
+    except (httpx.HTTPError, OfflineModeIsEnabled, OSError) as error:
+        logger.warning("the hub did not answer for %s: %s", name, error)
+        return ConnectionError(f"the hub did not answer ({type(error).__name__})")
+    except ValueError as error:  # a body that is no JSON: something else answers at HF_ENDPOINT
+        logger.warning("the hub's answer for %s cannot be read: %s", name, error)
+        return LookupError("the hub's answer cannot be read")
+
+
+def _said(error: Exception) -> str:
+    return str(error)
+
+
+def _offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}

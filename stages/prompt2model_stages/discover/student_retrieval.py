@@ -1,0 +1,103 @@
+"""Student candidates: BM25 x log(downloads + 1) against a hypothetical model card that the teacher writes (HyDE).
+
+Source: Viswanathan et al., Prompt2Model (2023), section 3.4; Gao et al., Precise Zero-Shot Dense Retrieval (2022).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prompt2model_api.base import Architecture
+from prompt2model_api.results import StudentCandidate
+
+from prompt2model_stages.catalogs.bm25 import Index
+from prompt2model_stages.catalogs.catalog import ModelEntry, models
+from prompt2model_stages.discover.parsing import Asks
+from prompt2model_stages.teacher.requests import TeacherRequest
+
+MOST = 25
+FEWEST_WORDS = 12
+LEAST_VARIETY = 0.35
+"""Different words over words: below it, the teacher went round in circles."""
+
+_SHOWN_TASK = "Translate a sentence from English into German."
+_SHOWN_CARD = (
+    "This model translates English text into German. It is a sequence-to-sequence transformer, pretrained on parallel "
+    "corpora and fine-tuned for machine translation of sentences."
+)
+
+
+@dataclass(frozen=True)
+class HypotheticalCard:
+    """The description of a model that would fit. note: why it is empty, where it is."""
+
+    text: str
+    note: str = ""
+
+
+class StudentRetriever(ABC):
+    """Proposes students."""
+
+    @abstractmethod
+    def retrieve(self, query: str, architectures: Sequence[Architecture], max_bytes: int) -> list[StudentCandidate]:
+        """Candidates of these architectures within the size, best first."""
+
+
+class CatalogStudentRetriever(StudentRetriever):
+    """BM25 over the descriptions of a catalog, weighted by downloads."""
+
+    def __init__(self, entries: Sequence[ModelEntry] | None = None) -> None:
+        self._entries = list(models() if entries is None else entries)
+        self._index = Index([entry.description for entry in self._entries])
+
+    def retrieve(self, query: str, architectures: Sequence[Architecture], max_bytes: int) -> list[StudentCandidate]:
+        """See StudentRetriever. Where nothing shares a word with the query, the most downloaded come first."""
+        found = [
+            (near * math.log(entry.downloads + 1), near, number)
+            for number, (entry, near) in enumerate(zip(self._entries, self._index.scores(query), strict=True))
+            if entry.architecture in architectures and entry.size_bytes <= max_bytes
+        ]
+        found.sort(key=lambda item: (-item[0], -self._entries[item[2]].downloads, self._entries[item[2]].name))
+        return [self._candidate(query, *item) for item in found[:MOST]]
+
+    def _candidate(self, query: str, score: float, near: float, number: int) -> StudentCandidate:
+        entry = self._entries[number]
+        shared = ", ".join(self._index.shared(query, number)[:4])
+        why = f"shares {shared}; BM25 {near:.1f}" if shared else "shares no word with the task"
+        return StudentCandidate(
+            name=entry.name,
+            architecture=entry.architecture,
+            size_bytes=entry.size_bytes,
+            downloads=entry.downloads,
+            score=round(score, 3),
+            reason=f"{why}, {entry.downloads:,} downloads."[:512],
+        )
+
+
+async def hypothetical_card(teacher: Asks, instruction: str) -> HypotheticalCard:
+    """The card of a model that would do the task. Raises: StageError of the teacher."""
+    messages = [
+        {"role": "system", "content": "Describe, in two sentences, the pretrained model that would do the task best."},
+        {"role": "user", "content": _SHOWN_TASK},
+        {"role": "assistant", "content": _SHOWN_CARD},
+        {"role": "user", "content": instruction[:2000]},
+    ]
+    answer = await teacher.ask(TeacherRequest(purpose="model-card", messages=messages, temperature=0.0, max_tokens=96))
+    text = answer.texts[0].strip()
+    against = _useless(text)
+    return (
+        HypotheticalCard("", f"The teacher's model card is not used: {against}.") if against else HypotheticalCard(text)
+    )
+
+
+def _useless(text: str) -> str:
+    words = re.findall(r"\w+", text.lower())
+    if len(words) < FEWEST_WORDS:
+        return "too short"
+    if len(set(words)) < LEAST_VARIETY * len(words):
+        return "it repeats itself"
+    return "it repeats the example" if text.startswith(_SHOWN_CARD[:40]) else ""
