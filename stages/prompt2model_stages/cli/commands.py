@@ -1,0 +1,275 @@
+"""What the subcommands of `p2m` do. Each returns its exit code."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+from prompt2model_api.conditions import ConditionType
+from prompt2model_api.graph import stages_of
+from prompt2model_api.loading import SpecError, cluster_only_fields
+from prompt2model_api.prompt2model import Phase, Prompt2Model, Prompt2ModelStatus
+from prompt2model_api.stage_run import Stage, StageRun
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.local.checks import load_checked
+from prompt2model_stages.local.companions import ServiceProcess
+from prompt2model_stages.local.display import Display
+from prompt2model_stages.local.planning import plan_table
+from prompt2model_stages.local.report import print_report
+from prompt2model_stages.local.run_folder import InUseError, RunFolder
+from prompt2model_stages.local.runner import Runner
+
+DONE, STOPPED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+WAITING = (Phase.SUSPENDED, Phase.AWAITING_CHOICE, Phase.AWAITING_REVIEW)
+
+
+def run(console: Console, file: Path, runs: Path, port: int, *, keep_serving: bool) -> int:
+    """From the prompt to the report, then serving until Ctrl-C or the end."""
+
+    def body() -> int:
+        resource = load_checked(file)
+        run_folder = RunFolder.of(runs, resource)
+        for field in cluster_only_fields(resource):
+            console.print(f"[dim]{field} is for a cluster: this run does not use it.[/dim]")
+        if resource.spec.suspend:
+            console.print(plan_table(resource, run_folder))
+            console.print("Suspended: nothing was started. Remove spec.suspend to run it.")
+            return DONE
+        if run_folder.in_use():
+            raise InUseError(f"{run_folder.path} is in use by another run: wait for it, or end it.")
+        with run_folder.locked():
+            return _run_locked(console, file, resource, run_folder, port, keep_serving)
+
+    return _guarded(console, body)
+
+
+def _run_locked(
+    console: Console, file: Path, resource: Prompt2Model, run_folder: RunFolder, port: int, keep_serving: bool
+) -> int:
+    service = ServiceProcess(run_folder, port)
+    with Display(console, resource) as display:
+
+        def show(status: Prompt2ModelStatus, stage_runs: dict[str, StageRun]) -> None:
+            display.show(status, stage_runs)
+            display.service(service.look())
+
+        runner = Runner(resource, run_folder, service, show, say=display.say)
+        try:
+            status = runner.run()
+        except BaseException:
+            service.stop()
+            raise
+        finally:
+            runner.close()
+    try:
+        _report(console, runner, status)
+        answered = _ask_once(console, run_folder, service) if status.phase is Phase.READY else False
+        if not runner.tracker.finish():
+            console.print("MLflow is not complete: the next run records what is missing.")
+        if status.phase is not Phase.READY:
+            return _say_why(console, file, status)
+        _say_how_to_go_on(console, resource, run_folder)
+        if keep_serving and answered:
+            _serve_until_interrupted(console, service)
+        return DONE
+    finally:
+        service.stop()
+        runner.tracker.finish(limit_s=1)
+
+
+def serve(console: Console, name: str, namespace: str, runs: Path, port: int) -> int:
+    """Serves the model that was deployed last."""
+
+    def body() -> int:
+        run_folder = RunFolder(runs, namespace, name)
+        deployed = run_folder.read_deployed()
+        if deployed is None:
+            raise SpecError(f"No model of {namespace}/{name} in {run_folder.runs}: run it first with `p2m run FILE`.")
+        service = ServiceProcess(run_folder, port)
+        path = run_folder.path
+        try:
+            service.start(
+                path / deployed["train"],
+                path / deployed["evaluate"],
+                deployed["modelSha256"],
+                deployed["evaluateDigest"],
+            )
+            while (seen := service.look()) is not None and not seen.ready:
+                if seen.failure is not None:
+                    console.print(escape(f"{seen.failure.message} {seen.failure.remedy}"))
+                    return STOPPED
+                time.sleep(0.1)
+            _ask_once(console, run_folder, service)
+            _serve_until_interrupted(console, service)
+            return DONE
+        finally:
+            service.stop()
+
+    return _guarded(console, body)
+
+
+def ui(console: Console, runs: Path, port: int) -> int:
+    """Serves MLflow's pages until Ctrl-C."""
+
+    def body() -> int:
+        if not (runs / "mlflow.db").exists():
+            raise SpecError(f"Nothing is recorded in {runs} yet: run something first with `p2m run FILE`.")
+        from prompt2model_stages.tracking.ui import serve_ui
+
+        console.print(f"MLflow answers on http://127.0.0.1:{port} until Ctrl-C.", highlight=False)
+        return serve_ui(runs, port)
+
+    return _guarded(console, body)
+
+
+def status(console: Console, name: str | None, namespace: str, runs: Path) -> int:
+    """A line a resource; with a name, all of one."""
+
+    def body() -> int:
+        if name is None:
+            console.print(_all_table(runs))
+            return DONE
+        run_folder = RunFolder(runs, namespace, name)
+        if (found := run_folder.read_status()) is None:
+            raise SpecError(f"No run of {namespace}/{name} in {run_folder.runs}.")
+        for table in _one_tables(run_folder, found):
+            console.print(table)
+        return DONE
+
+    return _guarded(console, body)
+
+
+def plan(console: Console, file: Path, runs: Path) -> int:
+    """What a run would do, and what it would ask of the teacher."""
+
+    def body() -> int:
+        resource = load_checked(file)
+        console.print(plan_table(resource, RunFolder.of(runs, resource)))
+        return DONE
+
+    return _guarded(console, body)
+
+
+def validate(console: Console, file: Path) -> int:
+    """Whether a run would be accepted."""
+
+    def body() -> int:
+        resource = load_checked(file)
+        console.print(f"{file}: {resource.metadata.namespace}/{resource.metadata.name} is valid.", highlight=False)
+        return DONE
+
+    return _guarded(console, body)
+
+
+def _guarded(console: Console, body: Callable[[], int]) -> int:
+    """Every expected error becomes one sentence and an exit code; SIGTERM ends a run as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        return body()
+    except (SpecError, InUseError) as error:
+        Console(stderr=True).print(escape(str(error)), highlight=False, soft_wrap=True)
+        return REFUSED
+    except StageError as error:
+        console.print(escape(f"{error.failure.message} {error.failure.remedy}"), highlight=False, soft_wrap=True)
+        return STOPPED
+    except KeyboardInterrupt:
+        console.print("\nEnded. Everything so far is kept: the same command goes on where it was.")
+        return INTERRUPTED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        console.print(f"{error.strerror}: {error.filename}. Mend it; the same command goes on.", highlight=False)
+        return STOPPED
+
+
+def _report(console: Console, runner: Runner, status: Prompt2ModelStatus) -> None:
+    current = runner.current()
+    evaluated = current.get(Stage.EVALUATE)
+    errors = runner.run_folder.stage_path(evaluated) / "errors.jsonl" if evaluated else None
+    wall = {stage: cost.wall_s for stage, cost in runner.costs.items() if cost.wall_s}
+    memory = {stage: cost.peak_memory for stage, cost in runner.costs.items()}
+    print_report(console, status, current, errors if errors and errors.exists() else None, wall, memory)
+
+
+def _ask_once(console: Console, run_folder: RunFolder, service: ServiceProcess) -> bool:
+    """One golden request, over HTTP, so that the report shows the service answering."""
+    deployed = run_folder.read_deployed()
+    if deployed is None or service.process is None:
+        return False
+    golden: list[dict[str, Any]] = run_folder.folder.read_json(f"{deployed['evaluate']}/golden.json")
+    text = golden[0]["input"]
+    answer = httpx.post(f"{service.url}/predict", json={"text": text}, timeout=60).json()
+    console.print(f"\nThe service answers on {service.url}/predict", highlight=False)
+    console.print(escape(f'  {{"text": "{text}"}}  ->  {answer}'), highlight=False)
+    return True
+
+
+def _say_why(console: Console, file: Path, status: Prompt2ModelStatus) -> int:
+    ready = next(c for c in status.conditions if c.type is ConditionType.READY)
+    console.print(escape(f"\n{status.phase}: {ready.message} ({ready.reason})"), highlight=False, soft_wrap=True)
+    console.print(f"Everything so far is kept: `p2m run {file}` goes on where it was.", highlight=False, soft_wrap=True)
+    return DONE if status.phase in WAITING else STOPPED
+
+
+def _say_how_to_go_on(console: Console, resource: Prompt2Model, run_folder: RunFolder) -> None:
+    where = "" if run_folder.runs == Path("runs").absolute() else f" --runs {run_folder.runs}"
+    console.print("\nHow to go on:")
+    console.print(f"  p2m serve {resource.metadata.name}{where}   serve this model", highlight=False)
+    console.print(f"  p2m ui{where}            see every run in MLflow", highlight=False)
+
+
+def _serve_until_interrupted(console: Console, service: ServiceProcess) -> None:
+    console.print(f"\nServing on {service.url} until Ctrl-C.", highlight=False)
+    try:
+        while service.process is not None and service.process.poll() is None:
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        console.print("\nEnded.")
+
+
+def _all_table(runs: Path) -> Table:
+    table = Table(box=None)
+    for column in ("NAMESPACE", "NAME", "PHASE", "PROGRESS", "SCORE", "TEACHER", "RUNNING"):
+        table.add_column(column)
+    for file in sorted(runs.glob("*/*/status.json")):
+        run_folder = RunFolder(runs, file.parent.parent.name, file.parent.name)
+        found = run_folder.read_status()
+        if found is None:
+            continue
+        best = found.scores[0] if found.scores else None
+        student = f"{best.student.value:.1f}" if best else ""
+        teacher = f"{best.teacher.value:.1f}" if best and best.teacher else ""
+        running = "yes" if run_folder.in_use() else ""
+        table.add_row(run_folder.namespace, run_folder.name, found.phase, found.progress, student, teacher, running)
+    return table
+
+
+def _one_tables(run_folder: RunFolder, status: Prompt2ModelStatus) -> list[Table]:
+    stages = Table("STAGE RUN", "STATE", "ATTEMPT", "SECONDS", "MESSAGE", box=None)
+    wanted = list(stages_of(run_folder.read_resource().spec))
+    runs = run_folder.read_stage_runs().values()
+    for run in sorted(
+        runs, key=lambda r: (wanted.index(r.spec.stage) if r.spec.stage in wanted else 9, r.metadata.name)
+    ):
+        result, failure = run.status.result, run.status.failure
+        seconds = f"{result.seconds:.1f}" if result else ""
+        message = failure.message if failure else ""
+        stages.add_row(run.metadata.name, run.status.phase, str(run.status.attempt), seconds, escape(message))
+    conditions = Table("CONDITION", "STATUS", "REASON", "MESSAGE", box=None)
+    for condition in status.conditions:
+        conditions.add_row(condition.type, condition.status, condition.reason, escape(condition.message))
+    return [stages, conditions]

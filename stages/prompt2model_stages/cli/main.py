@@ -1,0 +1,89 @@
+"""`p2m`: run, serve, look at, plan and validate Prompt2Model resources on this machine.
+
+Exit codes: 0 done, 1 stopped midway (everything paid for is kept, the same command goes on), 2 refused before the start
+(nothing written), 130 ended with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from prompt2model_stages.cli import commands
+
+RUNS = click.option(
+    "--runs",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    envvar="P2M_RUNS",
+    show_default=True,
+    help="The folder with all runs.",
+)
+PORT = click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="First port tried.")
+FILE = click.argument("file", type=click.Path(path_type=Path))
+NAME = click.argument("name")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """From a prompt to an answering model, on one machine."""
+
+
+@main.command()
+@FILE
+@RUNS
+@PORT
+@click.option("--exit", "exit_", is_flag=True, help="End after the report instead of serving until Ctrl-C.")
+def run(file: Path, runs: Path, port: int, exit_: bool) -> None:
+    """Run the Prompt2Model in FILE, from its prompt to an answering service."""
+    sys.exit(commands.run(Console(), file, runs, port, keep_serving=not exit_))
+
+
+@main.command()
+@NAME
+@RUNS
+@PORT
+@click.option("--namespace", default="default", show_default=True)
+def serve(name: str, runs: Path, port: int, namespace: str) -> None:
+    """Serve the model of an earlier run until Ctrl-C."""
+    sys.exit(commands.serve(Console(), name, namespace, runs, port))
+
+
+@main.command()
+@RUNS
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.argument("name", required=False)
+def ui(runs: Path, port: int, name: str | None) -> None:
+    """Open MLflow with all runs of the folder."""
+    sys.exit(commands.ui(Console(), runs, port))
+
+
+@main.command()
+@RUNS
+@click.option("--namespace", default="default", show_default=True)
+@click.argument("name", required=False)
+def status(runs: Path, namespace: str, name: str | None) -> None:
+    """Show where the resources stand; with NAME, each stage and condition."""
+    sys.exit(commands.status(Console(), name, namespace, runs))
+
+
+@main.command()
+@FILE
+@RUNS
+def plan(file: Path, runs: Path) -> None:
+    """Show what a run of FILE would do, why, and what it would ask of the teacher."""
+    sys.exit(commands.plan(Console(), file, runs))
+
+
+@main.command()
+@FILE
+def validate(file: Path) -> None:
+    """Check FILE without running it."""
+    sys.exit(commands.validate(Console(), file))
+
+
+if __name__ == "__main__":
+    main()

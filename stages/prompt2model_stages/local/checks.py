@@ -1,0 +1,75 @@
+"""What is checked before a run starts: each wrong input gets one sentence, and nothing is written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from prompt2model_api.base import Metric
+from prompt2model_api.loading import SpecError, load, resolve_paths
+from prompt2model_api.prompt2model import OwnData, Prompt2Model
+
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.evaluate.encoders import resolve_encoder
+from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, load_choice
+from prompt2model_stages.prepare.tables import read_table
+from prompt2model_stages.student import resolve
+
+UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def load_checked(file: Path) -> Prompt2Model:
+    """The resource in a YAML file, paths made absolute. Raises: SpecError with one sentence."""
+    resource = resolve_paths(load(file), file.absolute().parent)
+    try:
+        _check_key(resource)
+        _check_student(resource)
+        _check_own("spec.datasets.own", resource.spec.datasets.own)
+        _check_own("spec.evaluation.testData", resource.spec.evaluation.test_data)
+        _check_choice(resource)
+        _check_encoder(resource)
+    except StageError as error:
+        raise SpecError(f"{error.failure.message} {error.failure.remedy}".strip()) from error
+    return resource
+
+
+def bytes_of(quantity: str) -> int:
+    """Bytes of a Kubernetes quantity such as 3Gi."""
+    number = quantity.rstrip("kKMGTim")
+    return int(float(number) * UNITS[quantity[len(number) :]])
+
+
+def _check_key(resource: Prompt2Model) -> None:
+    teacher = resource.spec.teacher
+    if teacher and teacher.api_key_secret_ref and not os.environ.get("P2M_TEACHER_API_KEY"):
+        raise SpecError(
+            "spec.teacher.apiKeySecretRef asks for a key, and a local run takes it from the environment: "
+            "set P2M_TEACHER_API_KEY."
+        )
+
+
+def _check_student(resource: Prompt2Model) -> None:
+    if (name := resource.spec.student.name) is not None:
+        resolve(name, max_bytes=bytes_of(resource.spec.student.max_size))
+
+
+def _check_own(field: str, own: OwnData | None) -> None:
+    if own is None:
+        return
+    if own.uri is None:
+        raise SpecError(f"{field}.configMap is for a cluster: name a file in {field}.uri for a local run.")
+    read_table(own.uri, field).require([*own.input_columns, own.output_column], field)
+
+
+def _check_choice(resource: Prompt2Model) -> None:
+    """Of a local file or a built-in dataset; what only a hub knows is checked when it is read."""
+    choice = resource.spec.datasets.choice
+    if choice is None or choice.name is None or choice.output_column is None:
+        return
+    if is_path(choice.name) or choice.name.startswith(BUILTIN):
+        load_choice(choice, None)
+
+
+def _check_encoder(resource: Prompt2Model) -> None:
+    if Metric.BERT_SCORE in resource.spec.evaluation.metrics:
+        resolve_encoder(resource.spec.evaluation.encoder)

@@ -1,0 +1,86 @@
+"""The report at the end of a run: scores side by side, where the systems differ, what each stage cost, how to go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from prompt2model_api.prompt2model import Prompt2ModelStatus
+from prompt2model_api.results import Interval, Scores
+from prompt2model_api.stage_run import Stage, StageRun
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+MOST_DIFFERENCES = 6
+
+
+def scores_table(scores: Iterable[Scores]) -> Table:
+    """Student, untrained student and teacher on each test split, with 95 % intervals."""
+    table = Table(title="Scores on held-out test data (0 to 100, 95 % intervals)", title_justify="left")
+    for column in ("test split", "metric", "rows", "student", "untrained student", "teacher"):
+        table.add_column(column, justify="left" if column in ("test split", "metric") else "right")
+    for score in scores:
+        systems = (score.student, score.untrained, score.teacher)
+        table.add_row(score.split, score.metric.value, str(score.rows), *(_interval(s) for s in systems))
+    return table
+
+
+def differences_table(errors: Path) -> Table | None:
+    """A few rows on which the systems differ; None where there are none."""
+    try:
+        lines = [json.loads(line) for line in errors.read_text().splitlines()]
+    except OSError:
+        return None
+    if not lines:
+        return None
+    table = Table(title="Where they differ", title_justify="left")
+    for column in ("input", "reference", "student", "untrained", "teacher"):
+        table.add_column(column, overflow="fold")
+    for row in lines[:MOST_DIFFERENCES]:
+        cells = (row.get(key) for key in ("input", "reference", "student", "untrained", "teacher"))
+        table.add_row(*(escape(str(cell if cell is not None else "-")[:120]) for cell in cells))
+    return table
+
+
+def costs_table(stages: Mapping[Stage, StageRun], wall: Mapping[Stage, float], memory: Mapping[Stage, int]) -> Table:
+    """Seconds, memory, tokens and money of each stage. Work that was there already cost nothing this time."""
+    table = Table(title="Cost of each stage", title_justify="left")
+    for column in ("stage", "seconds", "peak memory", "requests", "tokens", "USD"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for stage, run in stages.items():
+        result = run.status.result
+        spent = result.outputs.spent if result else None
+        seconds = f"{wall[stage]:.1f}" if stage in wall else "kept"
+        peak = f"{memory[stage] / 2**30:.1f} GiB" if memory.get(stage) else "-"
+        asked = spent is not None and spent.requests > 0
+        tokens = f"{spent.prompt_tokens + spent.completion_tokens:,}" if spent and asked else "-"
+        usd = f"{spent.usd:.4f}" if spent and asked else "-"
+        table.add_row(stage.value, seconds, peak, f"{spent.requests:,}" if spent and asked else "-", tokens, usd)
+    return table
+
+
+def print_report(
+    console: Console,
+    status: Prompt2ModelStatus,
+    stages: Mapping[Stage, StageRun],
+    errors: Path | None,
+    wall: Mapping[Stage, float],
+    memory: Mapping[Stage, int],
+) -> None:
+    """The whole report but the service's answer."""
+    console.print()
+    if status.scores:
+        console.print(scores_table(status.scores))
+        for note in dict.fromkeys(score.note for score in status.scores if score.note):
+            console.print(f"  {escape(note)}", highlight=False)
+    if errors is not None and (table := differences_table(errors)) is not None:
+        console.print(table)
+    console.print(costs_table(stages, wall, memory))
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    return f"{interval.value:.1f} [{interval.low:.1f}, {interval.high:.1f}]"
