@@ -70,7 +70,7 @@ def run(context: StageContext) -> StageOutputs:
     write_predictions(folder, rows, answers)
     write_lines(folder, ERRORS, errors(rows, answers))
     folder.write_json(SCORES, [score.dump() for score in scores])
-    bar.say("done")
+    bar.full()
     return StageOutputs(scores=scores, golden_requests=len(folder.read_json(GOLDEN)), spent=taught.spent)
 
 
@@ -94,6 +94,10 @@ class _Bar:
     def say(self, message: str) -> None:
         """What is being done beside answering."""
         self._context.reporter.progress(self._done, self._total, "predictions", message)
+
+    def full(self) -> None:
+        """All is done, answers that the budget did not allow included."""
+        self._context.reporter.progress(self._total, self._total, "predictions", "done")
 
 
 def _student_answers(
