@@ -103,7 +103,7 @@ def test_predictions_are_written_by_split(tmp_path: Path) -> None:
 def test_the_table_of_errors_shows_both_kinds() -> None:
     rows = rows_of(500)
     answers: Answers = {
-        "student": ["wrong"] * 250 + [f' "out {i}" ' for i in range(250, 500)],
+        "student": ["wrong" if i < 250 else f' "out {i}" ' for i in range(500)],
         "untrained": [""] * 500,
         "teacher": [None] * 10 + [f"out {i}" for i in range(10, 350)] + ["other"] * 150,
     }

@@ -93,8 +93,11 @@ def test_a_leak_in_other_words_is_removed() -> None:
 
 
 def test_the_more_trusted_source_is_believed() -> None:
-    says = [Example("Is it good?", output, source, source) for output, source in
-            (("no", "generated"), ("maybe", "retrieved"), ("yes", "own"))]  # fmt: skip
+    says = [
+        Example("Is it good?", "no", "generated", "a"),
+        Example("Is it good?", "maybe", "retrieved", "b"),
+        Example("Is it good?", "yes", "own", "c"),
+    ]
     result = split(says, 0)
     assert [row.output for rows in result.examples.values() for row in rows] == ["yes"]
     assert +result.dropped.conflicts == {"generated": 1, "retrieved": 1}

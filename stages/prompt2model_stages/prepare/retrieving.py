@@ -117,7 +117,7 @@ def _of_loading(name: str, error: Exception) -> StageError:
         return blocked("DatasetGated", text, "Ask for access at the hub and set HF_TOKEN.")
     if kinds & {"DatasetNotFoundError", "RepositoryNotFoundError", "RevisionNotFoundError"} and not _offline():
         return failed("DatasetUnknown", text, "Correct the name or revision; private datasets need HF_TOKEN.")
-    if isinstance(error, OSError):  # requests', httpx' and the hub's connection errors are, too
+    if isinstance(error, OSError):  # the connection errors of requests and of the hub are, too
         return blocked("HubUnreachable", text, "Mend the way to the hub (HF_ENDPOINT, HF_HUB_OFFLINE).")
     if isinstance(error, ValueError | RuntimeError | TypeError):
         return failed("DatasetUnusable", text, f"Correct {FIELD}.config or {FIELD}.split, or choose another dataset.")
