@@ -1,0 +1,138 @@
+"""The student behind the service: loaded once, proved on its golden requests, and only then asked by anybody."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+BATCH_LIMIT = 16
+"""Texts generated at once; evaluate's batch size too."""
+
+Answer = Callable[[list[str]], list[str]]
+"""Raw inputs to outputs, one each, in order."""
+
+
+class State(StrEnum):
+    """Where a service stands."""
+
+    STARTING = "starting"  # loads the model, or is at its golden requests
+    READY = "ready"
+    UNFIT = "unfit"  # never becomes ready
+
+
+@dataclass(frozen=True)
+class Golden:
+    """An input and the student's own output, as evaluate wrote it."""
+
+    input: str
+    output: str
+
+
+class Answering:
+    """Loads a model in the background, so that the process is alive, and says so, meanwhile.
+
+    Args:
+        load: returns what answers; it may take seconds.
+        golden: what must be reproduced before anybody is answered.
+    """
+
+    def __init__(self, load: Callable[[], Answer], golden: Sequence[Golden]) -> None:
+        self._load = load
+        self._golden = golden
+        self._answer: Answer | None = None
+        self.state = State.STARTING
+        self.reason = "The model is being loaded."
+
+    def start(self) -> threading.Thread:
+        """Loads and proves the model in a thread of its own."""
+        thread = threading.Thread(target=self._prove, name="loading", daemon=True)
+        thread.start()
+        return thread
+
+    def answer(self, texts: list[str]) -> list[str]:
+        """The outputs for raw inputs. Raises: RuntimeError where the service is not ready."""
+        if self.state is not State.READY or self._answer is None:
+            raise RuntimeError(self.reason)
+        return self._answer(texts)
+
+    def _prove(self) -> None:
+        began = time.monotonic()
+        try:
+            answer = self._load()
+            loaded = time.monotonic()
+            problem = first_difference(answer, self._golden)
+        except Exception as error:  # whatever it is, it makes this model unfit, and the log has all of it
+            logger.exception("the model could not be loaded")
+            problem = f"The model could not be loaded: {type(error).__name__}: {error}"
+        if problem is not None:
+            self.reason = problem
+            self.state = State.UNFIT
+            logger.error("never ready: %s", problem)
+            return
+        self._answer = answer
+        self.reason = ""
+        self.state = State.READY
+        now = time.monotonic()
+        seconds = (loaded - began, now - loaded)
+        logger.info("ready: loaded in %.1f s, %d golden requests in %.1f s", seconds[0], len(self._golden), seconds[1])
+
+
+def first_difference(answer: Answer, golden: Sequence[Golden]) -> str | None:
+    """A sentence on the first golden request that is not reproduced; None where all are.
+
+    Evaluate answered each alone. Here all are asked in one batch, which is quicker; but the companions in a batch mean
+    padding, which moves the last digits of a logit and can, where two tokens are as good as tied, change the greedy
+    choice. So one that differs is asked again alone, and that answer decides.
+    """
+    outputs = answer([request.input for request in golden])
+    for number, (request, output) in enumerate(zip(golden, outputs, strict=True), start=1):
+        if output == request.output:
+            continue
+        alone = answer([request.input])[0]
+        if alone != request.output:
+            return (
+                f"Golden request {number} of {len(golden)} is not reproduced: {_short(request.input)} gives "
+                f"{_short(alone)}, and evaluate had {_short(request.output)}. The model, its preprocessing or a library "
+                "is not the one that was measured."
+            )
+    return None
+
+
+def read_golden(content: bytes) -> list[Golden]:
+    """The golden requests of evaluate's golden.json. Raises: ValueError where there are none, or it is another file."""
+    try:
+        found = [Golden(input=str(one["input"]), output=str(one["output"])) for one in json.loads(content)]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the golden requests are not a list of input and output ({error!r})") from None
+    if not found:
+        raise ValueError("there are no golden requests, so nothing proves that the model answers as it was measured")
+    return found
+
+
+def load_student(folder: Path) -> Answer:
+    """The model in a folder as train wrote it, behind the preprocessing that it was trained with."""
+    from prompt2model_stages.preprocessing import Preprocessing
+    from prompt2model_stages.storage import Folder
+    from prompt2model_stages.student import Student
+
+    preprocessing = Preprocessing.load(Folder(str(folder)))
+    max_output_tokens = int(json.loads((folder / "student.json").read_bytes())["max_output_tokens"])
+    student = Student.from_folder(folder)
+
+    def answer(texts: list[str]) -> list[str]:
+        prepared = [preprocessing.text(text) for text in texts]
+        return list(student.generate(prepared, max_output_tokens=max_output_tokens, batch_size=BATCH_LIMIT))
+
+    return answer
+
+
+def _short(text: str) -> str:
+    return json.dumps(text if len(text) <= 80 else text[:79] + "…", ensure_ascii=False)
