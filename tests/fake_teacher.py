@@ -1,0 +1,104 @@
+"""An OpenAI-compatible teacher for tests, in a thread on 127.0.0.1: knows how to spell numbers backwards, counts requests."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class FakeTeacher:
+    """What the server was asked, and how it shall behave.
+
+    status: the status of every answer; 200 answers well.
+    content: what every completion says instead of a good answer; None answers well.
+    """
+
+    url: str = ""
+    status: int = 200
+    content: str | None = None
+    latency_s: float = 0.05
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    made: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def sent_twice(self) -> list[str]:
+        """Requests that came more than once, to the letter."""
+        counts = Counter(json.dumps(body, sort_keys=True) for body in self.bodies)
+        return [body for body, count in counts.items() if count > 1]
+
+    def answer(self, body: dict[str, Any]) -> str:
+        """A completion: an example, several, or the last message's digits backwards."""
+        if self.content is not None:
+            return self.content
+        schema = json.dumps(body.get("response_format", {}))
+        if '"examples"' in schema:
+            return json.dumps({"examples": [self._example() for _ in range(4)]})
+        if '"input"' in schema and '"output"' in schema:
+            return json.dumps(self._example())
+        if "properties" in schema:
+            keys = body["response_format"]["json_schema"]["schema"]["properties"]
+            return json.dumps({key: "Spells a number backwards." for key in keys})
+        return str(body["messages"][-1]["content"]).strip()[::-1]
+
+    def _example(self) -> dict[str, str]:
+        with self.lock:
+            self.made += 1
+            number = str(10_000 + 37 * self.made)
+        return {"input": number, "output": number[::-1]}
+
+
+@contextmanager
+def fake_teacher(**behaviour: Any) -> Iterator[FakeTeacher]:
+    """Serves a FakeTeacher until the block ends."""
+    teacher = FakeTeacher(**behaviour)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._send(200, {"object": "list", "data": [{"id": "fake", "object": "model", "created": 0, "owned_by": "t"}]})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if teacher.status != 200:
+                return self._send(teacher.status, {"error": {"message": "no", "type": "t", "code": "t"}})
+            with teacher.lock:
+                teacher.bodies.append(body)
+            time.sleep(teacher.latency_s)
+            choices = [
+                {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": teacher.answer(body)}}
+                for i in range(body.get("n") or 1)
+            ]
+            usage = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}
+            base = {"id": "c", "object": "chat.completion", "created": 0, "model": "fake"}
+            self._send(200, {**base, "choices": choices, "usage": usage})
+
+        def _send(self, status: int, tree: dict[str, Any]) -> None:
+            content = json.dumps(tree).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    teacher.url = f"http://127.0.0.1:{server.server_port}/v1"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield teacher
+    finally:
+        server.shutdown()
+        server.server_close()
