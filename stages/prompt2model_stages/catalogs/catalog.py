@@ -46,6 +46,7 @@ class DatasetEntry(CatalogEntry):
     )
     output_column: Column | None = Field(default=None, description="`a.b` is field b of the nested column a.")
     labels: list[Name] = Field(default=[], max_length=64, description="All outputs, where they are a closed set.")
+    input_pattern: str | None = Field(default=None, description="A regular expression that every input matches.")
     output_pattern: str | None = Field(default=None, description="A regular expression that every output matches.")
     script: bool = Field(default=False, description="The hub holds a loading script instead of data; none is run.")
 
@@ -58,6 +59,10 @@ class DatasetEntry(CatalogEntry):
             return "no plain columns make its input and output"
         nested = [column for column in (*self.input_columns, self.output_column) if "." in column]
         return f"its column {nested[0]} is nested" if nested else ""
+
+    def asks_like(self, given: str) -> bool:
+        """Whether an input could be one of this dataset's; True where their form is not known."""
+        return self.input_pattern is None or re.fullmatch(self.input_pattern, given.strip()) is not None
 
     def answers_like(self, output: str) -> bool:
         """Whether an output could be one of this dataset's; True where their form is not known."""

@@ -2,7 +2,8 @@
 
 A wrong dataset does more harm than none, so one is recommended only where all of this holds: its description names at
 least SHARED_WORDS of the instruction's words and COVERAGE of their weight, it is MARGIN times as near as the next one,
-the user's demonstrations have the form of its outputs, and its columns can be read. tests/unit/test_discover_datasets.py measures it.
+the user's demonstrations look like its rows, and its columns can be read.
+tests/unit/test_discover_datasets.py measures it.
 """
 
 from __future__ import annotations
@@ -66,11 +67,7 @@ class CatalogDatasetRetriever(DatasetRetriever):
         else:
             against = first.against or _form(entry, demonstrations) or entry.usable
             recommended = not against
-            verdict = (
-                f"not used unasked: {against}"
-                if against
-                else "near enough, and its outputs have the demonstrations' form"
-            )
+            verdict = f"not used unasked: {against}" if against else "near enough, and of the demonstrations' form"
             reason = f"{shared} ({first}); {verdict}."
         return DatasetCandidate(
             name=entry.name,
@@ -118,5 +115,9 @@ def _form(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
     """What the demonstrations say against the dataset's outputs; empty where nothing."""
     if not demonstrations:
         return "without demonstrations nobody knows whether its outputs are wanted"
-    other = next((d.output for d in demonstrations if not entry.answers_like(d.output)), None)
-    return f"its outputs do not look like {other[:40]!r}" if other is not None else ""
+    if (other := next((d.output for d in demonstrations if not entry.answers_like(d.output)), None)) is not None:
+        return f"its outputs do not look like {other[:40]!r}"
+    strange = [d.input for d in demonstrations if not entry.asks_like(d.input)]
+    if len(strange) * 2 > len(demonstrations):  # people vary their inputs more than a dataset does
+        return f"its inputs do not look like {strange[0][:40]!r}"
+    return ""

@@ -73,21 +73,30 @@ class RevisionResolver:
 
 
 def _one(api: Any, name: str, ask: Callable[[Any, str], str | None]) -> str | Exception:
-    import httpx
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
+    away = (OfflineModeIsEnabled, OSError, *_transport_errors(HfHubHTTPError))
     try:
         return ask(api, name) or LookupError("the hub names no commit")
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", "an error")
         logger.info("the hub answers %s for %s", status, name)
         return LookupError(f"the hub answers {status}")
-    except (httpx.HTTPError, OfflineModeIsEnabled, OSError) as error:
+    except away as error:
         logger.warning("the hub did not answer for %s: %s", name, error)
         return ConnectionError(f"the hub did not answer ({type(error).__name__})")
     except ValueError as error:  # a body that is no JSON: something else answers at HF_ENDPOINT
         logger.warning("the hub's answer for %s cannot be read: %s", name, error)
         return LookupError("the hub's answer cannot be read")
+
+
+def _transport_errors(of_hub: type[Exception]) -> tuple[type[Exception], ...]:
+    """The errors of the HTTP library below the hub's client: another one in each major version."""
+    return tuple(
+        base
+        for base in of_hub.__mro__
+        if base.__name__ in {"HTTPError", "RequestException"} and issubclass(base, Exception)
+    )
 
 
 def _said(error: Exception) -> str:

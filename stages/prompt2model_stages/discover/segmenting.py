@@ -56,11 +56,7 @@ def _labelled(
     prompt: str, inputs: tuple[str, ...], outputs: tuple[str, ...]
 ) -> tuple[str, list[tuple[str, str]]] | None:
     """Instruction and pairs where lines begin with these labels; None where no input is followed by an output."""
-    marks = [
-        m
-        for m in _label(inputs + outputs).finditer(prompt)
-        if m["at_start"] is not None or m["word"].lower() in outputs
-    ]
+    marks = [m for m in _label(inputs + outputs).finditer(prompt) if _counts(m, outputs)]
     pairs: list[tuple[str, str]] = []
     first, end = None, 0
     for number, mark in enumerate(marks[:-1]):
@@ -82,6 +78,12 @@ def _labelled(
         "" if any(mark.start() >= end for mark in marks) else prompt[end:]
     )  # an open `Input: … Output:` asks, it does not tell
     return _instruction(prompt[:first], tail), pairs
+
+
+def _counts(mark: re.Match[str], outputs: tuple[str, ...]) -> bool:
+    """Within a line, an output's label counts, and an input's that is a capitalized word: `look at the input: …` is prose."""
+    word = mark["word"]
+    return mark["at_start"] is not None or word.lower() in outputs or (len(word) > 1 and word[0].isupper())
 
 
 def _label(words: tuple[str, ...]) -> re.Pattern[str]:

@@ -1,0 +1,96 @@
+"""Students by the model card that the teacher imagines, their size and their downloads."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from prompt2model_api.base import Architecture
+from prompt2model_api.prompt2model import EMBEDDED_STUDENT
+from prompt2model_stages.catalogs.catalog import ModelEntry, models
+from prompt2model_stages.discover.quantities import bytes_of
+from prompt2model_stages.discover.student_retrieval import CatalogStudentRetriever, hypothetical_card
+
+from tests.unit.discover_cases import FakeTeacher
+
+pytestmark = pytest.mark.unit
+
+BOTH = list(Architecture)
+CARD = "This model writes SQL queries for questions in English. It is a text-to-SQL transformer fine-tuned on Spider and WikiSQL."
+
+
+def model(name: str, description: str, downloads: int = 10, size: int = 100) -> ModelEntry:
+    return ModelEntry(
+        name=name, description=description, license="mit", downloads=downloads, size_bytes=size,
+        architecture=Architecture.ENCODER_DECODER,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ("Turn the question into an SQL query.\n" + CARD, "sql"),
+        ("Translate German to English.", "opus-mt-de-en"),
+        ("Summarize the news article.", "bart-large-cnn"),
+        ("Write Python source code from the description.", "codet5"),
+        ("Rewrite the toxic comment politely.", "detox"),
+        ("Correct the grammar of the sentence.", "grammar"),
+    ],
+)
+def test_a_specialist_is_among_the_first_three(task: str, expected: str):
+    found = CatalogStudentRetriever().retrieve(task, BOTH, bytes_of("3Gi"))
+    assert any(expected in c.name.lower() for c in found[:3]), [c.name for c in found[:5]]
+
+
+def test_size_and_architecture_are_kept():
+    limit = bytes_of("300Mi")
+    found = CatalogStudentRetriever().retrieve("Convert dates.", [Architecture.DECODER_ONLY], limit)
+    assert EMBEDDED_STUDENT in [c.name for c in found]
+    assert all(c.size_bytes <= limit and c.architecture is Architecture.DECODER_ONLY for c in found)
+    assert CatalogStudentRetriever().retrieve("Convert dates.", BOTH, 1000) == []
+
+
+def test_the_score_is_bm25_times_log_downloads():
+    rare = model("a/rare", "paints blue houses for people", downloads=9)
+    often = model("a/often", "paints blue houses for people", downloads=99)
+    other = [model(f"a/{n}", f"sings song number {n} all night") for n in range(3)]
+    found = CatalogStudentRetriever([rare, often, *other]).retrieve("paint houses", BOTH, 1000)
+    assert [c.name for c in found[:2]] == ["a/often", "a/rare"]
+    assert found[0].score / found[1].score == pytest.approx(math.log(100) / math.log(10), rel=1e-3)
+    assert "99 downloads" in found[0].reason
+
+
+def test_without_a_shared_word_the_most_downloaded_come_first_and_say_so():
+    found = CatalogStudentRetriever().retrieve("qwertyuiop", BOTH, bytes_of("3Gi"))
+    assert len(found) == 25
+    assert [c.downloads for c in found] == sorted((c.downloads for c in found), reverse=True)
+    assert "shares no word" in found[0].reason
+
+
+async def test_a_model_card_is_asked_for_and_used():
+    teacher = FakeTeacher({"model-card": [CARD]})
+    card = await hypothetical_card(teacher, "Turn the question into SQL.")
+    assert (card.text, card.note) == (CARD, "")
+    assert teacher.asked[0].messages[-1]["content"] == "Turn the question into SQL."
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"), [("", "too short"), ("Sure!", "too short"), ("yes and no " * 20, "repeats itself")]
+)
+async def test_a_useless_card_is_left_out_and_told(answer: str, why: str):
+    card = await hypothetical_card(FakeTeacher({"model-card": [answer]}), "Turn the question into SQL.")
+    assert card.text == ""
+    assert why in card.note
+
+
+def test_quantities():
+    assert bytes_of("3Gi") == 3 * 2**30
+    assert bytes_of("1.5G") == 1_500_000_000
+    assert bytes_of("2000m") == 2
+    assert bytes_of("7") == 7
+    with pytest.raises(ValueError, match="no quantity"):
+        bytes_of("3 GB")
+
+
+def test_every_catalog_model_below_the_default_limit_or_not_is_reachable():
+    assert sum(entry.size_bytes <= bytes_of("3Gi") for entry in models()) >= 60
