@@ -1,0 +1,345 @@
+"""The teacher as the stages use it: asks, retries, keeps to limits and budget, and journals.
+
+Retries are ours and not the library's, because each try is reserved, counted and paced by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+
+import httpx2
+import openai
+from prompt2model_api.names import stage_folder
+from prompt2model_api.prompt2model import Teacher as TeacherSettings
+from prompt2model_api.results import Spent
+
+from prompt2model_stages.errors import StageError, failed
+from prompt2model_stages.job import StageJob
+from prompt2model_stages.teacher import failures
+from prompt2model_stages.teacher.budget import Cost, Purse, priced
+from prompt2model_stages.teacher.dialect import Reply
+from prompt2model_stages.teacher.exchange import Exchange
+from prompt2model_stages.teacher.journal import Journal
+from prompt2model_stages.teacher.limits import Clock, Pace, Permit, Rates, Sleep
+from prompt2model_stages.teacher.patience import Patience
+from prompt2model_stages.teacher.requests import (
+    TeacherAnswer,
+    TeacherRequest,
+    completion_bound,
+    prompt_bound,
+    request_key,
+    scope,
+)
+
+logger = logging.getLogger(__name__)
+
+EMPTY_IN_A_ROW = 20
+"""So many empty answers, one after the other, say that the endpoint is not well."""
+_OF_ONE_REQUEST = frozenset({"PromptTooLong", "TeacherRejectsRequest", "BudgetExhausted"})
+"""Reasons that say nothing about the next request."""
+
+
+@dataclass
+class _Sent:
+    """One try on its way."""
+
+    identifier: str
+    cost: Cost
+    permit: Permit
+    at: float
+    settled: bool = False
+
+
+@dataclass(frozen=True)
+class _Retry:
+    """The try failed, and another makes sense after so many seconds."""
+
+    after_s: float
+
+
+@asynccontextmanager
+async def open_teacher(
+    job: StageJob, stage: str, *, patience: Patience | None = None, http: httpx2.AsyncClient | None = None
+) -> AsyncIterator[Teacher]:
+    """Opens the job's teacher for one stage run; at the end, answers in flight are waited for and journalled.
+
+    Args:
+        job: names the teacher, its key's environment variable, the journal and the stage run.
+        stage: who asks.
+        patience: bounds of waiting; by default from the environment.
+        http: the HTTP client to use and leave open; by default a new one.
+
+    Raises: StageError, OSError.
+    """
+    settings = job.settings.teacher
+    if settings is None:
+        raise failed("TeacherMissing", "No teacher is set.", "Name one in spec.teacher.")
+    patience = patience or Patience.from_environment()
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request drowns everything else
+    spec = job.stage_run.spec
+    journal = await Journal.open(job.teacher_folder, stage, stage_folder(spec.stage, spec.digest))
+    key = os.environ.get(job.settings.teacher_key_env) or None
+    teacher = Teacher(settings, journal, patience, key, job.settings.teacher_key_env, http=http)
+    interrupted = True
+    try:
+        yield teacher
+        interrupted = False
+    except StageError:
+        interrupted = False
+        raise
+    finally:
+        await teacher.close(patience.drain_s if interrupted else patience.timeout_s)
+
+
+class Teacher:
+    """An open teacher. Made by `open_teacher`; for one event loop."""
+
+    def __init__(
+        self,
+        settings: TeacherSettings,
+        journal: Journal,
+        patience: Patience,
+        key: str | None = None,
+        key_env: str = "",
+        *,
+        http: httpx2.AsyncClient | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._patience = patience
+        self._clock = clock
+        self._sleep = sleep
+        self._endpoint = failures.Endpoint(settings.base_url.rstrip("/"), settings.model, key_env, key)
+        self._scope = scope(settings.base_url)
+        self._exchange = Exchange(self._endpoint, settings.limits.concurrency, patience, http)
+        limits = settings.limits
+        self._pace = Pace(limits.concurrency, clock, sleep)
+        self._rates = Rates(limits.requests_per_minute, limits.tokens_per_minute, clock, sleep)
+        for at, tokens in journal.ledger.recent:
+            self._rates.remember(max(0.0, time.time() - at), tokens)
+        self._purse = Purse(settings.budget, journal.ledger.spent())
+        self._jitter = random.Random()
+        self._overrun = 1.0
+        self._asked: dict[str, asyncio.Task[TeacherAnswer]] = {}
+        self._sending: set[asyncio.Task[TeacherAnswer]] = set()
+        self._fatal: StageError | None = None
+        self._closing = False
+        self._answered_at = float("-inf")
+        self._empty: list[str] = []
+
+    @property
+    def spent(self) -> Spent:
+        """By this stage run so far, its earlier attempts included."""
+        return self._journal.spent()
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests may be in flight now; more are queued."""
+        return self._pace.limit
+
+    async def ask(self, request: TeacherRequest) -> TeacherAnswer:
+        """Answers a request, from the journal where it was answered before.
+
+        The same request asked twice at once is sent once. A caller that is cancelled loses no answer: what is sent is
+        waited for and journalled.
+
+        Raises: StageError: Blocked for what can be mended outside, Failed for PromptTooLong. OSError of the journal.
+        """
+        return await self._ask(request, request_key(request, self._settings.model, self._scope))
+
+    def journalled(self, group: str) -> list[tuple[int, TeacherAnswer]]:
+        """Sample and answer of all that was answered for a group, this process included, in the journal's order."""
+        return self._journal.ledger.of_group(group)
+
+    async def close(self, grace_s: float) -> None:
+        """Waits for what is in flight, drops what is not yet sent, closes journal and connections."""
+        self._closing = True
+        if self._fatal is not None:
+            grace_s = min(grace_s, self._patience.longest_s)
+        for task in set(self._asked.values()) - self._sending:
+            task.cancel()
+        try:
+            if self._sending:
+                await asyncio.wait(set(self._sending), timeout=grace_s)
+        finally:
+            for task in self._asked.values():
+                task.cancel()
+            await asyncio.gather(*self._asked.values(), return_exceptions=True)
+            await self._journal.close()
+            await self._exchange.close()
+
+    async def _ask(self, request: TeacherRequest, key: str) -> TeacherAnswer:
+        if (answer := self._journal.ledger.answers.get(key)) is not None:
+            return answer
+        if (task := self._asked.get(key)) is None:
+            if self._closing:
+                raise RuntimeError("the teacher is closed")
+            self._stop_if_over()
+            task = asyncio.create_task(self._answer(request, key))
+            self._asked[key] = task
+            task.add_done_callback(lambda done: self._forget(key, done))
+        return await asyncio.shield(task)
+
+    def _forget(self, key: str, task: asyncio.Task[TeacherAnswer]) -> None:
+        self._asked.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # whoever asked may be gone; the error is then told by the next request
+
+    def _stop_if_over(self) -> None:
+        if self._fatal is not None:
+            raise self._fatal
+        if self._closing:
+            raise asyncio.CancelledError
+
+    async def _answer(self, request: TeacherRequest, key: str) -> TeacherAnswer:
+        began = self._clock()
+        for attempt in count(1):
+            if request.n > 1 and (not self._exchange.dialect.several or self._has_parts(request)):
+                return await self._answer_in_parts(request, key)
+            async with self._pace.slot():
+                self._stop_if_over()
+                outcome = await self._send(request, key, attempt, began)
+            if isinstance(outcome, TeacherAnswer):
+                return outcome
+            if outcome.after_s > 0:
+                await self._sleep(outcome.after_s)
+            self._stop_if_over()
+        raise AssertionError("unreachable")
+
+    async def _send(self, request: TeacherRequest, key: str, attempt: int, began: float) -> TeacherAnswer | _Retry:
+        """One try: reserved, sent, and either answered and journalled, or given back. Raises: StageError, OSError."""
+        sent = await self._reserve(request, key)
+        task = asyncio.current_task()
+        assert task is not None
+        self._sending.add(task)
+        try:
+            reply = await self._exchange.post(request)
+            return await self._accept(request, key, reply, sent)
+        except failures.Adapted:
+            await self._give_back(sent, charged=False)
+            return _Retry(0.0)
+        except (openai.APIError, failures.Garbage) as error:
+            trouble = failures.classify(error, self._endpoint, self._patience.tries)
+            await self._give_back(sent, trouble.charged)
+            if isinstance(error, openai.NotFoundError):
+                trouble = replace(trouble, error=await self._exchange.not_found(error))
+            return self._after(trouble, sent, attempt, began)
+        finally:
+            self._sending.discard(task)
+            if not sent.settled:  # cancelled on the wire: nobody knows what became of it
+                self._settle(sent, sent.cost)
+                self._journal.lost(sent.identifier)
+
+    async def _reserve(self, request: TeacherRequest, key: str) -> _Sent:
+        prompt, completion = prompt_bound(request), completion_bound(request)
+        cost = priced(int(prompt * self._overrun), int(completion * self._overrun), self._settings.price)
+        await self._purse.reserve(cost)
+        try:
+            permit = await self._rates.acquire(cost.tokens)
+            self._stop_if_over()
+            identifier = await self._journal.reserve(key, request.purpose, cost)
+        except BaseException:
+            self._purse.settle(cost, Cost())
+            raise
+        return _Sent(identifier, cost, permit, self._clock())
+
+    async def _accept(self, request: TeacherRequest, key: str, reply: Reply, sent: _Sent) -> TeacherAnswer | _Retry:
+        cost = self._cost(request, reply)
+        if cost.tokens > sent.cost.tokens:
+            self._overrun *= cost.tokens / max(1, sent.cost.tokens)
+            logger.warning("the endpoint used %d tokens where %d were the most", cost.tokens, sent.cost.tokens)
+        self._settle(sent, cost)
+        now = self._answered_at = self._clock()
+        self._pace.answered(sent.at, slow=now - sent.at > self._patience.timeout_s / 2)
+        if len(reply.texts) < request.n:
+            self._exchange.dialect.several = False
+            await self._keep_parts(request, reply, sent, cost)
+            return _Retry(0.0)
+        texts, refused = reply.texts[: request.n], all(reply.refused)
+        answer = await self._journal.answer(sent.identifier, key, texts, cost, refused, request.group, request.sample)
+        await self._watch_for_silence(answer)
+        return answer
+
+    def _after(self, trouble: failures.Trouble, sent: _Sent, attempt: int, began: float) -> _Retry:
+        """When to try again. Raises: StageError where it makes no sense."""
+        asked = trouble.asked_s
+        if trouble.tries == 0 or (asked or 0.0) > self._patience.longest_asked_s:
+            raise self._end(trouble.error)
+        paused = self._pace.troubled(sent.at, lambda times: self._patience.wait(times, asked, self._jitter))
+        tries = trouble.tries if self._answered_at < began else 3 * trouble.tries  # others are served: be patient
+        if attempt >= tries or self._pace.failures >= trouble.tries:
+            raise self._end(trouble.error)
+        logger.info("try %d: %s", attempt, trouble.error.failure.message)
+        return _Retry(0.0 if paused else self._patience.wait(attempt, asked, self._jitter))
+
+    async def _give_back(self, sent: _Sent, charged: bool) -> None:
+        self._settle(sent, sent.cost if charged else Cost())
+        if charged:
+            self._journal.lost(sent.identifier)
+        else:
+            await self._journal.release(sent.identifier)
+
+    def _settle(self, sent: _Sent, cost: Cost) -> None:
+        sent.settled = True
+        self._purse.settle(sent.cost, cost)
+        self._rates.correct(sent.permit, cost.tokens)
+
+    def _end(self, error: StageError) -> StageError:
+        if error.failure.reason not in _OF_ONE_REQUEST:
+            self._fatal = self._fatal or error
+        return error
+
+    def _cost(self, request: TeacherRequest, reply: Reply) -> Cost:
+        """By the endpoint's own count; where it gives none, the most it can be."""
+        prompt = prompt_bound(request) if reply.prompt is None else reply.prompt
+        if (completion := reply.completion) is None:
+            completion = sum(len(text.encode("utf-8", "surrogatepass")) for text in reply.texts)
+            completion = min(completion, completion_bound(request))
+        return priced(prompt, completion, self._settings.price)
+
+    async def _answer_in_parts(self, request: TeacherRequest, key: str) -> TeacherAnswer:
+        """Asks for each of the n answers by itself, where the endpoint gives but one at a time."""
+        single = replace(request, n=1)
+        parts = await asyncio.gather(*(self._ask(single, self._part(request, i)) for i in range(request.n)))
+        texts = [part.texts[0] for part in parts]
+        answer = await self._journal.answer(None, key, texts, Cost(), all(part.refused for part in parts))
+        return replace(
+            answer,
+            cached=all(part.cached for part in parts),
+            prompt_tokens=sum(part.prompt_tokens for part in parts),
+            completion_tokens=sum(part.completion_tokens for part in parts),
+            usd=sum(part.usd for part in parts),
+        )
+
+    async def _keep_parts(self, request: TeacherRequest, reply: Reply, sent: _Sent, cost: Cost) -> None:
+        """Journals fewer answers than were asked for; the first bears the cost."""
+        for i, (text, refused) in enumerate(zip(reply.texts, reply.refused, strict=True)):
+            identifier = sent.identifier if i == 0 else None
+            part_cost = cost if i == 0 else Cost()
+            part = self._part(request, i)
+            await self._journal.answer(identifier, part, [text], part_cost, refused, request.group, request.sample)
+
+    def _has_parts(self, request: TeacherRequest) -> bool:
+        return self._part(request, 0) in self._journal.ledger.answers
+
+    def _part(self, request: TeacherRequest, i: int) -> str:
+        return request_key(request, self._settings.model, self._scope, part=i)
+
+    async def _watch_for_silence(self, answer: TeacherAnswer) -> None:
+        if answer.refused or any(answer.texts):
+            self._empty.clear()
+            return
+        self._empty.append(answer.key)
+        if len(self._empty) >= EMPTY_IN_A_ROW:
+            await self._journal.void(self._empty)
+            raise self._end(failures.answers_nothing(self._endpoint, len(self._empty)))

@@ -1,0 +1,222 @@
+"""The journal's files: numbered segments of JSON lines, one a process, to which lines are only ever added.
+
+On a local disk a line is in the operating system's hands before the request is sent, which a killed process cannot
+undo, and on the disk within a second. An object store has no appending: there, the lines that came in while the last
+object was being written make the next one, and many small objects are merged when the journal is opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+from prompt2model_stages.errors import retrying
+from prompt2model_stages.storage import Folder
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".jsonl"
+SYNC_EVERY_S = 1.0
+MERGE_ABOVE = 64
+_AT_ONCE = 500
+LOCK = ".lock"
+LOCK_WAIT_S = 30.0
+
+
+class Segment(Protocol):
+    """Where this process adds its lines."""
+
+    token: str
+    """Tells this process' lines from those of all others."""
+
+    async def write(self, line: bytes) -> None:
+        """Adds a line; when it returns, a killed process has not lost it. Raises: OSError."""
+
+    async def close(self) -> None:
+        """Brings everything to the disk."""
+
+
+async def open_segment(folder: Folder) -> Segment:
+    """A new segment of this process' own; its file appears with its first line. Raises: StageError, OSError."""
+    if folder.local is None:
+        await asyncio.to_thread(merge, folder)
+        return RemoteSegment(folder)
+    return await LocalSegment.open(folder.local)
+
+
+def records(folder: Folder) -> Iterator[dict[str, Any]]:
+    """Every record, in the order of the segments. A line that a kill or a full disk tore is passed over."""
+    for name, content in _contents(folder, _segments(folder)):
+        lines = content.split(b"\n")
+        for number, line in enumerate(lines, start=1):
+            if not line:
+                continue
+            try:
+                record = json.loads(line)
+            except ValueError:
+                record = None
+            if isinstance(record, dict) and isinstance(record.get("type"), str):
+                yield record
+            else:
+                logger.warning("journal segment %s: line %d is torn and passed over", name, number)
+
+
+def merge(folder: Folder) -> None:
+    """Makes one object of many; a kill between writing it and removing them leaves records twice, which count once."""
+    names = _segments(folder)
+    if len(names) <= MERGE_ABOVE:
+        return
+    content = b"".join(part.rstrip(b"\n") + b"\n" for _, part in _contents(folder, names))
+    merged = f"{_number(names[-1]):06d}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+    folder.write_bytes(merged, content)
+    for name in names:
+        folder.remove(name)
+
+
+class LocalSegment:
+    """A file on this machine; a lock keeps a second process of the same resource out."""
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self._folder = folder
+        self._lock = lock
+        taken = [_number(path.name) for path in folder.glob("*" + SUFFIX)]
+        self._number = max(taken, default=0) + 1
+        self.token = f"{self._number:06d}"
+        self._file: int | None = None
+        self._error: OSError | None = None
+        self._synced_at = 0.0
+        self._syncing: asyncio.Future[None] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+
+    @classmethod
+    async def open(cls, folder: Path) -> LocalSegment:
+        """See open_segment."""
+        lock = _lock_file(folder)
+        deadline = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return cls(folder, lock)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    os.close(lock)
+                    raise retrying(
+                        "TeacherJournalInUse",
+                        f"Another process of this resource is asking the teacher: {folder} is locked.",
+                        "Wait for it, or end it; two at once could spend more than the budget.",
+                    ) from None
+                await asyncio.sleep(0.1)
+
+    async def write(self, line: bytes) -> None:
+        """See Segment. After a failed write every later one fails too: a line must not follow half a line."""
+        if self._error is not None:
+            raise self._error
+        path = self._folder / f"{self.token}{SUFFIX}"
+        try:
+            if self._file is None:
+                self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            self._error = OSError(error.errno, error.strerror, str(path))
+            raise self._error from error
+        self._sync_now_and_then(self._file)
+
+    async def close(self) -> None:
+        """See Segment."""
+        try:
+            if self._syncing is not None:
+                await self._syncing
+            if self._file is not None:
+                os.fsync(self._file)
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown()
+            if self._file is not None:
+                os.close(self._file)
+            os.close(self._lock)
+
+    def _sync_now_and_then(self, file: int) -> None:
+        now = time.monotonic()
+        if now - self._synced_at < SYNC_EVERY_S or (self._syncing is not None and not self._syncing.done()):
+            return
+        if self._syncing is not None:
+            self._syncing.result()  # an error of the disk is an error of the journal
+        self._synced_at = now
+        self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._syncing = asyncio.get_running_loop().run_in_executor(self._thread, os.fsync, file)
+
+
+class RemoteSegment:
+    """Small objects, each written whole."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self.token = uuid.uuid4().hex[:12]
+        self._next = max((_number(name) for name in _segments(folder)), default=0) + 1
+        self._lines: list[bytes] = []
+        self._written: asyncio.Future[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+
+    async def write(self, line: bytes) -> None:
+        """See Segment: returns when the object with the line is written."""
+        self._lines.append(line)
+        if self._written is None:
+            self._written = asyncio.get_running_loop().create_future()
+        written = self._written
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all())
+        await asyncio.shield(written)
+
+    async def close(self) -> None:
+        """See Segment."""
+        if self._writer is not None:
+            await self._writer
+
+    async def _write_all(self) -> None:
+        while self._written is not None:
+            lines, self._lines = self._lines, []
+            written, self._written = self._written, None
+            name = f"{self._next:06d}-{self.token}{SUFFIX}"
+            self._next += 1
+            try:
+                await asyncio.to_thread(self._folder.write_bytes, name, b"".join(lines))
+            except Exception as error:  # whoever waits for its line is told, whatever the store's library raises
+                written.set_exception(error)
+                written.exception()  # noted even where nobody waits any more
+            else:
+                written.set_result(None)
+
+
+def _lock_file(folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _segments(folder: Folder) -> list[str]:
+    return [name for name in folder.names() if name.endswith(SUFFIX) and name[:6].isdigit()]
+
+
+def _contents(folder: Folder, names: list[str]) -> Iterator[tuple[str, bytes]]:
+    if folder.local is not None:
+        yield from ((name, folder.read_bytes(name)) for name in names)
+        return
+    for start in range(0, len(names), _AT_ONCE):  # object stores answer many requests at once as fast as one
+        paths = {folder.path(name): name for name in names[start : start + _AT_ONCE]}
+        found = folder.filesystem.cat(list(paths))
+        by_name = {path.rsplit("/", 1)[-1]: bytes(content) for path, content in found.items()}
+        yield from ((name, by_name[name]) for name in paths.values())
+
+
+def _number(name: str) -> int:
+    return int(name[:6]) if name[:6].isdigit() else 0

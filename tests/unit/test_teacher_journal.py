@@ -1,0 +1,142 @@
+"""The journal's files, and what names a request."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.storage import Folder
+from prompt2model_stages.teacher import TeacherRequest, segments, spent_by_run
+from prompt2model_stages.teacher.budget import Cost
+from prompt2model_stages.teacher.journal import Journal, Ledger
+from prompt2model_stages.teacher.requests import completion_bound, prompt_bound, request_key, scope
+
+from tests.unit.teacher_cases import ask
+
+pytestmark = pytest.mark.unit
+
+
+async def fill(folder: Folder, run: str, keys: list[str]) -> None:
+    journal = await Journal.open(folder, "generate", run)
+    for key in keys:
+        identifier = await journal.reserve(key, "test", Cost(100, 50, 0.5))
+        await journal.answer(identifier, key, [key.upper()], Cost(10, 5, 0.1))
+    await journal.close()
+
+
+async def test_each_process_has_a_segment_and_earlier_ones_are_never_touched(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    await fill(folder, "discover-1", ["a"])
+    first = (tmp_path / "000001.jsonl").read_bytes()
+    await fill(folder, "generate-1", ["b", "c"])
+    await fill(folder, "generate-2", [])
+    assert [name for name in folder.names() if name.endswith(".jsonl")] == ["000001.jsonl", "000002.jsonl"]
+    assert (tmp_path / "000001.jsonl").read_bytes() == first
+    spent = spent_by_run(folder)
+    assert {run: (one.requests, one.prompt_tokens) for run, one in spent.items()} == {
+        "discover-1": (1, 10),
+        "generate-1": (2, 20),
+    }
+    assert spent["generate-1"].usd == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("kept", range(0, 400, 7))
+async def test_torn_anywhere_the_rest_is_read(tmp_path: Path, kept: int) -> None:
+    await fill(Folder(str(tmp_path)), "generate-1", ["a", "b"])
+    path = tmp_path / "000001.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:kept])
+    ledger = Ledger.read(Folder(str(tmp_path)))
+    lines = whole[:kept].count(b"\n") + (whole[kept : kept + 1] == b"\n")
+    spent = ledger.spent()
+    assert (len(ledger.answers), spent.requests) == (lines // 2, (lines + 1) // 2)
+    assert spent.prompt_tokens == 10 * (lines // 2) + 100 * (lines % 2)
+
+
+async def test_a_second_process_is_kept_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "LOCK_WAIT_S", 0.0)
+    folder = Folder(str(tmp_path))
+    journal = await Journal.open(folder, "generate", "generate-1")
+    with pytest.raises(StageError, match="is locked"):
+        await Journal.open(folder, "generate", "generate-1")
+    await journal.close()
+    await (await Journal.open(folder, "generate", "generate-1")).close()
+
+
+async def test_merging_counts_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Folder(f"memory://journal-{tmp_path.name}")
+    await fill(folder, "generate-1", [str(i) for i in range(60)])
+    before = Ledger.read(folder)
+    killed = replaced = folder.names()
+    assert len(killed) == 120
+    removed: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "remove", lambda self, name: removed.append(name))
+        segments.merge(folder)  # a kill before the old ones are gone
+    twice = Ledger.read(folder)
+    assert removed == replaced and twice.spent() == before.spent() and twice.answers == before.answers
+    segments.merge(folder)
+    assert len(folder.names()) == 1
+    once = Ledger.read(folder)
+    assert once.spent() == before.spent() and once.answers == before.answers
+
+
+async def test_lines_that_wait_for_the_store_go_together(tmp_path: Path) -> None:
+    folder = Folder(f"memory://together-{tmp_path.name}")
+    journal = await Journal.open(folder, "generate", "generate-1")
+    await asyncio.gather(*(journal.reserve(str(i), "test", Cost(1)) for i in range(100)))
+    await journal.close()
+    assert len(folder.names()) <= 2 and Ledger.read(folder).spent().requests == 100
+
+
+async def test_a_store_that_fails_is_an_error_of_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = await Journal.open(Folder(f"memory://failing-{tmp_path.name}"), "generate", "generate-1")
+
+    def fail(*_: object) -> None:
+        raise PermissionError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "write_bytes", fail)
+        with pytest.raises(PermissionError):
+            await journal.reserve("a", "test", Cost(1))
+    await journal.reserve("b", "test", Cost(1))
+    assert journal.ledger.spent().requests == 1
+    await journal.close()
+
+
+def test_the_key_names_what_changes_the_answer() -> None:
+    request = ask("a")
+    changes = [
+        ask("b"),
+        replace(request, temperature=0.5),
+        replace(request, max_tokens=21),
+        replace(request, n=2),
+        replace(request, schema={"type": "object"}),
+        replace(request, sample=1),
+    ]
+    keys = {request_key(changed, "small", "") for changed in [request, *changes]}
+    keys |= {
+        request_key(request, "big", ""),
+        request_key(request, "small", "http://x/v1"),
+        request_key(request, "small", "", 0),
+    }
+    assert len(keys) == len(changes) + 4 and all(len(key) == 64 for key in keys)
+    assert request_key(replace(request, purpose="other"), "small", "") == request_key(request, "small", "")
+
+
+def test_the_key_is_the_same_in_every_version() -> None:
+    key = request_key(TeacherRequest("x", [{"role": "user", "content": "déjà vu"}]), "small", "https://api.test/v1")
+    assert key == "2d2d7185c9fe1983b86187a27f440ab23c253fec97f1c6e526eeb7523daaa35d"
+
+
+def test_this_machine_is_no_endpoint_of_its_own() -> None:
+    assert scope("http://127.0.0.1:4711/v1") == scope("http://localhost:9/v1") == scope("http://[::1]:9/v1") == ""
+    assert scope("https://api.openai.com/v1/") == scope("https://api.openai.com/v1") == "https://api.openai.com/v1"
+
+
+def test_bounds() -> None:
+    request = ask("日本" * 10, n=3)
+    assert prompt_bound(request) >= 60 and completion_bound(request) == 60
