@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from prompt2model_stages.discover.parsing import TeacherParser, understood
 from prompt2model_stages.discover.prompts import squeezed
 from prompt2model_stages.discover.segmenting import WITHOUT_INSTRUCTION, segment
+from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.teacher.requests import TeacherAnswer, TeacherRequest
+
 from tests.unit.discover_cases import FakeTeacher
 
 pytestmark = pytest.mark.unit
@@ -43,14 +46,16 @@ def answer(instruction: str, pairs: list[tuple[str, str]]) -> str:
             "To French.\nBe short.", [("dog", "chien"), ("cat", "chat")],
         ),
         (
-            "To ISO. Examples: 3 May 2021 -> 2021-05-03; 4 June 1999 → 1999-06-04.", "T,
-            o ISO.", [("3 May 2021", "2021-05-03"), ("4 June 1999", "1999-06-04")],
+            "To ISO. Examples: 3 May 2021 -> 2021-05-03; 4 June 1999 → 1999-06-04.",
+            "To ISO.", [("3 May 2021", "2021-05-03"), ("4 June 1999", "1999-06-04")],
         ),
         ("Sort. Input: b a Output: a b", "Sort.", [("b a", "a b")]),
         ("Reply.\nQ: x\nA: y\nQ: v\nA: w", "Reply.", [("x", "y"), ("v", "w")]),
         (
-            'Mend.\n\n**Input:** "he go"\n**Output:** "he goes"\n\nExample 2:\nInput: they is\nOutput: they are\n\nInput: foo\nOutput:',
-            "Mend.", [("he go", "he goes"), ("they is", "they are")],
+            'Mend.\n\n**Input:** "he go"\n**Output:** "he goes"\n\nExample 2:\nInput: they is\nOutput: they are\n\n'
+            "Input: foo\nOutput:",
+            "Mend.",
+            [("he go", "he goes"), ("they is", "they are")],
         ),
         ('Do.\n[input]="a\nb"\n[output]="c"\n\n[input]="d"\n[output]="e"', "Do.", [("a\nb", "c"), ("d", "e")]),
         ("Schreibe ISO.\nEingabe: 3. Mai 2021\nAusgabe: 2021-05-03", "Schreibe ISO.", [("3. Mai 2021", "2021-05-03")]),
@@ -163,3 +168,22 @@ def test_an_instruction_around_the_examples_is_borne_out():
         answer("Give the opposite.\nAnswer in one word.", [("hot", "cold"), ("big", "small")]), prompt, 2
     )
     assert parsed.instruction == "Give the opposite.\nAnswer in one word."
+
+
+async def test_a_prompt_too_long_for_the_teacher_is_taken_apart_by_its_layout():
+    class Small(FakeTeacher):
+        async def ask(self, request: TeacherRequest) -> TeacherAnswer:
+            raise failed("PromptTooLong", "Too long.", "Shorten it.")
+
+    parsed = await TeacherParser(Small()).parse(PROMPT)
+    assert (parsed.parsed_by, pairs_of(parsed)) == ("patterns", PAIRS)
+    assert "longer than the teacher takes" in parsed.notes[-1]
+
+
+async def test_other_failures_of_the_teacher_end_the_attempt():
+    class Refusing(FakeTeacher):
+        async def ask(self, request: TeacherRequest) -> TeacherAnswer:
+            raise blocked("TeacherUnauthorized", "401.", "Set the key.")
+
+    with pytest.raises(StageError, match="401"):
+        await TeacherParser(Refusing()).parse(PROMPT)

@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from typing import Any, Protocol
+from typing import Any
 
 from prompt2model_api.prompt2model import Demonstration
 from pydantic import ValidationError
 
+from prompt2model_stages.discover.asking import Asks, asked
 from prompt2model_stages.discover.prompts import ParsedPrompt, PromptParser, squeezed
 from prompt2model_stages.discover.segmenting import segment
 from prompt2model_stages.teacher.parsing import parse_json
-from prompt2model_stages.teacher.requests import TeacherAnswer, TeacherRequest
+from prompt2model_stages.teacher.requests import TeacherRequest
 
 logger = logging.getLogger(__name__)
 
@@ -62,13 +63,6 @@ SHOWN: tuple[tuple[str, str, list[tuple[str, str]]], ...] = (
 """In-context examples: prompt, instruction, demonstrations."""
 
 
-class Asks(Protocol):
-    """What is needed of the teacher."""
-
-    async def ask(self, request: TeacherRequest) -> TeacherAnswer:
-        """The answer to one request. Raises: StageError."""
-
-
 class TeacherParser(PromptParser):
     """Asks the teacher, twice at most; where neither answer stands up to the prompt, the layout decides."""
 
@@ -80,9 +74,9 @@ class TeacherParser(PromptParser):
         by_layout = segment(prompt)
         messages, refusal = _messages(prompt), ""
         for attempt in range(ATTEMPTS):
-            answer = await self._teacher.ask(_request(prompt, messages, attempt))
             try:
-                return understood(answer.texts[0], prompt, len(by_layout.demonstrations))
+                answer = await asked(self._teacher, _request(prompt, messages, attempt))
+                return understood(answer, prompt, len(by_layout.demonstrations))
             except ValueError as error:
                 refusal = str(error)
                 logger.info("attempt %d: the teacher's segmentation is refused: %s", attempt + 1, refusal)

@@ -75,7 +75,7 @@ class RevisionResolver:
 def _one(api: Any, name: str, ask: Callable[[Any, str], str | None]) -> str | Exception:
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
-    away = (OfflineModeIsEnabled, OSError, *_transport_errors(HfHubHTTPError))
+    away: tuple[type[Exception], ...] = (OfflineModeIsEnabled, OSError, *_transport_errors(HfHubHTTPError))
     try:
         return ask(api, name) or LookupError("the hub names no commit")
     except HfHubHTTPError as error:

@@ -16,7 +16,7 @@ from prompt2model_api.results import StudentCandidate
 
 from prompt2model_stages.catalogs.bm25 import Index
 from prompt2model_stages.catalogs.catalog import ModelEntry, models
-from prompt2model_stages.discover.parsing import Asks
+from prompt2model_stages.discover.asking import Asks, asked
 from prompt2model_stages.teacher.requests import TeacherRequest
 
 MOST = 25
@@ -86,12 +86,14 @@ async def hypothetical_card(teacher: Asks, instruction: str) -> HypotheticalCard
         {"role": "assistant", "content": _SHOWN_CARD},
         {"role": "user", "content": instruction[:2000]},
     ]
-    answer = await teacher.ask(TeacherRequest(purpose="model-card", messages=messages, temperature=0.0, max_tokens=96))
-    text = answer.texts[0].strip()
-    against = _useless(text)
-    return (
-        HypotheticalCard("", f"The teacher's model card is not used: {against}.") if against else HypotheticalCard(text)
-    )
+    request = TeacherRequest(purpose="model-card", messages=messages, temperature=0.0, max_tokens=96)
+    try:
+        text = await asked(teacher, request)
+        against = _useless(text)
+    except ValueError as error:
+        text, against = "", str(error)
+    note = f"The teacher's model card is not used: {against}." if against else ""
+    return HypotheticalCard("" if against else text, note)
 
 
 def _useless(text: str) -> str:

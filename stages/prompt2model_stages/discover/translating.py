@@ -6,8 +6,8 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
+from prompt2model_stages.discover.asking import Asks, asked
 from prompt2model_stages.discover.languages import ENGLISH, NAMES, detect
-from prompt2model_stages.discover.parsing import Asks
 from prompt2model_stages.discover.prompts import squeezed
 from prompt2model_stages.teacher.parsing import parse_json
 from prompt2model_stages.teacher.requests import TeacherRequest
@@ -69,9 +69,8 @@ async def _ask_language(teacher: Asks, text: str) -> str | None:
         max_tokens=24,
         schema=schema,
     )
-    answer = await teacher.ask(request)
     try:
-        tree = parse_json(answer.texts[0])
+        tree = parse_json(await asked(teacher, request))
     except ValueError:
         return None
     name = tree.get("language") if isinstance(tree, dict) else None
@@ -88,7 +87,10 @@ async def _ask_translation(teacher: Asks, text: str, code: str, attempt: int) ->
         max_tokens=min(8192, 64 + len(text.encode())),
         sample=attempt,
     )
-    english = (await teacher.ask(request)).texts[0].strip()
+    try:
+        english = await asked(teacher, request)
+    except ValueError:
+        return None
     low, high = LENGTHS
     likely = low * len(text) <= len(english) <= high * len(text)
     if not likely or squeezed(english) == squeezed(text) or detect(english).code != ENGLISH:

@@ -1,0 +1,31 @@
+"""Asks the teacher for what discover can do without: a small teacher may not take in a long prompt."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.teacher.requests import TeacherAnswer, TeacherRequest
+
+logger = logging.getLogger(__name__)
+
+TOO_LONG = "it is longer than the teacher takes"
+
+
+class Asks(Protocol):
+    """What is needed of the teacher."""
+
+    async def ask(self, request: TeacherRequest) -> TeacherAnswer:
+        """The answer to one request. Raises: StageError."""
+
+
+async def asked(teacher: Asks, request: TeacherRequest) -> str:
+    """The one answer, trimmed. Raises: ValueError where the request is too long for the teacher; StageError otherwise."""
+    try:
+        return (await teacher.ask(request)).texts[0].strip()
+    except StageError as error:
+        if error.failure.reason != "PromptTooLong":
+            raise
+        logger.warning("%s: %s", request.purpose, error.failure.message)
+        raise ValueError(TOO_LONG) from error
