@@ -1,0 +1,146 @@
+"""How fast the generator writes 1,000 unique examples, beside what the endpoint allows.
+
+    python benchmarks/generation.py --server fake_openai.py [--ray] [--case 50]
+
+The server is a script that takes --port and serves an OpenAI-compatible endpoint with POST /reset (sets its knobs,
+zeroes its counters) and GET /stats: 0.5 ± 0.2 s an answer, 2 % 429, 3 % malformed, 15 % repeats, unless a case says
+otherwise. Prints a Markdown table. Client, budget and journal are the real ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prompt2model_api.prompt2model import Budget, Limits, Metadata, Teacher
+from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
+
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.generate.actor import generate_here, generate_in_actor
+from prompt2model_stages.generate.base import Order, Pair, Progress, Task
+from prompt2model_stages.job import StageJob, StageSettings
+from prompt2model_stages.ray_session import ray_session
+from prompt2model_stages.reporting import FileReporter
+from prompt2model_stages.stage_process import StageContext
+
+TASK = Task(
+    "Answer the question with a few words out of the context.",
+    (
+        Pair("Question: What is the capital of Peru? Context: Lima is Peru's capital.", "Lima"),
+        Pair("Question: Who wrote Emma? Context: Emma is a novel by Jane Austen of 1815.", "Jane Austen"),
+    ),
+)
+USUAL = {"p429": 0.02, "pmalformed": 0.03, "fail_first": 0, "ptimeout": 0.0, "hang": 30.0, "rpm": 0, "retry_after": 1}
+CASES: dict[str, tuple[int, dict[str, float]]] = {
+    "5 in flight": (5, {}),
+    "50 in flight": (50, {}),
+    "200 in flight": (200, {}),
+    "50 in flight, 30 % 429": (50, {"p429": 0.3}),
+    "50 in flight, 30 % malformed": (50, {"pmalformed": 0.3}),
+    "50 in flight, first 40 requests 429": (50, {"fail_first": 40}),
+    "50 in flight, 5 % hang 30 s, then drop": (50, {"ptimeout": 0.05}),
+}
+FORMS = {"5 examples an answer": (5, 1), "1 example, n=5": (1, 5)}
+
+
+def main() -> None:
+    """Runs the cases and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", type=Path, required=True, help="the script of the endpoint")
+    parser.add_argument("--examples", type=int, default=1000)
+    parser.add_argument("--case", default="", help="only cases that contain this")
+    parser.add_argument("--ray", action="store_true", help="in a Ray actor, as the stage does it")
+    options = parser.parse_args()
+    print(f"{options.examples} unique examples, {'in a Ray actor' if options.ray else 'in this process'}\n")
+    print("| endpoint | form | unique | wall s | examples/s | requests | served | most in flight | CPU s |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    with served(options.server) as url, tempfile.TemporaryDirectory() as scratch:
+        with ray_session(context_of(url, 1, Path(scratch))) if options.ray else nothing():
+            for name, (concurrency, knobs) in CASES.items():
+                if options.case in name:
+                    for form, (in_one, completions) in FORMS.items():
+                        post(f"{url}/reset", {**USUAL, **knobs, "seed": 1})
+                        with tempfile.TemporaryDirectory() as folder:
+                            job = context_of(url, concurrency, Path(folder)).job
+                            order = Order(
+                                options.examples, examples_per_answer=in_one, completions=completions, group="b"
+                            )
+                            print(f"| {name} | {form} | {row(url, job, order, options.ray)} |", flush=True)
+
+
+def row(url: str, job: StageJob, order: Order, in_ray: bool) -> str:
+    """One run's cells."""
+    generate = generate_in_actor if in_ray else generate_here
+    began, cpu = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    try:
+        unique = str(len(generate(job, TASK, order, ignore).examples))
+    except StageError as error:
+        unique = f"{error.failure.reason}: {error.failure.message}"
+    wall = time.monotonic() - began
+    cpu = resource.getrusage(resource.RUSAGE_SELF).ru_utime - cpu
+    stats = json.loads(urllib.request.urlopen(f"{url}/stats").read())
+    speed = f"{int(unique) / wall:.0f}" if unique.isdigit() else "-"
+    used = "-" if in_ray else f"{cpu:.1f}"
+    return f"{unique} | {wall:.1f} | {speed} | {stats['requests']} | {stats['ok']} | {stats['max_inflight']} | {used}"
+
+
+def ignore(progress: Progress) -> None:
+    """Nobody watches."""
+
+
+def context_of(url: str, concurrency: int, folder: Path) -> StageContext:
+    """A stage context with that endpoint as its teacher and an empty journal."""
+    spec = StageRunSpec(resource="benchmark", stage=Stage.GENERATE, digest="0" * 64, storage=str(folder))
+    teacher = Teacher(
+        base_url=f"{url}/v1", model="fake", limits=Limits(concurrency=concurrency), budget=Budget(unlimited=True)
+    )
+    run = StageRun(metadata=Metadata(name="benchmark"), spec=spec)
+    job = StageJob(stage_run=run, attempt=1, settings=StageSettings(teacher=teacher))
+    return StageContext(job=job, reporter=FileReporter(job.folder, 1), spec=job.spec_fields())
+
+
+@contextmanager
+def nothing() -> Iterator[None]:
+    """No Ray."""
+    yield
+
+
+@contextmanager
+def served(script: Path) -> Iterator[str]:
+    """The endpoint on a free port, until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, str(script), "--port", str(port)], stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(f"{url}/stats").close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def post(url: str, body: dict[str, Any]) -> None:
+    """Posts JSON."""
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode())).close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""generate: lets the teacher write unique, labelled examples of the task."""

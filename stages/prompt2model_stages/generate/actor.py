@@ -1,0 +1,113 @@
+"""The generator inside a Ray actor, and the driver that watches it.
+
+The actor owns the teacher's client and with it the journal. It is not detached: it dies with the driver. Errors come
+back as values, so that no pickling of exceptions stands between a failure and its message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from prompt2model_api.conditions import Failure
+
+from prompt2model_stages.errors import StageError, retrying
+from prompt2model_stages.generate.base import Counts, Generated, Order, Progress, Task
+from prompt2model_stages.generate.generator import FewShotGenerator
+from prompt2model_stages.job import StageJob
+from prompt2model_stages.teacher import open_teacher
+
+POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an actor's work ended."""
+
+    generated: Generated | None = None
+    failure: Failure | None = None
+
+
+async def write_examples(job: StageJob, task: Task, order: Order, progress: Callable[[Progress], None]) -> Generated:
+    """Opens the job's teacher and lets it write what is ordered. Raises: StageError, OSError."""
+    async with open_teacher(job, stage="generate") as teacher:
+        return await FewShotGenerator(task, order, teacher).generate(progress)
+
+
+class GeneratorActor:
+    """What runs in the actor's process: one generation, and the questions how far it is.
+
+    Args:
+        job: as JSON.
+        key: the teacher's API key. It travels as an argument: a runtime environment would show it in Ray's logs.
+    """
+
+    def __init__(self, job: str, task: Task, order: Order, key: str | None) -> None:
+        logging.basicConfig(level=logging.INFO)
+        self._job = StageJob.model_validate_json(job)
+        self._task, self._order = task, order
+        self._progress = Progress(0, order.examples, 0, Counts())
+        if key is not None:
+            os.environ[self._job.settings.teacher_key_env] = key
+
+    async def run(self) -> Outcome:
+        """Generates; a StageError becomes a value."""
+        try:
+            return Outcome(await write_examples(self._job, self._task, self._order, self._note))
+        except StageError as error:
+            return Outcome(failure=error.failure)
+
+    async def progress(self) -> Progress:
+        """How far it is now."""
+        return self._progress
+
+    def _note(self, progress: Progress) -> None:
+        self._progress = progress
+
+
+def generate_in_actor(job: StageJob, task: Task, order: Order, progress: Callable[[Progress], None]) -> Generated:
+    """Generates in an actor on this node; Ray must be running.
+
+    Raises: StageError, of the generator or where the actor's process died; OSError as in the actor.
+    """
+    import ray  # only what gains from Ray starts Ray: other stages import this package without it
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    # On the driver's node: there the journal's folder and the network are the ones that the job was checked against.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    remote = ray.remote(GeneratorActor).options(num_cpus=0, max_restarts=0, scheduling_strategy=here)
+    key = os.environ.get(job.settings.teacher_key_env)
+    actor: Any = remote.remote(job.model_dump_json(by_alias=True), task, order, key)
+    running = actor.run.remote()
+    try:
+        while not ray.wait([running], timeout=POLL_S)[0]:
+            progress(ray.get(actor.progress.remote(), timeout=60))
+        progress(ray.get(actor.progress.remote(), timeout=60))
+        return _unpacked(ray.get(running))
+    except ray.exceptions.GetTimeoutError:
+        raise retrying("GeneratorStuck", "The generator has not said for 60 s how far it is.") from None
+    except ray.exceptions.RayActorError as error:
+        message = f"The generator's process died: {str(error).splitlines()[0]}"
+        raise retrying("GeneratorDied", message, "Every answer so far is kept; more memory may help.") from None
+    except ray.exceptions.RayTaskError as error:
+        # as_instanceof_cause is Ray's mixture of both classes; a disk that is full must stay an OSError
+        cause = error.cause if isinstance(error.cause, Exception) else error
+        raise cause from None
+    finally:
+        ray.kill(actor)
+
+
+def _unpacked(outcome: Outcome) -> Generated:
+    if outcome.failure is not None:
+        raise StageError(outcome.failure)
+    assert outcome.generated is not None
+    return outcome.generated
+
+
+def generate_here(job: StageJob, task: Task, order: Order, progress: Callable[[Progress], None]) -> Generated:
+    """The same in this process, without Ray. Raises: StageError, OSError."""
+    return asyncio.run(write_examples(job, task, order, progress))

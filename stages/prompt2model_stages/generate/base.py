@@ -1,0 +1,158 @@
+"""What a dataset generator is given, what it returns, and what it needs of a teacher."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from prompt2model_api.results import Spent
+
+from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
+
+PURPOSE = "generate"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An input and its output."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What examples are written of."""
+
+    instruction: str
+    demonstrations: tuple[Pair, ...] = ()
+
+    def group(self, teacher: str) -> str:
+        """The journal's name for everything that this teacher ever wrote of this task: 16 hexadecimal digits."""
+        pairs = [[pair.input, pair.output] for pair in self.demonstrations]
+        content = json.dumps([self.instruction, pairs, teacher], ensure_ascii=False)
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Order:
+    """How much is wanted, and how it is asked for.
+
+    examples: unique examples wanted.
+    coolest, hottest: temperature at the first and at the last example.
+    outputs_per_input: outputs collected for each input; the most frequent one is kept.
+    examples_per_answer: asked for in one completion, at first; one, where the teacher cannot write several.
+    completions: asked for in one request where each holds one example.
+    seed: decides which examples a prompt shows.
+    group: the journal's group; see Task.group.
+    """
+
+    examples: int
+    coolest: float = 0.3
+    hottest: float = 1.4
+    outputs_per_input: int = 1
+    examples_per_answer: int = 5
+    completions: int = 5
+    seed: int = 0
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A unique example: the output that most of the teacher's answers gave for the input.
+
+    requests: keys of the journalled requests that gave an output for this input.
+    votes, of: how many of the outputs were this one.
+    """
+
+    input: str
+    output: str
+    requests: tuple[str, ...]
+    votes: int
+    of: int
+
+
+@dataclass
+class Counts:
+    """What became of the teacher's answers."""
+
+    requests: int = 0
+    journalled: int = 0
+    """Requests whose answers lay in the journal when the attempt began."""
+    answers: int = 0
+    """Completions."""
+    malformed: int = 0
+    """Completions that held no whole example, or lost one of several to a cut."""
+    refused: int = 0
+    """Requests that the teacher answered with nothing, or would not answer."""
+    written: int = 0
+    """Examples read out of completions."""
+    duplicates: int = 0
+    """Of these: the input was there already, exactly or but for case, punctuation and spaces."""
+    demonstrations: int = 0
+    """Of these: the input is one of the user's."""
+    empty: int = 0
+    """Of these: without an input or an output, or longer than allowed."""
+    surplus: int = 0
+    """Of these: new, when there were enough."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a generator is."""
+
+    done: float
+    total: int
+    unique: int
+    counts: Counts
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A generator's result.
+
+    shortfall: why there are fewer examples than wanted; empty where there are as many.
+    """
+
+    examples: tuple[Example, ...]
+    counts: Counts
+    duplicates_over_time: tuple[tuple[int, int], ...]
+    shortfall: str = ""
+    spent: Spent = field(default_factory=Spent)
+
+
+class Teacher(Protocol):
+    """The part of the teacher's client that a generator uses."""
+
+    @property
+    def concurrency(self) -> int:
+        """Requests that may be in flight now."""
+
+    @property
+    def spent(self) -> Spent:
+        """What this stage has cost so far."""
+
+    async def ask(self, request: TeacherRequest) -> TeacherAnswer:
+        """Answers from the journal or from the endpoint. Raises: StageError."""
+
+    def journalled(self, group: str) -> Sequence[tuple[int, TeacherAnswer]]:
+        """Sample and answer of all that was answered for a group, this attempt included, in the journal's order."""
+
+
+class DatasetGenerator(ABC):
+    """Writes labelled examples of a task."""
+
+    @abstractmethod
+    async def generate(self, progress: Callable[[Progress], None]) -> Generated:
+        """Writes as many unique examples as were ordered, or says why not.
+
+        Args:
+            progress: told after each answer.
+
+        Raises: StageError; what was answered until then is journalled.
+        """

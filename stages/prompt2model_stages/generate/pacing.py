@@ -1,0 +1,119 @@
+"""How hot, how much and how many at once: what the next request asks for, decided from what the last ones brought."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from prompt2model_stages.generate.base import Order
+
+STALLED = 60
+"""Completions in a row without a new example, after which the teacher is taken to have no more."""
+HOPELESS = 30
+"""The same, where there are fewer than ENOUGH examples yet."""
+ENOUGH = 10
+"""Fewer examples than this (or than wanted) are no data: the stage stops instead of going on with them."""
+FIRST_IN_FLIGHT = 50
+"""Before the first example is there: a teacher that answers garbage should not be asked a thousand times for it."""
+DISTRUST = 4
+"""Requests for several examples, of the latest 8, that bring less than half: from then on one is asked for."""
+OVERDUE = 4.0
+"""Times the usual latency after which a request in flight is no longer counted on."""
+REMEMBERED = 20
+"""Journalled answers, the latest, that must all hold one example a completion for no more to be asked for."""
+MEMORY = 0.9
+"""Weight of the past in running means."""
+
+
+def temperature(order: Order, made: float, repeats: int) -> float:
+    """Linear in the number of examples made, from the coolest to the hottest.
+
+    Answers that only repeat push it on, as examples would: a cool teacher that has said all it knows would otherwise
+    stay cool for ever.
+
+    Args:
+        order: bounds and target.
+        made: examples there are, with those that are expected of the requests in flight.
+        repeats: completions in a row that held nothing but repeats.
+    """
+    done = min(1.0, made / max(1, order.examples - 1))
+    pushed = done + (1.0 - done) * min(1.0, 2.0 * repeats / STALLED)
+    return round(order.coolest + (order.hottest - order.coolest) * pushed, 4)
+
+
+class Pace:
+    """What was learnt about the teacher: how many new examples it gives per one asked for, how fast, and in what form."""
+
+    def __init__(self, order: Order, clock: Callable[[], float] = time.monotonic) -> None:
+        self._order = order
+        self._clock = clock
+        self._asked, self._new = 5.0, 4.0  # a first guess, soon outweighed
+        self._latency_sum, self._latency_weight = 0.0, 0.0
+        self._poor: list[bool] = []
+        self.several = order.examples_per_answer > 1
+        """Whether several examples are asked for in one completion."""
+        self.barren = 0
+        """Completions in a row without a new example."""
+        self.repeats = 0
+        """Of these, the latest that were readable."""
+
+    @property
+    def new_per_asked(self) -> float:
+        """New examples for each one asked for, lately; never 0."""
+        return max(0.05, self._new / self._asked)
+
+    @property
+    def batch(self) -> tuple[int, int]:
+        """Examples in a completion, and completions in a request."""
+        return (self._order.examples_per_answer, 1) if self.several else (1, self._order.completions)
+
+    def learn(self, asked: int, written: int, new: int, completions: int) -> None:
+        """Notes what an answer brought.
+
+        Args:
+            asked: examples asked for.
+            written: examples that could be read.
+            new: those that were not there before.
+            completions: texts in the answer.
+        """
+        weight = MEMORY ** (asked / 10)
+        self._asked = self._asked * weight + asked
+        self._new = self._new * weight + new
+        self.barren = 0 if new else self.barren + completions
+        if new:
+            self.repeats = 0
+        elif written:
+            self.repeats += completions
+
+    def judge_several(self, written: int, asked: int) -> None:
+        """Notes how many of the examples asked for in one completion could be read: too few too often, and one is asked
+        for from then on."""
+        self._poor = [*self._poor[-7:], 2 * written < asked]
+        self.several = self.several and sum(self._poor) < DISTRUST
+
+    def remember(self, rich: Sequence[bool]) -> None:
+        """Takes in what earlier attempts learnt: whether each of their answers held several examples in a completion."""
+        if len(rich) >= REMEMBERED and not any(rich[-REMEMBERED:]):
+            self.several = False
+
+    def latency(self, seconds: float) -> None:
+        """Notes how long an answer took."""
+        self._latency_sum = self._latency_sum * MEMORY + seconds
+        self._latency_weight = self._latency_weight * MEMORY + 1
+
+    @property
+    def usual_s(self) -> float | None:
+        """How long an answer usually takes; unknown before the fifth."""
+        return self._latency_sum / self._latency_weight if self._latency_weight > 4 * MEMORY else None
+
+    def overdue(self, since: float) -> bool:
+        """Whether a request sent at this time of the clock should have been answered long ago."""
+        return self.usual_s is not None and self._clock() - since > OVERDUE * self.usual_s
+
+    def stalled(self, unique: int) -> bool:
+        """Whether asking on is pointless."""
+        return self.barren >= (STALLED if unique >= min(ENOUGH, self._order.examples) else HOPELESS)
+
+    def in_flight(self, allowed: int, unique: int) -> int:
+        """How many requests may be in flight: few until the first examples are there."""
+        return min(allowed, FIRST_IN_FLIGHT * (1 + unique))

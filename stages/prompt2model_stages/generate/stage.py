@@ -1,0 +1,106 @@
+"""generate: lets the teacher write as many unique, labelled examples as the spec wants.
+
+Reads task.json of discover. Writes examples.jsonl and statistics.json. What the teacher answered lies in the journal,
+so a killed attempt needs nothing in this folder to go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from prompt2model_api.results import StageOutputs
+
+from prompt2model_stages.generate.actor import generate_in_actor
+from prompt2model_stages.generate.base import Example, Generated, Order, Pair, Progress, Task
+from prompt2model_stages.ray_session import ray_session
+from prompt2model_stages.stage_process import StageContext
+
+EXAMPLES = "examples.jsonl"
+STATISTICS = "statistics.json"
+CURVE_POINTS = 100
+
+
+def run(context: StageContext) -> StageOutputs:
+    """One attempt of generate.
+
+    Raises: StageError of the teacher; Blocked, TeacherAnswersGarbage, where it gives next to no examples.
+    """
+    task = read_task(context.job.input("discover").read_json("task.json"))
+    order = order_of(context, task)
+    context.reporter.progress(0, order.examples, "examples", "Ray is starting")
+    with ray_session(context):
+        generated = generate_in_actor(context.job, task, order, _Watch(context))
+    return write(context, generated)
+
+
+def read_task(tree: dict[str, Any]) -> Task:
+    """The task as discover left it."""
+    pairs = (Pair(str(d["input"]), str(d["output"])) for d in tree.get("demonstrations", []))
+    return Task(str(tree["instruction"]), tuple(pairs))
+
+
+def order_of(context: StageContext, task: Task) -> Order:
+    """What the spec orders. The embedded teacher writes one example at a time: it is too weak for more."""
+    generation, teacher = context.spec.generation, context.spec.teacher
+    strong = {} if teacher is not None else {"examples_per_answer": 1, "completions": 1}
+    return Order(
+        examples=generation.examples,
+        coolest=generation.temperature.from_,
+        hottest=generation.temperature.to,
+        outputs_per_input=generation.outputs_per_input,
+        seed=context.spec.seed,
+        group=task.group(f"{teacher.base_url} {teacher.model}" if teacher is not None else "embedded"),
+        **strong,
+    )
+
+
+def write(context: StageContext, generated: Generated) -> StageOutputs:
+    """Writes both files and sums them up. The same journal gives the same examples.jsonl, byte by byte."""
+    content = lines(generated.examples)
+    context.folder.write_bytes(EXAMPLES, content)
+    statistics = {
+        **asdict(generated.counts),
+        "unique": len(generated.examples),
+        "wanted": context.spec.generation.examples,
+        "shortfall": generated.shortfall,
+        "unanimous": sum(example.votes == example.of for example in generated.examples),
+        "duplicates_over_time": [list(point) for point in generated.duplicates_over_time],
+    }
+    context.folder.write_json(STATISTICS, statistics)
+    return StageOutputs(
+        examples=len(generated.examples),
+        examples_sha256=hashlib.sha256(content).hexdigest(),
+        duplicates=generated.counts.duplicates,
+        spent=generated.spent,
+    )
+
+
+def lines(examples: Sequence[Example]) -> bytes:
+    """The examples as JSON lines, in UTF-8."""
+    return b"".join(
+        json.dumps(asdict(example), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        for example in examples
+    )
+
+
+class _Watch:
+    """Hands progress on to the reporter, and the curves in at most CURVE_POINTS points."""
+
+    def __init__(self, context: StageContext) -> None:
+        self._reporter = context.reporter
+        self._last = -1
+
+    def __call__(self, progress: Progress) -> None:
+        counts = progress.counts
+        message = progress.message or f"{counts.duplicates} duplicates, {counts.malformed} unreadable"
+        self._reporter.progress(progress.done, progress.total, "examples", message)
+        ended = progress.unique >= progress.total or bool(progress.message)
+        due = counts.answers >= self._last + max(1, progress.total // CURVE_POINTS) or ended
+        if counts.answers > max(self._last, 0) and due:
+            self._last = counts.answers
+            curves = {"generate/unique": float(progress.unique), "generate/duplicates": float(counts.duplicates)}
+            self._reporter.metrics(counts.answers, curves)
