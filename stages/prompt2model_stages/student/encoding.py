@@ -1,0 +1,131 @@
+"""Texts to token ids, in training and in use, for both families.
+
+A decoder-only student reads `text + separator` and goes on with the target and its end token; an encoder-decoder reads
+the text and writes the target. Targets and padding are told apart by their places, never by their ids: many a tokenizer
+pads with the end token, and a student that never sees its end token never stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from prompt2model_api.base import Architecture
+
+IGNORED = -100
+"""The label that the loss leaves out."""
+
+
+@dataclass(frozen=True)
+class StudentSettings:
+    """How a student is used; student.json beside its weights.
+
+    separator: what stands between text and target of a decoder-only student.
+    max_input_tokens, max_output_tokens: where inputs and targets are cut, end token included.
+    """
+
+    architecture: Architecture
+    separator: str = "\n"
+    max_input_tokens: int = 512
+    max_output_tokens: int = 128
+
+    def dump(self) -> dict[str, object]:
+        """As it stands in student.json."""
+        return {"format": 1, **asdict(self), "architecture": self.architecture.value}
+
+    @classmethod
+    def of(cls, tree: dict[str, Any]) -> StudentSettings:
+        """What student.json holds. Raises: ValueError where another version wrote it."""
+        if tree.get("format") != 1:
+            raise ValueError(f"student.json has format {tree.get('format')}, this version reads 1")
+        fields = {key: value for key, value in tree.items() if key != "format"}
+        return cls(**{**fields, "architecture": Architecture(fields["architecture"])})
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One example: the ids of what the student reads, and of what it is to write, end token last."""
+
+    source: list[int]
+    target: list[int]
+
+    @property
+    def length(self) -> int:
+        """Tokens in all."""
+        return len(self.source) + len(self.target)
+
+
+class Encoder:
+    """A tokenizer with a student's settings."""
+
+    def __init__(self, tokenizer: Any, settings: StudentSettings) -> None:
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self.end: int = tokenizer.eos_token_id
+        self.pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end
+        self._separator: list[int] = self._plain([settings.separator])[0]
+
+    def sources(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of what the student reads, cut to max_input_tokens; a decoder's end with the separator, uncut."""
+        if not texts:
+            return []
+        if self.settings.architecture is Architecture.ENCODER_DECODER:
+            limit = self.settings.max_input_tokens
+            return list(self.tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"])
+        limit = max(1, self.settings.max_input_tokens - len(self._separator))
+        found = self.tokenizer(list(texts))["input_ids"]
+        return [self._without_end(ids)[:limit] + self._separator for ids in found]
+
+    def targets(self, outputs: Sequence[str]) -> list[list[int]]:
+        """Ids of what the student is to write, cut to max_output_tokens, the end token always last."""
+        if not outputs:
+            return []
+        if self.settings.architecture is Architecture.ENCODER_DECODER:
+            found = self.tokenizer(text_target=list(outputs))["input_ids"]
+        else:
+            found = self._plain(outputs)
+        limit = self.settings.max_output_tokens - 1
+        return [[*self._without_end(ids)[:limit], self.end] for ids in found]
+
+    def examples(self, texts: Sequence[str], outputs: Sequence[str]) -> list[Encoded]:
+        """Pairs for training."""
+        pairs = zip(self.sources(texts), self.targets(outputs), strict=True)
+        return [Encoded(source, target) for source, target in pairs]
+
+    def batch(self, examples: Sequence[Encoded]) -> dict[str, list[list[int]]]:
+        """Padded rows for training: input_ids, attention_mask, labels; padding stands right."""
+        if self.settings.architecture is Architecture.ENCODER_DECODER:
+            sources = [example.source for example in examples]
+            labels = [example.target for example in examples]
+        else:
+            sources = [example.source + example.target for example in examples]
+            labels = [[IGNORED] * len(example.source) + example.target for example in examples]
+        return {**self._inputs(sources, left=False), "labels": _padded(labels, IGNORED, left=False)}
+
+    def prompts(self, sources: Sequence[list[int]]) -> dict[str, list[list[int]]]:
+        """Padded rows for generation; a decoder's padding stands left, so that each row goes on at its end."""
+        return self._inputs(sources, left=self.settings.architecture is Architecture.DECODER_ONLY)
+
+    def text(self, ids: Sequence[int]) -> str:
+        """What the student wrote, up to its end token."""
+        kept = list(ids)
+        if self.end in kept[1:]:  # the first may be a start token with the end token's id
+            kept = kept[: kept.index(self.end, 1)]
+        return str(self.tokenizer.decode(kept, skip_special_tokens=True)).strip()
+
+    def _inputs(self, rows: Sequence[list[int]], left: bool) -> dict[str, list[list[int]]]:
+        masks = [[1] * len(row) for row in rows]
+        return {"input_ids": _padded(rows, self.pad, left), "attention_mask": _padded(masks, 0, left)}
+
+    def _plain(self, texts: Sequence[str]) -> list[list[int]]:
+        return list(self.tokenizer(list(texts), add_special_tokens=False)["input_ids"])
+
+    def _without_end(self, ids: list[int]) -> list[int]:
+        return ids[:-1] if ids and ids[-1] == self.end else ids
+
+
+def _padded(rows: Sequence[list[int]], filler: int, left: bool) -> list[list[int]]:
+    width = max(len(row) for row in rows)
+    gaps = [[filler] * (width - len(row)) for row in rows]
+    return [gap + row if left else row + gap for gap, row in zip(gaps, rows, strict=True)]

@@ -1,0 +1,165 @@
+"""A loaded student: what it is trained on, what it answers, and how it is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from prompt2model_api.base import Architecture
+
+from prompt2model_stages.student import embedded
+from prompt2model_stages.student.encoding import Encoded, Encoder, StudentSettings
+from prompt2model_stages.student.resolving import architecture_of, is_folder
+
+SETTINGS = "student.json"
+LOADING = {"use_safetensors": True, "trust_remote_code": False, "dtype": torch.float32}
+
+GREEDY: dict[str, Any] = {
+    "do_sample": False,
+    "num_beams": 1,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "min_length": 0,
+    "max_length": None,
+    "temperature": None,
+    "top_p": None,
+    "top_k": None,
+}
+"""Over what a model's generation_config.json asks for, which was meant for its own task and not for this one."""
+
+
+class Student:
+    """A model with its tokenizer behind one text-to-text interface.
+
+    Args:
+        model: of transformers, in evaluation mode.
+        tokenizer: the model's.
+        settings: how it is used.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, settings: StudentSettings) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self.encoder = Encoder(tokenizer, settings)
+        ends = model.generation_config.eos_token_id
+        self._ends = sorted({self.encoder.end, *([ends] if isinstance(ends, int) else ends or [])})
+
+    @classmethod
+    def load(
+        cls,
+        path_or_name: str | Path,
+        revision: str | None = None,
+        max_input_tokens: int = 512,
+        max_output_tokens: int = 128,
+    ) -> Student:
+        """A pretrained student, in fp32.
+
+        Args:
+            path_or_name: a folder, a Hugging Face name, or the embedded student's.
+            revision: of the hub; left out of account for what lies on this machine.
+            max_input_tokens, max_output_tokens: where inputs and targets are cut.
+
+        Raises: StageError UnknownStudent; OSError where the hub does not answer.
+        """
+        name = str(path_or_name)
+        if name.startswith(embedded.PREFIX):
+            embedded.gguf_file(name)
+            name = str(embedded.unpacked())
+        local = is_folder(name) or Path(name).is_absolute()
+        pinned = {"revision": None if local else revision, "trust_remote_code": False}
+        from transformers import AutoConfig
+
+        config = AutoConfig.from_pretrained(name, **pinned)
+        settings = StudentSettings(
+            architecture=architecture_of(config.to_dict(), str(path_or_name)),
+            max_input_tokens=max_input_tokens,
+            max_output_tokens=max_output_tokens,
+        )
+        return cls._loaded(name, settings, pinned["revision"])
+
+    @classmethod
+    def from_folder(cls, folder: Path | str) -> Student:
+        """A student that `save` wrote. Raises: FileNotFoundError, ValueError."""
+        settings = StudentSettings.of(json.loads((Path(folder) / SETTINGS).read_text("utf-8")))
+        return cls._loaded(str(folder), settings, None)
+
+    @classmethod
+    def _loaded(cls, name: str, settings: StudentSettings, revision: str | None) -> Student:
+        from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+
+        decoder = settings.architecture is Architecture.DECODER_ONLY
+        kind = AutoModelForCausalLM if decoder else AutoModelForSeq2SeqLM
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and torch's would share the same cores
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+        return cls(kind.from_pretrained(name, revision=revision, **LOADING).eval(), tokenizer, settings)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The student's family."""
+        return self.settings.architecture
+
+    @property
+    def max_output_tokens(self) -> int:
+        """The longest answer."""
+        return self.settings.max_output_tokens
+
+    def encode_training(self, texts: Sequence[str], outputs: Sequence[str]) -> list[Encoded]:
+        """Pairs of text and output as token ids."""
+        return self.encoder.examples(texts, outputs)
+
+    def batch(self, examples: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+        """Padded tensors of shape (rows, tokens), on the model's device."""
+        return {key: torch.tensor(rows, device=self.model.device) for key, rows in self.encoder.batch(examples).items()}
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        texts: Sequence[str],
+        max_output_tokens: int | None = None,
+        batch_size: int = 16,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[str]:
+        """The student's answers, greedily: the most likely token each time, up to the end token.
+
+        Args:
+            texts: as Preprocessing puts them.
+            max_output_tokens: the longest answer; the student's own limit where nothing is said.
+            batch_size: rows at once; rows of like length are put together.
+            progress: is told how many are answered.
+        """
+        sources = self.encoder.sources(texts)
+        order = sorted(range(len(sources)), key=lambda row: (-len(sources[row]), row))
+        answers = [""] * len(sources)
+        for begin in range(0, len(order), batch_size):
+            rows = order[begin : begin + batch_size]
+            for row, answer in zip(rows, self._answers([sources[row] for row in rows], max_output_tokens), strict=True):
+                answers[row] = answer
+            if progress is not None:
+                progress(begin + len(rows))
+        return answers
+
+    def _answers(self, sources: list[list[int]], max_output_tokens: int | None) -> list[str]:
+        self.model.eval()
+        prompts = self.encoder.prompts(sources)
+        inputs = {key: torch.tensor(rows, device=self.model.device) for key, rows in prompts.items()}
+        written = self.model.generate(
+            **inputs,
+            **GREEDY,
+            max_new_tokens=max_output_tokens or self.max_output_tokens,
+            eos_token_id=self._ends,
+            pad_token_id=self.encoder.pad,
+        )
+        skipped = inputs["input_ids"].shape[1] if self.architecture is Architecture.DECODER_ONLY else 1
+        return [self.encoder.text(row[skipped:]) for row in written.tolist()]
+
+    def save(self, folder: Path | str) -> None:
+        """Writes weights (safetensors), configuration, tokenizer and settings."""
+        folder = Path(folder)
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        (folder / SETTINGS).write_text(json.dumps(self.settings.dump(), indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""train: fine-tunes the student on the splits, distributed by Ray Train."""

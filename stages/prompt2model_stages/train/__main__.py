@@ -1,0 +1,7 @@
+"""`python -m prompt2model_stages.train JOBFILE`."""
+
+from prompt2model_stages.stage_process import main
+from prompt2model_stages.train.stage import run
+
+if __name__ == "__main__":
+    main(run)
