@@ -56,7 +56,7 @@ def run(console: Console, file: Path, runs: Path, port: int, *, keep_serving: bo
 def _run_locked(
     console: Console, file: Path, resource: Prompt2Model, run_folder: RunFolder, port: int, keep_serving: bool
 ) -> int:
-    service = ServiceProcess(run_folder, port)
+    service, began = ServiceProcess(run_folder, port), time.monotonic()
     with Display(console, resource) as display:
 
         def show(status: Prompt2ModelStatus, stage_runs: dict[str, StageRun]) -> None:
@@ -76,6 +76,8 @@ def _run_locked(
         answered = _ask_once(console, run_folder, service) if status.phase is Phase.READY else False
         if not runner.tracker.finish():
             console.print("MLflow is not complete: the next run records what is missing.")
+        wall = {"wall_s": round(time.monotonic() - began, 2), **runner.timings()}
+        run_folder.folder.write_json("last_run.json", wall)
         if status.phase is not Phase.READY:
             return _say_why(console, file, status)
         _say_how_to_go_on(console, resource, run_folder)

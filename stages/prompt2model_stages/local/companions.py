@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -33,12 +34,13 @@ class EmbeddedTeacherProcess:
 
     def teacher(self) -> Teacher:
         """The teacher's settings, the server running. Raises: StageError where it does not start."""
-        ready = self.run_folder.path / "teacher" / "embedded-url.txt"
+        ready = self.run_folder.path / "teacher" / "embedded.json"
         if self.process is None or self.process.poll() is not None:
             self._start(ready)
+        told = json.loads(ready.read_bytes())
         return Teacher(
-            base_url=ready.read_text().strip(),
-            model="SmolLM2-135M-Instruct",
+            base_url=told["baseURL"],
+            model=told["model"],
             limits=Limits(concurrency=TEACHER_SLOTS),
             budget=Budget(unlimited=True),
         )

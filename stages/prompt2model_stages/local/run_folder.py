@@ -95,7 +95,7 @@ class RunFolder:
 
     def read_status(self) -> Prompt2ModelStatus | None:
         """The status as it was written last."""
-        tree = self._json("status.json")
+        tree = self.read_json("status.json")
         return Prompt2ModelStatus.model_validate(tree) if tree else None
 
     def write_status(self, status: Prompt2ModelStatus) -> None:
@@ -104,7 +104,7 @@ class RunFolder:
 
     def read_deployed(self) -> dict[str, Any] | None:
         """What the service answers with: trainDigest, evaluateDigest, train, evaluate, modelSha256."""
-        return self._json("deployed.json")
+        return self.read_json("deployed.json")
 
     def stage_path(self, run: StageRun) -> Path:
         """The stage run's folder."""
@@ -127,7 +127,7 @@ class RunFolder:
 
     def read_failure(self, run: StageRun) -> Failure | None:
         """Why the stage run's live attempt ended, if it said so."""
-        tree = self._json(f"{self.stage_path(run).name}/{FAILURE}")
+        tree = self.read_json(f"{self.stage_path(run).name}/{FAILURE}")
         if tree is None or tree.pop("attempt", None) != run.status.attempt:
             return None
         return Failure.model_validate(tree)
@@ -135,7 +135,7 @@ class RunFolder:
     def _read_stage_run(self, path: Path) -> StageRun:
         run = StageRun.model_validate_json(path.read_bytes())
         relative = path.parent.name
-        progress = self._json(f"{relative}/{PROGRESS}")
+        progress = self.read_json(f"{relative}/{PROGRESS}")
         update: dict[str, object] = {"result": read_result(Folder(str(path.parent)))}
         if progress is not None:
             try:
@@ -145,7 +145,8 @@ class RunFolder:
         status: StageRunStatus = run.status.model_copy(update=update)
         return run.model_copy(update={"status": status})
 
-    def _json(self, name: str) -> dict[str, Any] | None:
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """A JSON object in the folder; None where there is none, or half of one."""
         try:
             tree = json.loads((self.path / name).read_bytes())
         except (FileNotFoundError, NotADirectoryError, ValueError):

@@ -37,7 +37,10 @@ from prompt2model_stages.local.companions import EmbeddedTeacherProcess, Service
 from prompt2model_stages.local.run_folder import RunFolder
 from prompt2model_stages.stage_process import EXIT_FAILURE
 
-TICK_S = 0.1
+TICK_S = 0.05
+LOOK_EVERY_S = 1.0
+"""How old what a person sees may be. An end of a process is seen after TICK_S."""
+MEASURE_EVERY_S = 3.0
 USES_TEACHER = (Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE)
 ENDED = (
     *(Phase.READY, Phase.FAILED, Phase.BLOCKED, Phase.SUSPENDED),
@@ -77,6 +80,7 @@ class Runner:
     live: dict[str, LiveAttempt] = field(default_factory=dict)
     ended: dict[tuple[str, int], Failure | None] = field(default_factory=dict)
     costs: dict[Stage, StageCost] = field(default_factory=dict)
+    measured: float = 0.0
     teacher: EmbeddedTeacherProcess = field(init=False)
     tracker: TrackerProcess = field(init=False)
 
@@ -113,6 +117,16 @@ class Runner:
         for run in sorted(self.run_folder.read_stage_runs().values(), key=lambda r: str(r.status.started_at)):
             found[run.spec.stage] = run
         return {stage: found[stage] for stage in Stage if stage in found}
+
+    def timings(self) -> dict[str, object]:
+        """Seconds and bytes of this run: of each stage that ran, and of the starts that are no stage's work."""
+        runs, stages = self.current(), {}
+        for stage, cost in self.costs.items():
+            told = self.run_folder.read_json(f"{self.run_folder.stage_path(runs[stage]).name}/result.json") or {}
+            own = {"wall_s": round(cost.wall_s, 2), "peak_memory_bytes": cost.peak_memory}
+            stages[stage.value] = own | {key: told[key] for key in ("seconds", "starts", "outputs") if key in told}
+        starts = {"embedded_teacher_s": round(self.teacher.seconds, 2), "service_s": round(self.service.seconds, 2)}
+        return {"stages": stages, **starts}
 
     def snapshot(self) -> Snapshot:
         """The folder and the processes as `decide` sees them."""
@@ -189,13 +203,15 @@ class Runner:
         return self.resource.spec.teacher or self.teacher.teacher()
 
     def _wait(self, wake_at: datetime | None) -> None:
-        """Returns when something may have changed: a process ended, half a second passed, or the time came."""
-        until = time.monotonic() + 5 * TICK_S
+        """Returns when something may have changed: a process ended, a second passed, or the time came."""
+        until = time.monotonic() + LOOK_EVERY_S
         while time.monotonic() < until:
             if self._reap() or (wake_at is not None and datetime.now(UTC) >= wake_at):
                 return
             time.sleep(TICK_S)
-        self._measure()
+        if time.monotonic() - self.measured > MEASURE_EVERY_S:
+            self.measured = time.monotonic()
+            self._measure()
 
     def _reap(self) -> bool:
         """Takes in processes that ended; whether there were any."""
