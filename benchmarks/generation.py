@@ -25,7 +25,6 @@ from typing import Any
 
 from prompt2model_api.prompt2model import Budget, Limits, Metadata, Teacher
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
-
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.generate.actor import generate_here, generate_in_actor
 from prompt2model_stages.generate.base import Order, Pair, Progress, Task

@@ -53,7 +53,13 @@ def print_stages(tree: dict[str, Any]) -> None:
     for name, stage in tree["stages"].items():
         ray = stage["starts"].get("ray")
         memory = stage["peak_memory_bytes"] / 2**30
-        cells = [name, f"{stage['wall_s']:.1f}", f"{stage['seconds']:.1f}", f"{ray:.1f}" if ray else "-", f"{memory:.1f}"]
+        cells = [
+            name,
+            f"{stage['wall_s']:.1f}",
+            f"{stage['seconds']:.1f}",
+            f"{ray:.1f}" if ray else "-",
+            f"{memory:.1f}",
+        ]
         print("| " + " | ".join([*cells, speed(name, stage)]) + " |")
 
 

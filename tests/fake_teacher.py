@@ -45,7 +45,7 @@ class FakeTeacher:
             return json.dumps(self._example())
         if "properties" in schema:
             keys = body["response_format"]["json_schema"]["schema"]["properties"]
-            return json.dumps({key: "Spells a number backwards." for key in keys})
+            return json.dumps(dict.fromkeys(keys, "Spells a number backwards."))
         return str(body["messages"][-1]["content"]).strip()[::-1]
 
     def _example(self) -> dict[str, str]:
@@ -64,12 +64,15 @@ def fake_teacher(**behaviour: Any) -> Iterator[FakeTeacher]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._send(200, {"object": "list", "data": [{"id": "fake", "object": "model", "created": 0, "owned_by": "t"}]})
+            self._send(
+                200, {"object": "list", "data": [{"id": "fake", "object": "model", "created": 0, "owned_by": "t"}]}
+            )
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if teacher.status != 200:
-                return self._send(teacher.status, {"error": {"message": "no", "type": "t", "code": "t"}})
+                self._send(teacher.status, {"error": {"message": "no", "type": "t", "code": "t"}})
+                return
             with teacher.lock:
                 teacher.bodies.append(body)
             time.sleep(teacher.latency_s)

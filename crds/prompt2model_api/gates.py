@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prompt2model_api.base import Metric
 from prompt2model_api.prompt2model import Prompt2ModelSpec, Selection
 from prompt2model_api.results import Choice, Interval, Scores, StageOutputs
 from prompt2model_api.stage_run import Decision

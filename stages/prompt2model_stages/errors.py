@@ -16,6 +16,10 @@ class StageError(Exception):
         super().__init__(failure.message)
         self.failure = failure
 
+    def __reduce__(self) -> tuple[type[StageError], tuple[Failure]]:
+        """As it was, when it comes out of another process."""
+        return (type(self), (self.failure,))
+
 
 def blocked(reason: str, message: str, remedy: str) -> StageError:
     """Mendable outside: the same work goes on once the cause is gone."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
+
 from prompt2model_api.base import Model, Uri
 from prompt2model_api.prompt2model import Prompt2ModelSpec, Resources, Teacher
 from prompt2model_api.stage_run import StageRun
-from pydantic import Field
-
 from prompt2model_stages.storage import Folder
 
 

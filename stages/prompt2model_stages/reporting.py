@@ -10,7 +10,6 @@ from typing import Protocol
 from prompt2model_api.conditions import Failure
 from prompt2model_api.results import StageResult
 from prompt2model_api.stage_run import Progress
-
 from prompt2model_stages.storage import Folder
 
 PROGRESS = "progress.json"

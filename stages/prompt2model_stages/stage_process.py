@@ -20,7 +20,6 @@ from pathlib import Path
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs, StageResult
-
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.job import StageJob
 from prompt2model_stages.reporting import FAILURE, RESULT, FileReporter, Reporter

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import StageRun
-
 from tests.unit.api_cases import CHOICE, REFUSED, TAKEN, Refused, resource
 
 KUBECONFIG = os.environ.get("P2M_E2E_KUBECONFIG", "")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from prompt2model_api.graph import digest, parameters
 from prompt2model_api.loading import load
 from prompt2model_api.prompt2model import EMBEDDED_STUDENT, Metadata, Prompt2ModelSpec

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from prompt2model_stages.local.processes import MARK
 
+from prompt2model_stages.local.processes import MARK
 from tests.fake_teacher import FakeTeacher, fake_teacher
 from tests.tiny_students import tiny_llama
 
@@ -113,10 +113,14 @@ def test_killed_in_each_stage_it_ends_the_same_and_pays_for_nothing_twice(tmp_pa
     found = results(file)
     assert sorted(name.partition("-")[0] for name in found) == sorted(STAGES)
     in_flight = 2 * len(STAGES)
-    assert len(teacher.sent_twice()) <= in_flight, "a request in flight at a kill may be sent again, a journalled one never"
+    assert len(teacher.sent_twice()) <= in_flight, (
+        "a request in flight at a kill may be sent again, a journalled one never"
+    )
     journalled = journalled_keys(file)
     assert len(journalled) == len(set(journalled)), "no request has two journalled answers"
-    steps = [json.loads(line)["step"] for line in next(tmp_path.glob("runs/default/backwards/train-*/metrics.jsonl")).open()]
+    steps = [
+        json.loads(line)["step"] for line in next(tmp_path.glob("runs/default/backwards/train-*/metrics.jsonl")).open()
+    ]
     assert steps == sorted(steps), "the step counter never goes back"
     deadline = time.monotonic() + 20
     while marked(file) and time.monotonic() < deadline:

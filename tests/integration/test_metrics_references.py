@@ -9,6 +9,7 @@ import pytest
 import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from prompt2model_api.base import Metric
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import Encoder, resolve_encoder

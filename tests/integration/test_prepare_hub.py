@@ -6,6 +6,7 @@ from typing import Any
 
 import datasets
 import pytest
+
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.results import Choice
 from prompt2model_stages.errors import StageError

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+
 from prompt2model_api.prompt2model import Teacher as TeacherSettings
 from prompt2model_stages.job import StageJob
 from prompt2model_stages.storage import Folder
@@ -74,7 +75,10 @@ class Endpoint:
             self.bodies.append(body)
             self.headers.append(request.headers)
             answer = self.handle(body)
-            return await answer if inspect.isawaitable(answer) else answer
+            if inspect.isawaitable(answer):
+                answer = await answer
+            assert isinstance(answer, httpx2.Response)
+            return answer
         finally:
             self.in_flight -= 1
 
@@ -87,8 +91,8 @@ def settings(**fields: Any) -> TeacherSettings:
 
 
 def ask(text: str = "hello", **fields: Any) -> TeacherRequest:
-    fields = {"purpose": "test", "max_tokens": 20} | fields
-    return TeacherRequest(messages=[{"role": "user", "content": text}], **fields)
+    fields.setdefault("max_tokens", 20)
+    return TeacherRequest("test", [{"role": "user", "content": text}], **fields)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from prompt2model_api import graph
 from prompt2model_api.loading import load
 from prompt2model_api.prompt2model import Prompt2ModelSpec

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from prompt2model_api.estimate import estimate, tokens_of, total
 from prompt2model_api.prompt2model import Estimate, Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from prompt2model_api.loading import SpecError, cluster_only_fields, load, parse, resolve_paths
 from prompt2model_api.prompt2model import Prompt2Model
-
 from tests.unit.api_cases import REFUSED, TAKEN, resource
 
 pytestmark = pytest.mark.unit

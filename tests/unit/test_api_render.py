@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from prompt2model_api import render
 from prompt2model_api.fields import models_in
 from prompt2model_api.prompt2model import Prompt2Model

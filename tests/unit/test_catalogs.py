@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 from prompt2model_api.base import Architecture
 from prompt2model_api.prompt2model import EMBEDDED_STUDENT
 from prompt2model_stages.catalogs import locate_dataset

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from prompt2model_api import graph
 from prompt2model_api.base import Architecture, Metric
 from prompt2model_api.conditions import Failure, FailureState
@@ -43,7 +44,9 @@ def outputs(stage: Stage, student: float = 90.0, teacher: float | None = 20.0) -
             dataset = DatasetCandidate(
                 name="builtin:d", revision="r1", input_columns=["a"], output_column="b", score=3.0, recommended=True
             )
-            candidate = StudentCandidate(name="org/t5", architecture=Architecture.ENCODER_DECODER, size_bytes=1, score=1.0)
+            candidate = StudentCandidate(
+                name="org/t5", architecture=Architecture.ENCODER_DECODER, size_bytes=1, score=1.0
+            )
             return StageOutputs(instruction="x", dataset_candidates=[dataset], student_candidates=[candidate])
         case Stage.GENERATE:
             return StageOutputs(examples=3, examples_sha256=SHA)
@@ -56,7 +59,12 @@ def outputs(stage: Stage, student: float = 90.0, teacher: float | None = 20.0) -
             other = Interval(value=teacher, low=teacher, high=teacher) if teacher is not None else None
             untrained = Interval(value=0, low=0, high=0)
             score = Scores(
-                split="Retrieved", metric=Metric.EXACT_MATCH, rows=9, student=interval, untrained=untrained, teacher=other
+                split="Retrieved",
+                metric=Metric.EXACT_MATCH,
+                rows=9,
+                student=interval,
+                untrained=untrained,
+                teacher=other,
             )
             return StageOutputs(scores=[score])
 
@@ -73,7 +81,9 @@ class World:
         self.made: list[Stage] = []
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(self.resource, "/runs/default/dates", dict(self.runs), tuple(self.workloads.values()), self.service)
+        return Snapshot(
+            self.resource, "/runs/default/dates", dict(self.runs), tuple(self.workloads.values()), self.service
+        )
 
     def step(self, apply_first: int | None = None) -> Outcome:
         """One look; a crash after `apply_first` actions leaves the rest undone."""
@@ -107,7 +117,9 @@ class World:
                 self.service = ObservedService(digest=digest, ready=False)
 
     def check_inputs(self, run: StageRun) -> None:
-        folders = {f"{r.spec.stage.value}-{r.spec.digest[:8]}" for r in self.runs.values() if r.status.result is not None}
+        folders = {
+            f"{r.spec.stage.value}-{r.spec.digest[:8]}" for r in self.runs.values() if r.status.result is not None
+        }
         assert set(run.spec.inputs.values()) <= folders, "never a stage before its inputs"
 
     def finish(self, name: str, **kw: Any) -> None:
@@ -292,7 +304,9 @@ def test_blocked_work_is_looked_at_again_for_ever() -> None:
     assert world.to_the_end() is Phase.READY
 
 
-@pytest.mark.parametrize(("limit", "reason"), [("stageSeconds", "DeadlineExceeded"), ("heartbeatSeconds", "HeartbeatLost")])
+@pytest.mark.parametrize(
+    ("limit", "reason"), [("stageSeconds", "DeadlineExceeded"), ("heartbeatSeconds", "HeartbeatLost")]
+)
 def test_a_silent_or_late_attempt_is_stopped_and_tried_again(limit: str, reason: str) -> None:
     world = World(resource(deadlines={limit: 60}))
     outcome = world.step()
@@ -319,7 +333,8 @@ def test_a_foreign_result_is_not_accepted() -> None:
 @given(
     events=st.lists(
         st.tuples(
-            st.sampled_from(["finish", "retry", "block", "vanish", "wait", "edit", "suspend", "crash"]), st.integers(0, 5)
+            st.sampled_from(["finish", "retry", "block", "vanish", "wait", "edit", "suspend", "crash"]),
+            st.integers(0, 5),
         ),
         max_size=30,
     )
@@ -331,7 +346,9 @@ def test_whatever_happens_the_promises_hold_and_it_ends(events: list[tuple[str, 
         world.step(apply_first=number if event == "crash" else None)
         alive = world.alive()
         if event == "edit":
-            world.resource = world.resource.model_copy(update={"spec": resource(seed=number, retries={"attempts": 100}).spec})
+            world.resource = world.resource.model_copy(
+                update={"spec": resource(seed=number, retries={"attempts": 100}).spec}
+            )
         elif event == "suspend":
             spec = world.resource.spec
             changed = spec.model_copy(update={"suspend": not spec.suspend})
@@ -361,5 +378,12 @@ def test_whatever_happens_the_promises_hold_and_it_ends(events: list[tuple[str, 
 def test_only_the_fields_that_a_stage_reads_stand_in_its_digest() -> None:
     """Limits, budgets, retries, resources, secrets and scheduling change no digest."""
     read = {path for node in graph.GRAPH.values() for path in node.reads}
-    for path in ("teacher.limits", "teacher.budget", "teacher.apiKeySecretRef", "training.resources", "retries", "storage"):
+    for path in (
+        "teacher.limits",
+        "teacher.budget",
+        "teacher.apiKeySecretRef",
+        "training.resources",
+        "retries",
+        "storage",
+    ):
         assert not any(r == path or r.startswith(path + ".") or path.startswith(r + ".") for r in read), path

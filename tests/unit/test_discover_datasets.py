@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
 from prompt2model_stages.catalogs.catalog import DatasetEntry

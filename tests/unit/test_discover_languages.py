@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+
 from prompt2model_stages.discover.languages import detect
 from prompt2model_stages.discover.translating import in_english
-
 from tests.unit.discover_cases import FakeTeacher
 
 pytestmark = pytest.mark.unit

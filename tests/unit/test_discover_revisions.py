@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import huggingface_hub.constants
 import pytest
+
 from prompt2model_api.base import Architecture
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
 from prompt2model_stages.catalogs import locate_dataset

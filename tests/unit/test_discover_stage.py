@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from prompt2model_api.graph import digest, parameters
 from prompt2model_api.loading import load
 from prompt2model_api.prompt2model import EMBEDDED_STUDENT, Metadata, Prompt2ModelSpec
@@ -22,7 +23,6 @@ from prompt2model_stages.job import StageJob
 from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import sha256_of_file
-
 from tests.unit.discover_cases import FakeTeacher
 
 pytestmark = pytest.mark.unit

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
 from prompt2model_stages.evaluate.differences import ERRORS_SHOWN, errors
 from prompt2model_stages.evaluate.golden import golden_requests
 from prompt2model_stages.evaluate.predictions import (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from prompt2model_api.prompt2model import Metadata
 from prompt2model_api.results import Spent
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec

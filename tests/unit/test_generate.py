@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable
 
 import pytest
-from prompt2model_api.results import Spent
 
+from prompt2model_api.results import Spent
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.generate.base import Counts, Generated, Order, Pair, Progress, Task
 from prompt2model_stages.generate.generator import FewShotGenerator
@@ -140,7 +140,7 @@ def test_prompts_mix_demonstrations_with_earlier_examples() -> None:
     teacher.concurrency = 1
     made = generate(teacher, order(30))
     first, last = (str(teacher.sent[i].messages) for i in (0, -1))
-    assert "\"one\"" in first.replace("\\", "") and "written since" not in first
+    assert '"one"' in first.replace("\\", "") and "written since" not in first
     assert "written since" in last and any(example.input in last for example in made.examples)
 
 

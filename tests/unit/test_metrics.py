@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from prompt2model_stages.evaluate.answers import cleaned
 from prompt2model_stages.evaluate.intervals import interval
 

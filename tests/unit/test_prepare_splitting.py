@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from prompt2model_stages.prepare.examples import SOURCES, Example, group_of, normalised
 from prompt2model_stages.prepare.splitting import split
 

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.prompt2model import Metadata
 from prompt2model_api.results import Choice

@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from prompt2model_api.conditions import FailureState
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import Patience, open_teacher, spent_by_run
-
 from tests.unit.teacher_cases import Endpoint, ask, job, refusal, reply, teacher
 
 pytestmark = pytest.mark.unit

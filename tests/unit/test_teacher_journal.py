@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import TeacherRequest, segments, spent_by_run
 from prompt2model_stages.teacher.budget import Cost
 from prompt2model_stages.teacher.journal import Journal, Ledger
 from prompt2model_stages.teacher.requests import completion_bound, prompt_bound, request_key, scope
-
 from tests.unit.teacher_cases import ask
 
 pytestmark = pytest.mark.unit

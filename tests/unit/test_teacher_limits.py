@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from prompt2model_api.prompt2model import Budget
 from prompt2model_api.results import Spent
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.teacher.budget import Cost, Purse
 from prompt2model_stages.teacher.limits import Pace, Rates
 from prompt2model_stages.teacher.patience import Patience, retry_after
-
 from tests.unit.teacher_cases import Clock
 
 pytestmark = pytest.mark.unit

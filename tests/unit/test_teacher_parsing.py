@@ -8,6 +8,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from prompt2model_stages.teacher.parsing import parse_json
 
 pytestmark = pytest.mark.unit

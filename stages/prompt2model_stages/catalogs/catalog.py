@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from prompt2model_api.base import Architecture, Column, Name, Uri
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from prompt2model_api.base import Architecture, Column, Name, Uri
 from prompt2model_stages.errors import failed
 
 HERE = Path(__file__).parent

@@ -11,15 +11,15 @@ from types import FrameType
 from typing import Any
 
 import httpx
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
 from prompt2model_api.conditions import ConditionType
 from prompt2model_api.graph import stages_of
 from prompt2model_api.loading import SpecError, cluster_only_fields
 from prompt2model_api.prompt2model import Phase, Prompt2Model, Prompt2ModelStatus
 from prompt2model_api.stage_run import Stage, StageRun
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.local.checks import load_checked
 from prompt2model_stages.local.companions import ServiceProcess

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
-
 from prompt2model_stages.catalogs.bm25 import Index
 from prompt2model_stages.catalogs.catalog import DatasetEntry, datasets
 

@@ -10,9 +10,9 @@ import logging
 from collections import Counter
 from typing import Any
 
-from prompt2model_api.prompt2model import Demonstration
 from pydantic import ValidationError
 
+from prompt2model_api.prompt2model import Demonstration
 from prompt2model_stages.discover.asking import Asks, asked
 from prompt2model_stages.discover.prompts import ParsedPrompt, PromptParser, squeezed
 from prompt2model_stages.discover.segmenting import segment

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
-
 from prompt2model_stages.catalogs.catalog import BUILTIN, locate_dataset
 from prompt2model_stages.storage import sha256_of_file
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 from prompt2model_api.prompt2model import Demonstration
-
 from prompt2model_stages.discover.prompts import ParsedPrompt
 
 MOST = 64

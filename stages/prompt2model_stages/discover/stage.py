@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import DatasetCandidate, Spent, StageOutputs, StudentCandidate
-
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever, DatasetRetriever
 from prompt2model_stages.discover.parsing import TeacherParser

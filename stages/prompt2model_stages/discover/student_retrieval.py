@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from prompt2model_api.base import Architecture
 from prompt2model_api.results import StudentCandidate
-
 from prompt2model_stages.catalogs.bm25 import Index
 from prompt2model_stages.catalogs.catalog import ModelEntry, models
 from prompt2model_stages.discover.asking import Asks, asked

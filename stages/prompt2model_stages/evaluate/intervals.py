@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+
 from prompt2model_api.results import Interval
 
 RESAMPLES = 1000

@@ -14,9 +14,9 @@ import datasets
 import evaluate
 import numpy as np
 import numpy.typing as npt
-from prompt2model_api.base import Metric
 from sacrebleu.metrics.chrf import CHRF
 
+from prompt2model_api.base import Metric
 from prompt2model_stages.evaluate.encoders import Encoder
 
 Rows = npt.NDArray[np.float64]

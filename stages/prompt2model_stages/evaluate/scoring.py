@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from prompt2model_api.base import Metric
 from prompt2model_api.results import Interval, Scores
-
 from prompt2model_stages.evaluate.answers import cleaned
 from prompt2model_stages.evaluate.encoders import Encoder
 from prompt2model_stages.evaluate.intervals import interval

@@ -16,7 +16,6 @@ from typing import Any
 
 from prompt2model_api.base import Metric
 from prompt2model_api.results import StageOutputs
-
 from prompt2model_stages.evaluate.differences import errors
 from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.evaluate.golden import GOLDEN, golden_requests

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from prompt2model_api.results import Spent
-
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.job import StageJob
 from prompt2model_stages.teacher import TeacherRequest, open_teacher

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from prompt2model_api.conditions import Failure
-
 from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.generate.base import Counts, Generated, Order, Progress, Task
 from prompt2model_stages.generate.generator import FewShotGenerator

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from prompt2model_api.results import Spent
-
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 
 PURPOSE = "generate"

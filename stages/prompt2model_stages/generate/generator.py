@@ -72,9 +72,7 @@ class FewShotGenerator(DatasetGenerator):
         clock: seconds.
     """
 
-    def __init__(
-        self, task: Task, order: Order, teacher: Teacher, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, task: Task, order: Order, teacher: Teacher, clock: Callable[[], float] = time.monotonic) -> None:
         self._task, self._order, self._teacher, self._clock = task, order, teacher, clock
         self._pace = Pace(order, clock)
         self._pool = Pool()

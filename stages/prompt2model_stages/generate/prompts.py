@@ -107,9 +107,7 @@ def ask_output(task: Task, text: str) -> Messages:
     return [*messages, _message("user", text)]
 
 
-def shown(
-    task: Task, earlier: Sequence[Pair], rng: random.Random, most_earlier: int
-) -> tuple[list[Pair], list[Pair]]:
+def shown(task: Task, earlier: Sequence[Pair], rng: random.Random, most_earlier: int) -> tuple[list[Pair], list[Pair]]:
     """The demonstrations and the earlier examples that a prompt shows, in random order, within CHARACTERS_SHOWN.
 
     Earlier ones number 1 to `most_earlier` at random (paper, section 3.3), so that prompts differ in kind too.

@@ -13,7 +13,6 @@ from dataclasses import asdict
 from typing import Any
 
 from prompt2model_api.results import StageOutputs
-
 from prompt2model_stages.generate.actor import generate_in_actor
 from prompt2model_stages.generate.base import Example, Generated, Order, Pair, Progress, Task
 from prompt2model_stages.ray_session import ray_session

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+
 from prompt2model_api.prompt2model import Budget, Limits, Teacher
 from prompt2model_api.snapshot import Deploy, ObservedService
 from prompt2model_api.stage_run import StageRun
-
 from prompt2model_stages.errors import blocked
 from prompt2model_stages.local import processes
 from prompt2model_stages.local.run_folder import RunFolder

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
 from prompt2model_api.graph import stages_of
 from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelStatus
 from prompt2model_api.snapshot import ObservedService
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 LINE_EVERY_S = 10.0
 SERVICE = "service"

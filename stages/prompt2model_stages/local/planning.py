@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from rich.table import Table
+
 from prompt2model_api.decide import decide
 from prompt2model_api.estimate import estimate
 from prompt2model_api.graph import stages_of
@@ -11,8 +13,6 @@ from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.snapshot import MakeStageRun, Snapshot, StartAttempt
 from prompt2model_api.stage_run import Stage
-from rich.table import Table
-
 from prompt2model_stages.local.run_folder import RunFolder
 from prompt2model_stages.local.runner import sources
 

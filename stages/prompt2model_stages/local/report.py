@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from prompt2model_api.prompt2model import Prompt2ModelStatus
-from prompt2model_api.results import Interval, Scores
-from prompt2model_api.stage_run import Stage, StageRun
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from prompt2model_api.prompt2model import Prompt2ModelStatus
+from prompt2model_api.results import Interval, Scores
+from prompt2model_api.stage_run import Stage, StageRun
 
 MOST_DIFFERENCES = 6
 

@@ -29,7 +29,6 @@ from prompt2model_api.snapshot import (
     Workload,
 )
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
-
 from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.local import processes

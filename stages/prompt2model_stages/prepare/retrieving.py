@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from fsspec.core import url_to_fs
-from prompt2model_api.results import Choice
 
+from prompt2model_api.results import Choice
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.prepare.tables import READERS, Table, read_table
 from prompt2model_stages.storage import Folder

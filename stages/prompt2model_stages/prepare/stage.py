@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 from prompt2model_api.prompt2model import OwnData
 from prompt2model_api.results import StageOutputs
-
 from prompt2model_stages.errors import failed
 from prompt2model_stages.prepare.examples import SOURCES, Example, group_of
 from prompt2model_stages.prepare.retrieving import load_choice

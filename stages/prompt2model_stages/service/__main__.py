@@ -40,7 +40,12 @@ def main(arguments: list[str] | None = None) -> int:
             _check_model(model, options.sha256, options.model)
             golden_file = Path(scratch) / "golden.json"
             golden_file.write_bytes(golden)
-            told = {MODEL: str(model), GOLDEN: str(golden_file), NAME: options.name or name_in(options.model), PARENT: str(os.getpid())}
+            told = {
+                MODEL: str(model),
+                GOLDEN: str(golden_file),
+                NAME: options.name or name_in(options.model),
+                PARENT: str(os.getpid()),
+            }
             _serve(options.host, options.port, Path(scratch), told)
     except StartError as error:
         logger.error("%s", error)
@@ -77,7 +82,9 @@ def _check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
-            raise StartError(f"Port {port} on {host} cannot be used ({error}): end what uses it, or name another.") from None
+            raise StartError(
+                f"Port {port} on {host} cannot be used ({error}): end what uses it, or name another."
+            ) from None
 
 
 def _golden(uri: str) -> bytes:

@@ -47,7 +47,7 @@ class StudentService:
         self._answering = Answering(lambda: load_student(folder), golden)
         self._answering.start()
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]
     async def predict(
         self,
         text: Annotated[str | None, Field(description="One input. Excludes texts.", examples=["3 May 2021"])] = None,
@@ -55,13 +55,13 @@ class StudentService:
     ) -> dict[str, str | list[str]]:
         """The student's output for one text (`output`) or for many, in their order (`outputs`)."""
         if self._answering.state is not State.READY:
-            return self._not_ready()
+            return self._not_ready()  # type: ignore[no-any-return]
         if text is not None:
             outputs = await self.to_async.batch([text])  # type: ignore[attr-defined]
             return {"output": outputs[0]}
         return {"outputs": await self.to_async.batch(texts)}  # type: ignore[attr-defined]
 
-    @bentoml.api(batchable=True, max_batch_size=BATCH_LIMIT, max_latency_ms=LATENCY_LIMIT_MS)
+    @bentoml.api(batchable=True, max_batch_size=BATCH_LIMIT, max_latency_ms=LATENCY_LIMIT_MS)  # type: ignore[untyped-decorator]
     def batch(self, texts: Texts) -> list[str]:
         """What /predict goes through: texts of several requests are generated together. Use /predict."""
         return self._answering.answer(texts)
@@ -75,7 +75,8 @@ class StudentService:
         """503: come again later. 500: this model never becomes ready."""
         return 503 if self._answering.state is State.STARTING else 500
 
-    def _not_ready(self) -> Any:  # BentoML passes a response on as it is; an exception would lose the sentence
+    def _not_ready(self) -> Any:
+        """BentoML passes a response on as it is; an exception would lose its sentence on the way."""
         return JSONResponse({"error": self._answering.reason}, status_code=self._status())
 
 

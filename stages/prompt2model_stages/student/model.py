@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from prompt2model_api.base import Architecture
 
+from prompt2model_api.base import Architecture
 from prompt2model_stages.student import embedded
 from prompt2model_stages.student.encoding import Encoded, Encoder, StudentSettings
 from prompt2model_stages.student.resolving import architecture_of, is_folder

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from prompt2model_api.base import Architecture
-
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.storage import sha256_of_file
 from prompt2model_stages.student import embedded

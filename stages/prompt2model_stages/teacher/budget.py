@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from prompt2model_api.prompt2model import Budget, Price
 from prompt2model_api.results import Spent
-
 from prompt2model_stages.errors import StageError, blocked
 
 

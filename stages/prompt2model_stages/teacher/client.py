@@ -17,10 +17,10 @@ from itertools import count
 
 import httpx2
 import openai
+
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Teacher as TeacherSettings
 from prompt2model_api.results import Spent
-
 from prompt2model_stages.errors import StageError, failed
 from prompt2model_stages.job import StageJob
 from prompt2model_stages.teacher import failures

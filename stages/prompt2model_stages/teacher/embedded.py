@@ -24,7 +24,6 @@ from types import TracebackType
 from typing import Self
 
 from prompt2model_api.prompt2model import Budget, Limits, Teacher
-
 from prompt2model_stages.errors import StageError, blocked
 
 logger = logging.getLogger(__name__)

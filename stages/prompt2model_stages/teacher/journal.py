@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from prompt2model_api.results import Spent
-
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher.budget import Cost
 from prompt2model_stages.teacher.requests import TeacherAnswer

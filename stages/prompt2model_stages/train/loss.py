@@ -6,8 +6,8 @@ import inspect
 from typing import Any
 
 import torch
-from prompt2model_api.base import Architecture
 
+from prompt2model_api.base import Architecture
 from prompt2model_stages.student import Student
 from prompt2model_stages.student.encoding import IGNORED
 

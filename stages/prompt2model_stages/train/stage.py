@@ -11,7 +11,6 @@ import os
 from typing import Any
 
 from prompt2model_api.results import StageOutputs
-
 from prompt2model_stages.errors import StageError, blocked, failed, retrying
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.ray_session import ray_session
