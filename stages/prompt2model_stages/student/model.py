@@ -71,16 +71,16 @@ class Student:
             embedded.gguf_file(name)
             name = str(embedded.unpacked())
         local = is_folder(name) or Path(name).is_absolute()
-        pinned = {"revision": None if local else revision, "trust_remote_code": False}
+        revision = None if local else revision
         from transformers import AutoConfig
 
-        config = AutoConfig.from_pretrained(name, **pinned)
+        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
         settings = StudentSettings(
             architecture=architecture_of(config.to_dict(), str(path_or_name)),
             max_input_tokens=max_input_tokens,
             max_output_tokens=max_output_tokens,
         )
-        return cls._loaded(name, settings, pinned["revision"])
+        return cls._loaded(name, settings, revision)
 
     @classmethod
     def from_folder(cls, folder: Path | str) -> Student:
@@ -116,7 +116,7 @@ class Student:
         """Padded tensors of shape (rows, tokens), on the model's device."""
         return {key: torch.tensor(rows, device=self.model.device) for key, rows in self.encoder.batch(examples).items()}
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def generate(
         self,
         texts: Sequence[str],

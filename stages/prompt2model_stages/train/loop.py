@@ -146,7 +146,7 @@ class Worker:
         if not last:
             self.checkpoints.save(self.student.model, optimizer, position)
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def _validate(self) -> tuple[float | None, float]:
         """Mean loss and accuracy of a target token on the validation split; None where it is empty."""
         self.student.model.eval()
