@@ -31,6 +31,8 @@ from prompt2model_stages.train.loss import summed_loss
 
 logger = logging.getLogger(__name__)
 
+SUMMARY = "training.json"
+"""Says that the model is saved, how many steps it took, and how fast they were."""
 WEIGHT_DECAY = 0.01
 WARMUP = 0.1
 """Part of all steps in which the learning rate rises from 0; then it falls in a line to 0."""
@@ -48,8 +50,8 @@ def train_worker(config: dict[str, Any]) -> None:
     torch.manual_seed(job.spec_fields().seed)
     worker = Worker(job, config["student"], config["revision"])
     worker.wrapped = ray.train.torch.prepare_model(worker.student.model, move_to_device=True)
-    summary = worker.train()
-    ray.train.report(summary)
+    worker.train()
+    ray.train.report({})
 
 
 class Worker:
@@ -77,8 +79,8 @@ class Worker:
         """Where the model lies."""
         return next(self.student.model.parameters()).device
 
-    def train(self) -> dict[str, float]:
-        """All epochs, from the newest checkpoint on; rank 0 saves the best model."""
+    def train(self) -> None:
+        """All epochs, from the newest checkpoint on; rank 0 saves the best model, and SUMMARY last."""
         optimizer = torch.optim.AdamW(
             self.wrapped.parameters(), lr=self.training.learning_rate, weight_decay=WEIGHT_DECAY
         )
@@ -90,8 +92,8 @@ class Worker:
         if self.rank == 0:
             self.checkpoints.restore_best(self.student.model)
             self._save()
-        rate = position.tokens / max(position.seconds, 1e-9)
-        return {"steps": float(position.step), "tokens_per_second": rate}
+            rate = position.tokens / max(position.seconds, 1e-9)
+            self.job.folder.write_json(SUMMARY, {"steps": position.step, "tokens_per_second": rate})
 
     def _epoch(self, optimizer: torch.optim.Optimizer, position: Position) -> None:
         lengths = [row.length for row in self.rows]

@@ -8,7 +8,6 @@ checkpoints/ until the model is saved; a killed attempt loses the steps since th
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from prompt2model_api.results import StageOutputs
 from prompt2model_stages.errors import StageError, blocked, failed, retrying
@@ -19,7 +18,7 @@ from prompt2model_stages.storage import sha256_of_tree
 from prompt2model_stages.student import ResolvedStudent, embedded, resolve
 from prompt2model_stages.train.checkpoints import Checkpoints
 
-SUMMARY = "training.json"
+SUMMARY = "training.json"  # as in train.loop, which brings torch
 
 
 def run(context: StageContext) -> StageOutputs:
@@ -36,9 +35,8 @@ def run(context: StageContext) -> StageOutputs:
         embedded.unpacked()  # once, before the workers ask for it together
     if not context.folder.exists(SUMMARY):
         with ray_session(context):
-            summary = _fit(context, student)
-        _complete(context, student)
-        context.folder.write_json(SUMMARY, summary)
+            _fit(context, student)
+    _complete(context, student)
     Checkpoints(context.folder).remove()
     summary = context.folder.read_json(SUMMARY)
     with (context.folder / "model").as_local() as model:
@@ -48,7 +46,7 @@ def run(context: StageContext) -> StageOutputs:
     )
 
 
-def _fit(context: StageContext, student: ResolvedStudent) -> dict[str, float]:
+def _fit(context: StageContext, student: ResolvedStudent) -> None:
     """Runs the workers to the end. Attempts are the caller's: a worker that dies ends this one."""
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
@@ -77,10 +75,9 @@ def _fit(context: StageContext, student: ResolvedStudent) -> dict[str, float]:
         ),
     )
     try:
-        metrics: dict[str, Any] = trainer.fit().metrics or {}
+        trainer.fit()
     except Exception as error:  # Ray wraps whatever a worker raised in classes of its own
         raise _of_worker(error) from error
-    return {"steps": metrics["steps"], "tokens_per_second": metrics["tokens_per_second"]}
 
 
 def _resources(gpus: int) -> dict[str, float]:

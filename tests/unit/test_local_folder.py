@@ -1,0 +1,93 @@
+"""The local run's folder and processes: what is written is read back, and nothing of others is touched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.prompt2model import Metadata, Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
+from prompt2model_stages.local import processes
+from prompt2model_stages.local.checks import bytes_of
+from prompt2model_stages.local.run_folder import InUseError, RunFolder
+from prompt2model_stages.reporting import FileReporter
+from prompt2model_stages.storage import Folder
+
+pytestmark = pytest.mark.unit
+
+
+def stage_run(folder: RunFolder) -> StageRun:
+    spec = StageRunSpec(resource="dates", stage=Stage.TRAIN, digest="ab" * 32, storage=str(folder.path))
+    status = StageRunStatus(phase=StageRunPhase.RUNNING, attempt=2, started_at=datetime(2026, 1, 1, tzinfo=UTC))
+    return StageRun(metadata=Metadata(name="dates-train-abababab"), spec=spec, status=status)
+
+
+def test_a_stage_run_is_read_back_with_the_progress_that_its_stage_wrote(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "default", "dates")
+    run = stage_run(folder)
+    folder.write_stage_run(run)
+    FileReporter(Folder(str(folder.stage_path(run))), 2).progress(3, 10, "steps", "epoch 1")
+    (read,) = folder.read_stage_runs().values()
+    assert read.spec == run.spec
+    assert read.status.progress is not None and read.status.progress.done == 3
+    assert read.status.model_copy(update={"progress": None}) == run.status
+
+
+def test_a_failure_of_an_earlier_attempt_does_not_count(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "default", "dates")
+    run = stage_run(folder)
+    failure = Failure(state=FailureState.BLOCKED, reason="Test", message="because")
+    FileReporter(Folder(str(folder.stage_path(run))), 1).failure(failure)
+    assert folder.read_failure(run) is None
+    FileReporter(Folder(str(folder.stage_path(run))), 2).failure(failure)
+    assert folder.read_failure(run) == failure
+
+
+def test_the_resource_is_read_back(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "default", "dates")
+    resource = Prompt2Model(metadata=Metadata(name="dates"), spec=Prompt2ModelSpec(prompt="día 3: ¿qué?"))
+    folder.write_resource(resource)
+    assert folder.read_resource() == resource
+
+
+def test_a_folder_is_held_by_one_run(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "default", "dates")
+    assert not folder.in_use()
+    with folder.locked():
+        assert folder.in_use()
+        with pytest.raises(InUseError, match="in use by another run"), folder.locked():
+            pass
+    assert not folder.in_use()
+
+
+def test_only_the_runs_own_orphans_are_ended(tmp_path: Path) -> None:
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    mine = processes.start(sleep, tmp_path / "mine", tmp_path / "log", {})
+    other = processes.start(sleep, tmp_path / "other", tmp_path / "log", {})
+    try:
+        assert processes.end_orphans(tmp_path / "mine") == 1
+        assert mine.wait(5) != 0
+        assert other.poll() is None
+    finally:
+        processes.stop(other)
+
+
+def test_a_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from prompt2model_stages.local import processes\n"
+        f"p = processes.start([sys.executable, '-c', 'import time; time.sleep(60)'], Path({str(tmp_path)!r}), "
+        f"Path({str(tmp_path / 'log')!r}), {{}})\n"
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert processes.orphans(tmp_path) == []
+
+
+@pytest.mark.parametrize(("text", "size"), [("3Gi", 3 * 2**30), ("500M", 500 * 10**6), ("1.5Ki", 1536), ("42", 42)])
+def test_quantities(text: str, size: int) -> None:
+    assert bytes_of(text) == size
