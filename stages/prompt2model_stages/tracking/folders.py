@@ -1,0 +1,105 @@
+"""A resource's folder as the recorder sees it: the resource, its stage runs, and what each of them has written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
+from prompt2model_stages.reporting import FAILURE, METRICS, RESULT
+from prompt2model_stages.storage import Folder
+
+STAGE_RUN = "stage_run.json"
+RESOURCE = "resource.yaml"
+DEPLOYED = "deployed.json"
+
+
+@dataclass(frozen=True)
+class StageFolder:
+    """One stage run's folder, read once: its name, the stage run, the result where there is one, the failure likewise."""
+
+    name: str
+    folder: Folder
+    run: StageRun
+    result: dict[str, Any] | None
+    failure: dict[str, Any] | None
+    seen: str
+    """Changes whenever something that is recorded changed."""
+
+    @property
+    def stage(self) -> Stage:
+        """The stage."""
+        return self.run.spec.stage
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The outputs in the result; empty where there is none."""
+        return dict((self.result or {}).get("outputs") or {})
+
+    def status(self, live: bool) -> str:
+        """MLflow's word for where the stage run stands.
+
+        Args:
+            live: whether somebody still works at the resource; an unfinished stage run that nobody works at was killed.
+        """
+        if self.result is not None:
+            return "FINISHED"
+        if self.run.status.phase in (StageRunPhase.FAILED, StageRunPhase.BLOCKED):
+            return "FAILED"
+        if not live:
+            return "KILLED"
+        return "SCHEDULED" if self.run.status.phase is StageRunPhase.PENDING else "RUNNING"
+
+    def modified_ms(self, name: str) -> int | None:
+        """When the file was written last, in milliseconds since 1970; None where the storage does not say."""
+        try:
+            moment = self.folder.filesystem.modified(self.folder.path(name))
+        except (OSError, NotImplementedError):
+            return None
+        return int(moment.timestamp() * 1000) if isinstance(moment, datetime) else None
+
+
+def read_resource(folder: Folder) -> Prompt2Model | None:
+    """The resource as it was run last; None where none is written yet."""
+    try:
+        return Prompt2Model.model_validate(yaml.safe_load(folder.read_bytes(RESOURCE)))
+    except FileNotFoundError:
+        return None
+
+
+def read_stage_folders(folder: Folder) -> list[StageFolder]:
+    """All stage runs, in the order of the flow; of one stage, the one that started first first."""
+    prefixes = tuple(f"{stage.value}-" for stage in Stage)
+    found = [read_stage_folder(folder / name, name) for name in folder.names() if name.startswith(prefixes)]
+    order = {stage: place for place, stage in enumerate(Stage)}
+    present = [one for one in found if one is not None]
+    return sorted(present, key=lambda one: (order[one.stage], str(one.run.status.started_at or ""), one.name))
+
+
+def read_stage_folder(folder: Folder, name: str) -> StageFolder | None:
+    """One stage run's folder; None where the stage run is not written yet."""
+    contents = {file: _bytes(folder, file) for file in (STAGE_RUN, RESULT, FAILURE)}
+    written = contents[STAGE_RUN]
+    if written is None:
+        return None
+    size = folder.filesystem.size(folder.path(METRICS)) if folder.exists(METRICS) else 0
+    seen = hashlib.sha256(repr((sorted(contents.items()), size)).encode()).hexdigest()[:16]
+    run = StageRun.model_validate_json(written)
+    return StageFolder(name, folder, run, _tree(contents[RESULT]), _tree(contents[FAILURE]), seen)
+
+
+def _bytes(folder: Folder, name: str) -> bytes | None:
+    try:
+        return folder.read_bytes(name)
+    except FileNotFoundError:
+        return None
+
+
+def _tree(content: bytes | None) -> dict[str, Any] | None:
+    return None if content is None else dict(json.loads(content))

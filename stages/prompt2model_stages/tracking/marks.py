@@ -1,0 +1,95 @@
+"""How far the recorder got, in a small file beside what it recorded: tracking.json.
+
+With it, a run in which nothing changed costs no import of MLflow, and a recorder that was killed goes on where it was.
+It is a memory, not the truth: without it, runs are found again by their tags.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TypeVar
+
+from prompt2model_api.base import Model
+from prompt2model_stages.storage import Folder
+from prompt2model_stages.tracking.folders import DEPLOYED, RESOURCE, read_stage_folders
+
+MARK = "tracking.json"
+OPEN = ("RUNNING", "SCHEDULED")
+
+
+class Mark(Model):
+    """What every mark says."""
+
+    tracking_uri: str
+    run_id: str
+    status: str = "RUNNING"
+    """MLflow's status of the run, as set last."""
+    seen: str = ""
+    """What was there when all of it was recorded."""
+
+
+class StageMark(Mark):
+    """How far one stage run is recorded."""
+
+    lines_bytes: int = 0
+    """Bytes of metrics.jsonl that are recorded."""
+    described: bool = False
+    """Whether the parameters are recorded."""
+    done: bool = False
+    """Whether the result, with all that belongs to it, is recorded."""
+
+
+class ResourceMark(Mark):
+    """How far the resource's own run is recorded."""
+
+    experiment_id: str
+
+
+M = TypeVar("M", bound=Mark)
+
+
+def read_mark(folder: Folder, kind: type[M], tracking_uri: str | None) -> M | None:
+    """The mark in a folder; None where there is none, or it belongs to another MLflow."""
+    try:
+        mark = kind.model_validate_json(folder.read_bytes(MARK))
+    except (FileNotFoundError, ValueError):
+        return None
+    return mark if tracking_uri in (None, mark.tracking_uri) else None
+
+
+def write_mark(folder: Folder, mark: Mark) -> None:
+    """Keeps the mark."""
+    folder.write_json(MARK, mark.dump())
+
+
+def resource_seen(folder: Folder) -> str:
+    """Changes whenever the resource, what is deployed of it, or one of its stage runs changed."""
+    whole = hashlib.sha256()
+    for name in (RESOURCE, DEPLOYED):
+        whole.update(folder.read_bytes(name) if folder.exists(name) else b"-")
+    for stage in read_stage_folders(folder):
+        whole.update(f"{stage.name} {stage.seen}".encode())
+    return whole.hexdigest()[:16]
+
+
+def needs_sync(resource_folder: Folder, tracking_uri: str | None = None) -> bool:
+    """Whether MLflow is behind the folder, or a run is still open there. Takes milliseconds: no MLflow is imported.
+
+    Args:
+        resource_folder: <root>/<namespace>/<name>.
+        tracking_uri: where the record should be; another one than last time, or a database that is gone, needs a sync.
+    """
+    mark = read_mark(resource_folder, ResourceMark, tracking_uri)
+    if mark is None:
+        return resource_folder.exists(RESOURCE)
+    database = mark.tracking_uri.removeprefix("sqlite:///")
+    if database != mark.tracking_uri and not Path(database).exists():
+        return True
+    return mark.status in OPEN or mark.seen != resource_seen(resource_folder)
+
+
+def run_page(resource_folder: Folder) -> str | None:
+    """The resource's page in MLflow's UI, to be put behind its address; None where nothing is recorded yet."""
+    mark = read_mark(resource_folder, ResourceMark, None)
+    return f"/#/experiments/{mark.experiment_id}/runs/{mark.run_id}" if mark else None

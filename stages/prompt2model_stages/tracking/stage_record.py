@@ -1,0 +1,170 @@
+"""What MLflow gets of one stage run: parameters, curves while it runs, and with its result numbers, data, plots, tables."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prompt2model_api.stage_run import Stage
+from prompt2model_stages.reporting import METRICS
+from prompt2model_stages.storage import Folder
+from prompt2model_stages.tracking import plots
+from prompt2model_stages.tracking.datasets import log_splits
+from prompt2model_stages.tracking.folders import StageFolder
+from prompt2model_stages.tracking.marks import StageMark, write_mark
+from prompt2model_stages.tracking.registering import log_and_register
+from prompt2model_stages.tracking.values import Point, final_metrics, flat_parameters, points, whole_lines
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+BATCH = 1000
+"""Metrics in one call: MLflow's limit."""
+
+FILES: dict[Stage, tuple[str, ...]] = {
+    Stage.DISCOVER: ("task.json", "candidates.json"),
+    Stage.GENERATE: ("statistics.json", "examples.jsonl"),
+    Stage.PREPARE: ("statistics.json", "preprocessing.json"),
+    Stage.TRAIN: ("untrained.json",),
+    Stage.EVALUATE: ("scores.json", "golden.json", "errors.jsonl"),
+}
+"""Files that are kept as artifacts as they are, where they are there."""
+
+
+class StageRecord:
+    """One stage run and its run in MLflow; `mark` says how far it is.
+
+    Args:
+        client: of the tracking server.
+        experiment_id: the resource's experiment.
+        model_name: the registered model's name.
+        stage: what lies in storage.
+        mark: how far it was recorded.
+    """
+
+    def __init__(
+        self, client: MlflowClient, experiment_id: str, model_name: str, stage: StageFolder, mark: StageMark
+    ) -> None:
+        self._client = client
+        self._experiment_id = experiment_id
+        self._model_name = model_name
+        self._stage = stage
+        self.mark = mark
+
+    def bring_in_step(self, resource_folder: Folder) -> None:
+        """Records what is new. A killed recorder does its last step again; every step may be done twice."""
+        if not self.mark.described:
+            self._parameters()
+            self._marked(described=True)
+        self._tags()
+        self._curves()
+        if self._stage.result is not None and not self.mark.done:
+            self._result(resource_folder)
+            self._marked(done=True)
+
+    def _marked(self, **update: Any) -> None:
+        self.mark = self.mark.model_copy(update=update)
+        write_mark(self._stage.folder, self.mark)
+
+    def _parameters(self) -> None:
+        import mlflow
+
+        spec = self._stage.run.spec
+        tree: dict[str, Any] = dict(spec.parameters)
+        if spec.decision is not None:
+            tree["decision"] = spec.decision.dump()
+        if spec.sources:
+            tree["sources"] = spec.sources
+        flat = flat_parameters(tree)
+        params = [mlflow.entities.Param(key, value) for key, value in flat.items()]
+        for start in range(0, len(params), 100):  # MLflow's limit
+            self._client.log_batch(self.mark.run_id, params=params[start : start + 100])
+        whole = {"parameters": spec.parameters, "inputs": spec.inputs, **tree}
+        self._client.log_dict(self.mark.run_id, whole, "parameters.json")
+
+    def _tags(self) -> None:
+        import mlflow
+
+        status, failure = self._stage.run.status, self._stage.failure or {}
+        if status.failure is not None:
+            failure = status.failure.dump()
+        tags = {"p2m.attempts": str(status.attempt), "p2m.phase": status.phase.value}
+        for name in ("reason", "message", "remedy"):  # emptied once an attempt came through
+            told = str(failure.get(name, "")) if self._stage.result is None else ""
+            if told or self.mark.seen:
+                tags[f"p2m.failure.{name}"] = told
+        self._client.log_batch(self.mark.run_id, tags=[mlflow.entities.RunTag(k, v) for k, v in tags.items()])
+
+    def _curves(self) -> None:
+        new = whole_lines(self._metrics_file()[self.mark.lines_bytes :])
+        found = list(points(new))
+        for start in range(0, len(found), BATCH):
+            self._log(found[start : start + BATCH])
+        if new:
+            self._marked(lines_bytes=self.mark.lines_bytes + len(new))
+
+    def _log(self, found: Sequence[Point]) -> None:
+        import mlflow
+
+        metrics = [mlflow.entities.Metric(p.key, p.value, p.time_ms, p.step) for p in found]
+        self._client.log_batch(self.mark.run_id, metrics=metrics)
+
+    def _metrics_file(self) -> bytes:
+        folder = self._stage.folder
+        return folder.read_bytes(METRICS) if folder.exists(METRICS) else b""
+
+    def _result(self, resource_folder: Folder) -> None:
+        at = self._stage.modified_ms("result.json") or 0
+        result = self._stage.result or {}
+        self._log([Point(key, value, 0, at) for key, value in final_metrics(result).items()])
+        self._artifacts()
+        stage, inputs = self._stage.stage, self._stage.run.spec.inputs
+        prepared = self._stage.folder if stage is Stage.PREPARE else None
+        if "prepare" in inputs:
+            prepared = resource_folder / inputs["prepare"]
+        if prepared is not None and prepared.exists():
+            log_splits(self.mark.run_id, prepared, stage)
+        if stage is Stage.TRAIN:
+            log_and_register(self._client, self._experiment_id, self.mark.run_id, self._model_name, self._stage)
+
+    def _artifacts(self) -> None:
+        folder, stage = self._stage.folder, self._stage.stage
+        names = [*FILES[stage], *(name for name in folder.names() if name.startswith("predictions-"))]
+        with tempfile.TemporaryDirectory() as scratch:
+            for name in names:
+                if folder.exists(name):
+                    file = Path(scratch) / name
+                    file.write_bytes(folder.read_bytes(name))
+                    self._client.log_artifact(self.mark.run_id, str(file))
+        for name, figure in self._figures().items():
+            if figure is not None:
+                self._client.log_figure(self.mark.run_id, figure, f"plots/{name}.png")
+        if stage is Stage.EVALUATE and folder.exists("errors.jsonl"):
+            self._table("errors.json", folder.read_bytes("errors.jsonl"))
+
+    def _figures(self) -> dict[str, Any]:
+        folder, stage = self._stage.folder, self._stage.stage
+        if stage is Stage.TRAIN:
+            return {"learning_curve": plots.learning_curve(points(self._metrics_file()))}
+        if stage is Stage.EVALUATE:
+            return {"scores": plots.score_bars(self._stage.outputs.get("scores") or [])}
+        if not folder.exists("statistics.json"):
+            return {}
+        statistics = folder.read_json("statistics.json")
+        if stage is Stage.GENERATE:
+            return {"duplicates": plots.duplicates_over_time(statistics.get("duplicates_over_time") or [])}
+        if stage is Stage.PREPARE:
+            return {"lengths": plots.length_histograms(statistics)}
+        return {}
+
+    def _table(self, name: str, lines: bytes) -> None:
+        """A table as the UI shows it. MLflow's own log_table would append to one that a killed recorder left."""
+        rows = [json.loads(line) for line in lines.decode().split("\n") if line.strip()]
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        table = {"columns": columns, "data": [[row.get(column) for column in columns] for row in rows]}
+        self._client.log_text(self.mark.run_id, json.dumps(table, ensure_ascii=False), name)
+        tables = json.dumps([{"path": name, "type": "table"}])
+        self._client.set_tag(self.mark.run_id, "mlflow.loggedArtifacts", tables)

@@ -1,0 +1,40 @@
+"""`p2m ui`: MLflow's pages over the runs folder, on this machine alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HOST = "127.0.0.1"
+
+
+def ui_command(runs: Path, port: int) -> list[str]:
+    """The command that serves the pages."""
+    root = runs.absolute()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{root / 'mlflow.db'}"]
+    return [*command, "--default-artifact-root", (root / "mlartifacts").as_uri()]
+
+
+def ui_environment() -> dict[str, str]:
+    """Without MLflow's job runner (eight processes that nothing here needs) and without telemetry."""
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    return {**os.environ, **quiet}
+
+
+def serve_ui(runs: Path, port: int) -> int:
+    """Serves the pages until Ctrl-C. Returns the exit status.
+
+    Raises: FileNotFoundError, with a sentence, where nothing was recorded yet.
+    """
+    if not (runs / "mlflow.db").exists():
+        raise FileNotFoundError(f"{runs} holds no record yet: run something first with p2m run FILE.")
+    process = subprocess.Popen(ui_command(runs, port), env=ui_environment())
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait(20)
+        return 0

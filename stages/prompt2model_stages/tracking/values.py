@@ -1,0 +1,83 @@
+"""Results as MLflow wants them: flat parameters, numbers under permitted names, points of curves. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PARAMETER_LIMIT = 6000
+"""Characters of a parameter's value in MLflow."""
+
+SYSTEMS = ("student", "untrained", "teacher")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a curve."""
+
+    key: str
+    value: float
+    step: int
+    time_ms: int
+
+
+def flat_parameters(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested fields by their path, such as `generation.temperature.from`; lists as JSON; long values cut."""
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flat_parameters(value, f"{prefix}{key}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            flat[f"{prefix}{key}"] = text if len(text) <= PARAMETER_LIMIT else text[: PARAMETER_LIMIT - 1] + "…"
+    return flat
+
+
+def final_metrics(result: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a result.json: seconds, counts, spend, and scores with their intervals."""
+    outputs = result.get("outputs") or {}
+    found: dict[str, float] = {"seconds": float(result.get("seconds", 0.0))}
+    found |= {f"start_seconds/{name}": float(value) for name, value in (result.get("starts") or {}).items()}
+    spent = outputs.get("spent") or {}
+    if any(spent.values()):
+        found |= {f"spent/{name}": float(value) for name, value in spent.items()}
+    found |= {f"rows/{split}": float(count) for split, count in (outputs.get("rows") or {}).items()}
+    for name, value in outputs.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            found[name] = float(value)
+    return found | score_metrics(outputs.get("scores") or [])
+
+
+def score_metrics(scores: list[Mapping[str, Any]]) -> dict[str, float]:
+    """Scores as `score/<split>/<metric>/<system>`, their intervals with `_low` and `_high` behind."""
+    found: dict[str, float] = {}
+    for score in scores:
+        for system in SYSTEMS:
+            if interval := score.get(system):
+                key = f"score/{score['split']}/{metric_name(score['metric'])}/{system}"
+                found |= {key: interval["value"], f"{key}_low": interval["low"], f"{key}_high": interval["high"]}
+    return found
+
+
+def metric_name(metric: str) -> str:
+    """The metric's name without what MLflow refuses in one: ChrF++ becomes ChrFpp."""
+    return metric.replace("+", "p")
+
+
+def points(lines: bytes) -> Iterator[Point]:
+    """The points in whole lines of metrics.jsonl; a line that a kill left broken is passed over."""
+    for line in lines.splitlines():
+        try:
+            tree = json.loads(line)
+            step, time_ms = int(tree["step"]), int(float(tree["time"]) * 1000)
+            values = {str(key): float(value) for key, value in tree["values"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        yield from (Point(key, value, step, time_ms) for key, value in values.items())
+
+
+def whole_lines(content: bytes) -> bytes:
+    """The content up to and with its last line break."""
+    return content[: content.rfind(b"\n") + 1]
