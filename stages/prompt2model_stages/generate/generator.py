@@ -196,9 +196,10 @@ class FewShotGenerator(DatasetGenerator):
         self._pace.latency(self._clock() - writing.since)
         before = len(self._collection)
         taken = self._collection.take(answer)
-        self._pace.learn(writing.asked, taken.written, taken.new, len(answer.texts))
         if writing.several:
             self._pace.judge_several(taken.written, writing.asked)
+        outdated = writing.several and not self._pace.several
+        self._pace.learn(writing.asked, taken.written, taken.new, len(answer.texts), outdated)
         self._open.extend(self._collection.candidates[before:])
         self._report()
 

@@ -67,7 +67,7 @@ class Pace:
         """Examples in a completion, and completions in a request."""
         return (self._order.examples_per_answer, 1) if self.several else (1, self._order.completions)
 
-    def learn(self, asked: int, written: int, new: int, completions: int) -> None:
+    def learn(self, asked: int, written: int, new: int, completions: int, outdated: bool = False) -> None:
         """Notes what an answer brought.
 
         Args:
@@ -75,21 +75,26 @@ class Pace:
             written: examples that could be read.
             new: those that were not there before.
             completions: texts in the answer.
+            outdated: it was asked for in a form that is no longer used: that it brought nothing says nothing.
         """
         weight = MEMORY ** (asked / 10)
         self._asked = self._asked * weight + asked
         self._new = self._new * weight + new
-        self.barren = 0 if new else self.barren + completions
         if new:
-            self.repeats = 0
-        elif written:
-            self.repeats += completions
+            self.barren = self.repeats = 0
+        elif not outdated:
+            self.barren += completions
+            self.repeats += completions if written else 0
 
     def judge_several(self, written: int, asked: int) -> None:
-        """Notes how many of the examples asked for in one completion could be read: too few too often, and one is asked
-        for from then on."""
+        """Notes how many of the examples asked for in one completion could be read.
+
+        Where too few were too often, one is asked for from then on, and what the teacher did before says nothing of it.
+        """
         self._poor = [*self._poor[-7:], 2 * written < asked]
-        self.several = self.several and sum(self._poor) < DISTRUST
+        if self.several and sum(self._poor) >= DISTRUST:
+            self.several = False
+            self.barren = self.repeats = 0
 
     def remember(self, rich: Sequence[bool]) -> None:
         """Takes in what earlier attempts learnt: whether each of their answers held several examples in a completion."""

@@ -19,6 +19,8 @@ DEMONSTRATIONS_SHOWN = 8
 EARLIER_SHOWN = 10
 CHARACTERS_SHOWN = 12_000
 """Of all examples in a prompt together; at least one demonstration is shown whatever its length."""
+CHARACTERS_IN_CHAT = 2_400
+"""The same for a weak teacher, whose context may be 2,048 tokens, the answer included."""
 UNKNOWN_LENGTH = 400
 """Tokens allowed to an example where no demonstration says how long one is."""
 OVERHEAD = 24
@@ -54,7 +56,7 @@ def ask_several(task: Task, earlier: Sequence[Pair], count: int, rng: random.Ran
         count: at least 1.
         rng: decides which are shown.
     """
-    demonstrations, before = shown(task, earlier, rng, EARLIER_SHOWN)
+    demonstrations, before = shown(task, earlier, rng, CHARACTERS_SHOWN)
     parts = [f"The task:\n{task.instruction.strip()}"]
     if demonstrations:
         parts.append("Examples by the task's author, all of them right:\n" + _lines(demonstrations))
@@ -82,7 +84,7 @@ def ask_one(task: Task, earlier: Sequence[Pair], rng: random.Random, turns: int 
         rng: decides which are shown, and in which order.
         turns: most turns shown.
     """
-    demonstrations, before = shown(task, earlier, rng, EARLIER_SHOWN)
+    demonstrations, before = shown(task, earlier, rng, CHARACTERS_IN_CHAT)
     before = before[: max(0, turns - min(len(demonstrations), turns // 2))]
     chat = [*before, *demonstrations[: turns - len(before)]]
     system = f"{task.instruction.strip()}\nWrite one new example of this task each time, as JSON with input and output."
@@ -101,21 +103,21 @@ def ask_output(task: Task, text: str) -> Messages:
     used = 0
     for pair in task.demonstrations[:DEMONSTRATIONS_SHOWN]:
         used += len(pair.input) + len(pair.output)
-        if used > CHARACTERS_SHOWN and len(messages) > 1:
+        if used > CHARACTERS_IN_CHAT and len(messages) > 1:
             break
         messages += [_message("user", pair.input), _message("assistant", pair.output)]
     return [*messages, _message("user", text)]
 
 
-def shown(task: Task, earlier: Sequence[Pair], rng: random.Random, most_earlier: int) -> tuple[list[Pair], list[Pair]]:
-    """The demonstrations and the earlier examples that a prompt shows, in random order, within CHARACTERS_SHOWN.
+def shown(task: Task, earlier: Sequence[Pair], rng: random.Random, characters: int) -> tuple[list[Pair], list[Pair]]:
+    """The demonstrations and the earlier examples that a prompt shows, in random order, within so many characters.
 
-    Earlier ones number 1 to `most_earlier` at random (paper, section 3.3), so that prompts differ in kind too.
+    Earlier ones number 1 to EARLIER_SHOWN at random (paper, section 3.3), so that prompts differ in kind too.
     """
     demonstrations = rng.sample(task.demonstrations, min(DEMONSTRATIONS_SHOWN, len(task.demonstrations)))
-    wanted = min(rng.randint(1, most_earlier), len(earlier))
+    wanted = min(rng.randint(1, EARLIER_SHOWN), len(earlier))
     before = [earlier[i] for i in rng.sample(range(len(earlier)), wanted)]
-    left = CHARACTERS_SHOWN
+    left = characters
     chosen: tuple[list[Pair], list[Pair]] = ([], [])
     for kind, pairs in enumerate((demonstrations, before)):
         for pair in pairs:
