@@ -72,7 +72,7 @@ def end_orphans(folder: Path, grace_s: float = 3.0) -> int:
 
 
 def tree_memory(pids: Sequence[int]) -> int:
-    """Bytes of memory (proportional, so that shared pages count once) of the processes and all their children."""
+    """Bytes of memory of the processes and all their children, without what they share with others."""
     total, seen = 0, set[int]()
     for pid in pids:
         try:
@@ -115,10 +115,9 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
 
 
 def _memory(process: psutil.Process) -> int:
+    """Resident and not shared. The kernel's proportional figure would be better, and takes 50 ms of a large process."""
     try:
-        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
+        memory = process.memory_info()
+        return int(memory.rss - memory.shared)
+    except psutil.Error:
         return 0
-    return 0

@@ -45,6 +45,11 @@ ENDED = (
     *(Phase.READY, Phase.FAILED, Phase.BLOCKED, Phase.SUSPENDED),
     *(Phase.AWAITING_CHOICE, Phase.AWAITING_REVIEW),
 )
+STAGE_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Threads that wait sleep: spinning would take the cores from the teacher and the recorder beside them.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 AFTER_A_STEP_IN = {"phase": StageRunPhase.PENDING, "failures": 0, "failure": None, "retry_at": None}
 
 
@@ -185,7 +190,7 @@ class Runner:
         if self.tracker.process is None:
             self.tracker.start()
         command = [sys.executable, "-m", f"prompt2model_stages.{run.spec.stage.value}", str(file)]
-        process = processes.start(command, self.run_folder.path, path / "log.txt", {"RAY_USAGE_STATS_ENABLED": "0"})
+        process = processes.start(command, self.run_folder.path, path / "log.txt", STAGE_ENVIRONMENT)
         self.live[run.metadata.name] = LiveAttempt(process, attempt, began)
         self.costs.setdefault(run.spec.stage, StageCost(why="goes on"))
 
