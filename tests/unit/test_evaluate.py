@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -54,10 +55,11 @@ def test_an_attempt_goes_on_where_the_killed_one_was(tmp_path: Path) -> None:
     texts = [f"t{i}" for i in range(2 * CHUNK + 3)]
     asked: list[str] = []
 
-    def generate(chunk: list[str]) -> list[str]:
+    def generate(chunk: list[str], told: Callable[[int], None]) -> list[str]:
         if len(asked) > CHUNK:
             raise KeyboardInterrupt
         asked.extend(chunk)
+        told(1)
         return [text.upper() for text in chunk]
 
     predictions = Predictions(Folder(str(tmp_path)), "student", texts)
@@ -69,7 +71,7 @@ def test_an_attempt_goes_on_where_the_killed_one_was(tmp_path: Path) -> None:
     again = Predictions(Folder(str(tmp_path)), "student", texts)
     assert again.complete(generate, seen.append) == [text.upper() for text in texts]
     assert asked == texts[2 * CHUNK :]
-    assert seen == [CHUNK, 2 * CHUNK, 2 * CHUNK + 3]
+    assert seen == [CHUNK, 2 * CHUNK, 2 * CHUNK + 1, 2 * CHUNK + 3]
     assert again.done
     assert not Predictions(Folder(str(tmp_path)), "untrained", texts).done
     assert not Predictions(Folder(str(tmp_path)), "student", texts[1:]).done
