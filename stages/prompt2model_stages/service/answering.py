@@ -124,12 +124,11 @@ def load_student(folder: Path) -> Answer:
     from prompt2model_stages.student import Student
 
     preprocessing = Preprocessing.load(Folder(str(folder)))
-    max_output_tokens = int(json.loads((folder / "student.json").read_bytes())["max_output_tokens"])
     student = Student.from_folder(folder)
 
     def answer(texts: list[str]) -> list[str]:
         prepared = [preprocessing.text(text) for text in texts]
-        return list(student.generate(prepared, max_output_tokens=max_output_tokens, batch_size=BATCH_LIMIT))
+        return list(student.generate(prepared, batch_size=BATCH_LIMIT))
 
     return answer
 
