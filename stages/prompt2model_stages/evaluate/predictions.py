@@ -21,6 +21,8 @@ SYSTEMS = (STUDENT, UNTRAINED, TEACHER)
 Answers = dict[str, list[str | None]]
 """By system, in the order of the test rows; none where a row was not asked."""
 
+Generate = Callable[[list[str], Callable[[int], None]], list[str]]
+
 CHUNK = 64
 """Answers a file: so many are lost at most when an attempt is killed."""
 
@@ -67,11 +69,11 @@ class Predictions:
         self._texts = texts
         self._key = hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()[:8]
 
-    def complete(self, generate: Callable[[list[str]], list[str]], progress: Callable[[int], None]) -> list[str]:
+    def complete(self, generate: Generate, progress: Callable[[int], None]) -> list[str]:
         """Answers to all texts: those of earlier attempts, and `generate`'s, written a chunk at a time.
 
         Args:
-            generate: answers to some texts.
+            generate: answers to some texts; it tells how many of them it has.
             progress: told how many are there.
         """
         answers: list[str] = []
@@ -81,7 +83,8 @@ class Predictions:
             if self._folder.exists(name):
                 answers += self._folder.read_json(name)
             else:
-                made = generate(chunk)
+                before = len(answers)
+                made = generate(chunk, lambda done, before=before: progress(before + done))  # type: ignore[misc]
                 self._folder.write_json(name, made)
                 answers += made
             progress(len(answers))

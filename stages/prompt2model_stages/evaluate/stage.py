@@ -52,10 +52,11 @@ def run(context: StageContext) -> StageOutputs:
     encoder = resolve_encoder(spec.evaluation.encoder) if Metric.BERT_SCORE in metrics else None
     rows = sampled_rows(prepared, spec.evaluation.max_rows, spec.seed)
     bar = _Bar(context, 3 * len(rows))
-    max_tokens = int((trained / "model").read_json("student.json")["max_output_tokens"])
+    settings: Mapping[str, Any] = (trained / "model").read_json("student.json")
+    max_tokens = int(settings["max_output_tokens"])
 
     student = _student_answers(trained, folder, rows, prepared, max_tokens, bar)
-    untrained = _untrained_answers(trained, folder, rows, max_tokens, bar)
+    untrained = _untrained_answers(trained, folder, rows, settings, bar)
     task = context.job.input("discover").read_json("task.json")
     taught = _teacher_answers(context, task, rows, max_tokens, bar)
     answers = {STUDENT: list(student), UNTRAINED: list(untrained), TEACHER: taught.answers}
@@ -112,16 +113,19 @@ def _student_answers(
     with (trained / "model").as_local() as model:
         student = Student.from_folder(model)
 
-    def answer(texts: list[str], batch_size: int = BATCH) -> list[str]:
-        return list(student.generate(texts, max_output_tokens=max_tokens, batch_size=batch_size))
+    def answer(texts: list[str], batch_size: int) -> list[str]:
+        return list(student.generate(texts, max_tokens, batch_size))
 
-    answers = predictions.complete(answer, progress)
+    answers = predictions.complete(lambda texts, told: student.generate(texts, max_tokens, BATCH, told), progress)
     candidates = rows or read_rows(prepared, "validation") or read_rows(prepared, "train")
     folder.write_json(GOLDEN, golden_requests(candidates, answer))
     return answers
 
 
-def _untrained_answers(trained: Folder, folder: Folder, rows: list[Row], max_tokens: int, bar: _Bar) -> list[str]:
+def _untrained_answers(
+    trained: Folder, folder: Folder, rows: list[Row], settings: Mapping[str, Any], bar: _Bar
+) -> list[str]:
+    """The answers of the student as it was before training, cut at the same lengths."""
     predictions = Predictions(folder, UNTRAINED, [row.text for row in rows])
     progress = bar.of(UNTRAINED)
     if predictions.done:
@@ -130,12 +134,9 @@ def _untrained_answers(trained: Folder, folder: Folder, rows: list[Row], max_tok
 
     gc.collect()  # the student's weights, before others are loaded beside them
     origin: Mapping[str, Any] = trained.read_json("untrained.json")
-    untrained = Student.load(origin.get("path") or origin["name"], revision=origin.get("revision"))
-
-    def answer(texts: list[str]) -> list[str]:
-        return list(untrained.generate(texts, max_output_tokens=max_tokens, batch_size=BATCH))
-
-    return predictions.complete(answer, progress)
+    limits = (int(settings["max_input_tokens"]), int(settings["max_output_tokens"]))
+    untrained = Student.load(origin.get("path") or origin["name"], origin.get("revision"), *limits)
+    return predictions.complete(lambda texts, told: untrained.generate(texts, limits[1], BATCH, told), progress)
 
 
 def _teacher_answers(
@@ -153,5 +154,5 @@ def teacher_tokens(rows: list[Row], student_tokens: int) -> int:
     return max(student_tokens, min(2 * student_tokens, longest + 8))
 
 
-def _nothing(texts: list[str]) -> list[str]:
+def _nothing(texts: list[str], told: Callable[[int], None]) -> list[str]:
     raise AssertionError(f"{len(texts)} texts are unanswered")
