@@ -63,7 +63,7 @@ class Display:
         if seen is None or SERVICE not in self._tasks:
             return
         note = seen.url or "" if seen.ready else "starts"
-        self._update(SERVICE, 1.0 if seen.ready else 0.0, 1.0, "", note, finished=seen.ready)
+        self._update(SERVICE, 1.0 if seen.ready else 0.0, float(seen.ready), "", note, finished=seen.ready)
 
     def _stage(self, stage: Stage, run: StageRun) -> None:
         status, progress = run.status, run.status.progress
@@ -90,14 +90,13 @@ class Display:
         if finished:
             self._bars.stop_task(task)
         if not self._console.is_terminal:
-            self._line(name, count, note, finished)
+            self._line(name, count, note)
 
-    def _line(self, name: str, count: str, note: str, finished: bool) -> None:
+    def _line(self, name: str, count: str, note: str) -> None:
         """Without a terminal: a line when the note changes, and one each ten seconds while it counts."""
         text, (last, when) = f"{name:<9} {count} {note}".rstrip(), self._said.get(name, ("", 0.0))
-        news = note != last.partition("|")[0] if finished or not count else False
-        if news or (count and time.monotonic() - when > LINE_EVERY_S):
-            self._said[name] = (f"{note}|", time.monotonic())
+        if text != last and (not count or time.monotonic() - when > LINE_EVERY_S):
+            self._said[name] = (text, time.monotonic())
             self.say(text)
 
 

@@ -1,1 +1,0 @@
-"""train: fine-tunes the student on the splits, distributed by Ray Train."""
