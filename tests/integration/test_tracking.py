@@ -119,14 +119,12 @@ def test_datasets(whole: Record) -> None:
 
 
 def test_plots_and_tables(whole: Record) -> None:
-    import mlflow
-
     plots = {s: whole.files(s, "plots") for s in (Stage.GENERATE, Stage.PREPARE, Stage.TRAIN, Stage.EVALUATE)}
     names = ("duplicates", "lengths", "learning_curve", "scores")
     assert plots == {stage: {f"plots/{name}.png"} for stage, name in zip(plots, names, strict=True)}
     assert {"golden.json", "errors.json", "scores.json"} <= whole.files(Stage.EVALUATE)
-    mlflow.set_tracking_uri(whole.uri)
-    table = mlflow.load_table("errors.json", run_ids=[whole.stage(Stage.EVALUATE).info.run_id])
+    run = whole.stage(Stage.EVALUATE).info
+    table = whole.client.load_table(run.experiment_id, "errors.json", run_ids=[run.run_id])
     assert table["student"].tolist() == ["2021-03-05"]
 
 
