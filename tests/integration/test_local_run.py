@@ -38,7 +38,7 @@ def write(folder: Path, url: str, **spec: Any) -> Path:
         tiny_llama(student)
     tree = {
         "instruction": "Write the number backwards.",
-        "demonstrations": [{"input": "123", "output": "321"}, {"input": "90210", "output": "01209"}],
+        "demonstrations": [{"input": "123", "output": "321"}, {"input": "90217", "output": "71209"}],
         "teacher": {"baseURL": url, "model": "fake", "limits": {"concurrency": 2}},
         "datasets": {"enabled": False},
         "student": {"name": str(student), "architectures": ["DecoderOnly"]},

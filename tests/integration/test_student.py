@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from prompt2model_stages.student import Student
 from prompt2model_stages.student.encoding import IGNORED
 from prompt2model_stages.train.loss import summed_loss
-
 from tests.tiny_students import tiny_llama, tiny_t5
 
 pytestmark = pytest.mark.integration

@@ -25,6 +25,7 @@ from prompt2model_stages.storage import Folder
 
 logger = logging.getLogger(__name__)
 
+CHECKPOINTS = "checkpoints"
 STATE = "state.json"
 WEIGHTS = "model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
@@ -141,15 +142,13 @@ def _moments(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[s
     return found
 
 
-@torch.no_grad()
 def _load(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    for name, parameter in model.named_parameters():
-        parameter.copy_(weights[name])
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
 
 
-def _load_moments(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, moments: dict[str, torch.Tensor]
-) -> None:
+def _load_moments(model: torch.nn.Module, optimizer: torch.optim.Optimizer, moments: dict[str, torch.Tensor]) -> None:
     for name, parameter in model.named_parameters():
         if f"{name}/step" in moments:
             found = {key: moments[f"{name}/{key}"] for key in MOMENTS}

@@ -1,233 +1,223 @@
-"""What each Ray Train worker does: the training loop, its checkpoints, its curves.
+"""The training loop that each Ray Train worker runs.
 
-All workers see the same rows in the same order and take every n-th of each batch. The gradient is that of the mean over
-the target tokens of the whole batch, whatever the number of workers.
+All workers walk through the same batches and each takes its share; DistributedDataParallel adds their gradients up. The
+loss is a mean over the whole batch's target tokens, so a step is the same for any number of workers. Rank 0 alone writes:
+checkpoints, curves, progress and the model.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import os
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
-import pyarrow.parquet as pq
 import torch
-import torch.distributed as dist
+import torch.distributed
 
-from prompt2model_stages.job import StageJob
-from prompt2model_stages.reporting import METRICS, FileReporter
+from prompt2model_api.prompt2model import Training
+from prompt2model_stages.errors import failed
+from prompt2model_stages.reporting import Reporter
 from prompt2model_stages.storage import Folder
-from prompt2model_stages.student import Student
 from prompt2model_stages.student.encoding import Encoded
-from prompt2model_stages.train.batching import batches, share
-from prompt2model_stages.train.checkpoints import Checkpoints, Position
-from prompt2model_stages.train.loss import summed_loss
+from prompt2model_stages.student.model import Student
+from prompt2model_stages.train.batches import epoch_batches, learning_rate, share, sorted_batches
+from prompt2model_stages.train.checkpoints import CHECKPOINTS, Checkpoints, Position
+from prompt2model_stages.train.curves import POINTS, Curves
+from prompt2model_stages.train.model_folder import publish
+from prompt2model_stages.train.objective import Objective, low_precision, optimizer_of
+from prompt2model_stages.train.rows import read_pairs
 
 logger = logging.getLogger(__name__)
 
-SUMMARY = "training.json"
-"""Says that the model is saved, how many steps it took, and how fast they were."""
-WEIGHT_DECAY = 0.01
-WARMUP = 0.1
-"""Part of all steps in which the learning rate rises from 0; then it falls in a line to 0."""
 CLIP = 1.0
-EVALUATION_ROWS = 32
+"""Largest norm of a step's gradient."""
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What a worker is given.
+
+    folder, prepared: URIs of this stage run's folder and of prepare's.
+    student, revision: as Student.load takes them.
+    checkpoint_every: steps.
+    """
+
+    folder: str
+    prepared: str
+    student: str
+    revision: str | None
+    training: Training
+    seed: int
+    checkpoint_every: int
+    reporter: Reporter
 
 
 def train_worker(config: dict[str, Any]) -> None:
-    """The worker's entry point. `config["job"]` is the StageJob as JSON, `config["threads"]` CPU threads."""
-    import ray.train
-    import ray.train.torch
+    """What Ray Train calls in each worker."""
+    from ray.train import get_context
 
-    torch.set_num_threads(config["threads"])
-    job = StageJob.model_validate_json(config["job"])
-    torch.manual_seed(job.spec_fields().seed)
-    worker = Worker(job, config["student"], config["revision"])
-    worker.wrapped = ray.train.torch.prepare_model(worker.student.model, move_to_device=True)
-    worker.train()
-    ray.train.report({})
+    job: TrainingJob = config["job"]
+    context = get_context()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // context.get_local_world_size()))  # Ray sets it to 1
+    Loop(job, context.get_world_rank(), context.get_world_size()).run()
 
 
-class Worker:
-    """One of the workers; rank 0 also reports and writes."""
+class Loop:
+    """One worker's training.
 
-    def __init__(self, job: StageJob, student: str, revision: str | None) -> None:
-        import ray.train
+    Args:
+        job: what is trained.
+        rank: of this worker, from 0.
+        workers: how many there are.
+    """
 
-        context = ray.train.get_context()
-        self.rank, self.workers = context.get_world_rank(), context.get_world_size()
-        self.job, self.training, self.seed = job, job.spec_fields().training, job.spec_fields().seed
-        self.student = Student.load(student, revision, self.training.max_input_tokens, self.training.max_output_tokens)
-        self.wrapped: Any = self.student.model
-        prepared = job.input("prepare")
-        self.rows = read_rows(prepared, "train.parquet", self.student)
-        self.validation = read_rows(prepared, "validation.parquet", self.student)
-        self.steps_an_epoch = len(batches([1] * len(self.rows), self.training.batch_size, 0, 0))
-        self.total = self.steps_an_epoch * self.training.epochs
-        self.checkpoints = Checkpoints(job.folder)
-        self.reporter = FileReporter(job.folder, job.attempt)
-        self.reported = last_step(job.folder)
+    def __init__(self, job: TrainingJob, rank: int, workers: int) -> None:
+        from ray.train.torch import get_device, prepare_model
 
-    @property
-    def device(self) -> torch.device:
-        """Where the model lies."""
-        return next(self.student.model.parameters()).device
+        self.job, self.rank, self.workers = job, rank, workers
+        settings = job.training
+        self.student = Student.load(job.student, job.revision, settings.max_input_tokens, settings.max_output_tokens)
+        self.rows = self._encoded("train")
+        self.validation = self._encoded("validation")
+        self.steps_per_epoch = math.ceil(len(self.rows) / settings.batch_size)
+        self.total = self.steps_per_epoch * settings.epochs
+        self.objective = Objective(self.student, self.student.batch(self.rows[:1]))
+        self.device: torch.device = get_device()
+        self.precision = low_precision(self.device)
+        self.forward: Any = prepare_model(self.objective)
+        self.optimizer = optimizer_of(self.objective)
+        self.checkpoints = Checkpoints(Folder(job.folder) / CHECKPOINTS)
+        self.curves = Curves(Folder(job.folder), job.reporter) if rank == 0 else None
+        self.report_every = max(1, self.total // POINTS)
+        self.position = Position()
+        self._sums = [0.0, 0.0]  # loss and target tokens since the last point of the curve
 
-    def train(self) -> None:
-        """All epochs, from the newest checkpoint on; rank 0 saves the best model, and SUMMARY last."""
-        optimizer = torch.optim.AdamW(
-            self.wrapped.parameters(), lr=self.training.learning_rate, weight_decay=WEIGHT_DECAY
-        )
-        position = self.checkpoints.restore(self.student.model, optimizer)
-        if position.step:
-            logger.info("goes on from step %d", position.step)
-        while position.epoch < self.training.epochs and not position.stopped:
-            self._epoch(optimizer, position)
+    def run(self) -> None:
+        """Trains from the newest checkpoint to the end and writes the model."""
+        found = self.checkpoints.restore(self.objective, self.optimizer)
+        if found is not None:
+            self.position = found
+            logger.info("going on from step %d of %d", found.step, self.total)
+        while self.position.step < self.total and not self._stopped():
+            self._epoch(self.position.step // self.steps_per_epoch)
+        best = self.position.best_step
         if self.rank == 0:
-            self.checkpoints.restore_best(self.student.model)
-            self._save()
-            rate = position.tokens / max(position.seconds, 1e-9)
-            self.job.folder.write_json(SUMMARY, {"steps": position.step, "tokens_per_second": rate})
+            if 0 < best != self.position.step:
+                logger.info("validation was best at step %d: its weights are kept", best)
+                self.checkpoints.load_weights(best, self.objective)
+            publish(self.student, Folder(self.job.folder), Folder(self.job.prepared), self.position)
+            self.job.reporter.progress(self.position.step, self.position.step, "steps", "trained")
 
-    def _epoch(self, optimizer: torch.optim.Optimizer, position: Position) -> None:
-        lengths = [row.length for row in self.rows]
-        order = batches(lengths, self.training.batch_size, self.seed, position.epoch)
-        for batch in order[position.batch :]:
+    def _epoch(self, epoch: int) -> None:
+        batches = epoch_batches([row.length for row in self.rows], self.job.training.batch_size, self.job.seed, epoch)
+        for batch in batches[self.position.step % self.steps_per_epoch :]:
             began = time.monotonic()
-            loss = self._step(optimizer, batch, position)
-            position.step, position.batch = position.step + 1, position.batch + 1
-            position.tokens += sum(lengths[i] for i in batch)
-            position.seconds += time.monotonic() - began
-            if self.rank == 0:
-                self._report(position, loss, rate_at(position.step, self.total, self.training.learning_rate))
-                if position.step % self.job.settings.checkpoint_every == 0 and position.batch < len(order):
-                    self.checkpoints.save(self.student.model, optimizer, position)
-        self._end_of_epoch(optimizer, position)
+            self._step([self.rows[row] for row in batch])
+            step = self.position.step + 1
+            self.position = replace(
+                self.position,
+                step=step,
+                tokens=self.position.tokens + sum(self.rows[row].length for row in batch),
+                seconds=self.position.seconds + time.monotonic() - began,
+            )
+            if step % self.steps_per_epoch == 0:
+                break
+            if step % self.report_every == 0:
+                self._report(step, {})
+            if step % self.job.checkpoint_every == 0:
+                self._checkpoint()
+        self._end_of_epoch()
 
-    def _step(self, optimizer: torch.optim.Optimizer, batch: list[int], position: Position) -> float:
-        """One optimizer step; returns the mean loss of a target token over all workers."""
-        self.student.model.train()
-        mine = [self.rows[i] for i in share(batch, self.rank, self.workers)]
-        everyone = sum(len(self.rows[i].target) for i in batch)
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(position.step, self.total, self.training.learning_rate)
-        # A worker without a row still takes part in the exchange of gradients, with a row that counts nothing.
-        rows, weight = (mine, 1.0) if mine else ([self.rows[batch[0]]], 0.0)
-        with half_precision(self.device):
-            loss, _, _ = summed_loss(self.student, self.student.batch(rows), self.wrapped)
-        # DistributedDataParallel averages over workers, so each scales its sum up by their number.
-        (loss * weight * self.workers / everyone).backward()
-        torch.nn.utils.clip_grad_norm_(self.wrapped.parameters(), CLIP)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        return self._summed(float(loss.detach()) * weight) / everyone
+    def _step(self, rows: list[Encoded]) -> None:
+        """One step of the optimizer on a whole batch, of which this worker computes its share."""
+        settings = self.job.training
+        torch.manual_seed(hash((self.job.seed, self.position.step, self.rank)))  # dropout: the same after a resume
+        self.objective.train()
+        rate = learning_rate(self.position.step, self.total, settings.learning_rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        targets = sum(len(row.target) for row in rows)
+        loss = self._loss(rows)[0]
+        (loss * (self.workers / targets)).backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), CLIP)
+        if not bool(torch.isfinite(norm)):
+            raise failed(
+                "Diverged",
+                f"The loss is no number any more at step {self.position.step + 1} of {self.total}.",
+                "Lower spec.training.learningRate.",
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._sums[0] += float(loss.detach())
+        self._sums[1] += targets
 
-    def _end_of_epoch(self, optimizer: torch.optim.Optimizer, position: Position) -> None:
-        """Validation, early stopping, and a checkpoint that stands at the start of the next epoch."""
-        loss, accuracy = self._validate()
-        better = loss is None or position.best_loss is None or loss < position.best_loss
-        position.epoch, position.batch = position.epoch + 1, 0
-        position.epochs_without_better = 0 if better else position.epochs_without_better + 1
-        patience = self.training.early_stopping_patience
-        position.stopped = bool(patience) and position.epochs_without_better >= patience
-        if loss is not None and better:
-            position.best_loss = loss
-        if self.rank != 0:
+    def _loss(self, rows: list[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sum of the loss, and right tokens, over this worker's share; a worker without one computes for nothing."""
+        mine = share(range(len(rows)), self.rank, self.workers)
+        batch = self.student.batch([rows[row] for row in mine] or rows[:1])
+        with self._autocast():
+            loss, right = self.forward(batch)
+        weight = 1 if mine else 0
+        return loss * weight, right * weight
+
+    def _autocast(self) -> Any:
+        return torch.autocast(self.device.type, dtype=self.precision, enabled=self.precision is not None)
+
+    def _end_of_epoch(self) -> None:
+        """Measures, keeps the best weights, and adds the epoch's point to the curves."""
+        step, values = self.position.step, {}
+        if self.validation:
+            values = self._validate()
+            if values["validation/loss"] < self.position.best_loss:
+                best = values["validation/loss"]
+                self.position = replace(self.position, best_step=step, best_loss=best, worse=0)
+            else:
+                self.position = replace(self.position, worse=self.position.worse + 1)
+        self._report(step, values)
+        if step < self.total and not self._stopped():
+            self._checkpoint()
+
+    def _validate(self) -> dict[str, float]:
+        self.objective.eval()
+        lengths = [row.length for row in self.validation]
+        loss = right = 0.0
+        for batch in sorted_batches(lengths, self.job.training.batch_size):
+            with torch.no_grad():
+                found = self._loss([self.validation[row] for row in batch])
+            loss, right = loss + float(found[0]), right + float(found[1])
+        loss, right = self._over_workers([loss, right])
+        targets = sum(len(row.target) for row in self.validation)
+        return {"validation/loss": loss / targets, "validation/token_accuracy": 100 * right / targets}
+
+    def _report(self, step: int, values: dict[str, float]) -> None:
+        loss = self._over_workers([self._sums[0]])[0] / max(1.0, self._sums[1])
+        self._sums = [0.0, 0.0]
+        if self.curves is None:
             return
-        if loss is not None:
-            self._curve(position.step, {"validation/loss": loss, "validation/token_accuracy": accuracy})
-        last = position.stopped or position.epoch >= self.training.epochs
-        if better:
-            self.checkpoints.save_best(self.student.model)
-        if not last:
-            self.checkpoints.save(self.student.model, optimizer, position)
+        rate = learning_rate(step - 1, self.total, self.job.training.learning_rate)
+        self.curves.point(step, {"train/loss": loss, "train/learning_rate": rate, **values})
+        epoch = math.ceil(step / self.steps_per_epoch)
+        message = f"epoch {epoch} of {self.job.training.epochs}, loss {loss:.3f}"
+        self.job.reporter.progress(step, self.total, "steps", message)
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
-    def _validate(self) -> tuple[float | None, float]:
-        """Mean loss and accuracy of a target token on the validation split; None where it is empty."""
-        self.student.model.eval()
-        total, tokens, right = 0.0, 0, 0
-        mine = sorted(self.validation, key=lambda row: row.length)[self.rank :: self.workers]
-        for start in range(0, len(mine), EVALUATION_ROWS):
-            with half_precision(self.device):
-                batch = self.student.batch(mine[start : start + EVALUATION_ROWS])
-                loss, count, correct = summed_loss(self.student, batch, self.student.model)
-            total, tokens, right = total + float(loss), tokens + count, right + correct
-        total, tokens, right = self._summed(total), int(self._summed(tokens)), int(self._summed(right))
-        return (total / tokens, 100.0 * right / tokens) if tokens else (None, 0.0)
+    def _checkpoint(self) -> None:
+        if self.rank == 0:
+            self.checkpoints.save(self.position, self.objective, self.optimizer)
 
-    def _summed(self, value: float) -> float:
+    def _stopped(self) -> bool:
+        patience = self.job.training.early_stopping_patience
+        return 0 < patience <= self.position.worse
+
+    def _over_workers(self, values: list[float]) -> list[float]:
         if self.workers == 1:
-            return value
-        tensor = torch.tensor([value], dtype=torch.float64, device=self.device)
-        dist.all_reduce(tensor)
-        return float(tensor.item())
+            return values
+        sums = torch.tensor(values, dtype=torch.float64, device="cpu" if self.device.type == "cpu" else self.device)
+        torch.distributed.all_reduce(sums)
+        return [float(value) for value in sums]
 
-    def _report(self, position: Position, loss: float, rate: float) -> None:
-        speed = position.tokens / max(position.seconds, 1e-9)
-        message = f"epoch {position.epoch + 1}/{self.training.epochs}, loss {loss:.3f}, {speed:.0f} tokens/s"
-        self.reporter.progress(position.step, self.total, "steps", message)
-        self._curve(position.step, {"train/loss": loss, "train/learning_rate": rate, "train/tokens_per_second": speed})
-
-    def _curve(self, step: int, values: dict[str, float]) -> None:
-        """A point of the curves, unless the killed attempt wrote it: steps never go back."""
-        if step > self.reported or (step == self.reported and "validation/loss" in values):
-            self.reporter.metrics(step, values)
-            self.reported = step
-
-    def _save(self) -> None:
-        with tempfile.TemporaryDirectory(dir=self.job.folder.local, prefix=".model-") as name:
-            scratch = Path(name)
-            scratch.chmod(0o755)
-            self.student.model.to("cpu")
-            self.student.save(scratch)
-            self.job.folder.put(scratch, "model")
-
-
-def read_rows(folder: Folder, name: str, student: Student) -> list[Encoded]:
-    """A split as token ids; empty where the file is not there."""
-    if not folder.exists(name):
-        return []
-    with folder.filesystem.open(folder.path(name), "rb") as stream:
-        table = pq.read_table(stream, columns=["text", "output"])
-    return student.encode_training(table["text"].to_pylist(), table["output"].to_pylist())
-
-
-def rate_at(step: int, total: int, peak: float) -> float:
-    """The learning rate of a step: up in a line, then down in a line."""
-    warmup = max(1, int(WARMUP * total))
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * max(0.0, (total - step) / max(1, total - warmup))
-
-
-def last_step(folder: Folder) -> int:
-    """The last step that has a point on the curves."""
-    if not folder.exists(METRICS):
-        return 0
-    steps = [0]
-    for line in folder.read_bytes(METRICS).splitlines():
-        try:
-            steps.append(int(json.loads(line)["step"]))
-        except (ValueError, KeyError):
-            continue  # the line that the killed attempt was writing
-    return max(steps)
-
-
-@contextmanager
-def half_precision(device: torch.device) -> Iterator[None]:
-    """bfloat16 for the matrix products where the hardware has it: twice as fast on a CPU with AVX-512 BF16."""
-    cuda = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    cpu = (
-        device.type == "cpu"
-        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        and os.environ.get("P2M_FULL_PRECISION") != "1"
-    )
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=cuda or cpu):
-        yield
+    def _encoded(self, split: str) -> list[Encoded]:
+        return self.student.encode_training(*read_pairs(Folder(self.job.prepared), split))

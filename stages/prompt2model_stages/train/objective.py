@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from prompt2model_api.base import Architecture
 from torch import Tensor, nn
 from torch.nn import functional
 
+from prompt2model_api.base import Architecture
 from prompt2model_stages.student.encoding import IGNORED
 from prompt2model_stages.student.model import Student
 
 logger = logging.getLogger(__name__)
 
 
-class Objective(nn.Module):
+class Objective(nn.Module):  # type: ignore[misc]  # torch is not typed here
     """A student's model as a function of a batch to its loss.
 
     Args:
@@ -62,14 +62,16 @@ class Objective(nn.Module):
         wanted = batch["labels"] != IGNORED
         return logits[wanted], batch["labels"][wanted]
 
-    @torch.no_grad()
     def _short_is_same(self, example: Mapping[str, Tensor]) -> bool:
         if self.model.get_output_embeddings() is None:
             return False
-        short, long = self._short(example)[0], self._long(example)[0]
+        with torch.no_grad():
+            short, long = self._short(example)[0], self._long(example)[0]
         same = short.shape == long.shape and bool(torch.allclose(short, long, rtol=1e-3, atol=1e-3))
         if not same:
-            logger.info("%s changes its logits behind its output layer: all places are computed", type(self.model).__name__)
+            logger.info(
+                "%s changes its logits behind its output layer: all places are computed", type(self.model).__name__
+            )
         return same
 
 

@@ -1,120 +1,141 @@
-"""train: fine-tunes the student on prepare's splits with Ray Train, and saves it as safetensors.
+"""train: the student learns the prepared examples, on Ray Train.
 
-Reads train.parquet, validation.parquet and preprocessing.json of prepare. Writes model/ (weights, tokenizer, student.json,
-preprocessing.json) and untrained.json, which says where the untrained student is loaded from. Checkpoints lie in
-checkpoints/ until the model is saved; a killed attempt loses the steps since the last one.
+Reads prepare's splits and the gate's choice of a student. Writes model/, untrained.json (where the untrained student is
+loaded from), training.json and metrics.jsonl. An attempt after a kill goes on from the newest checkpoint and loses at
+most one interval; with training.json there nothing is trained again.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+from typing import Any
 
 from prompt2model_api.results import StageOutputs
-from prompt2model_stages.errors import StageError, blocked, failed, retrying
-from prompt2model_stages.preprocessing import Preprocessing
+from prompt2model_stages.errors import StageError, failed, retrying
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import sha256_of_tree
-from prompt2model_stages.student import ResolvedStudent, embedded, resolve
-from prompt2model_stages.train.checkpoints import Checkpoints
+from prompt2model_stages.student.resolving import ResolvedStudent, is_folder, resolve
+from prompt2model_stages.train.checkpoints import CHECKPOINTS
+from prompt2model_stages.train.model_folder import MODEL, SUMMARY
+from prompt2model_stages.train.rows import read_pairs
 
-SUMMARY = "training.json"  # as in train.loop, which brings torch
+logger = logging.getLogger(__name__)
+
+NOTES = "ray"
+"""Where Ray Train keeps notes of its own; none of them is read again, but all workers must see the folder."""
+UNTRAINED = "untrained.json"
+MEMORY_REMEDY = (
+    "Lower spec.training.batchSize or maxInputTokens, choose a smaller student, or give more memory "
+    "(spec.training.resources.memory)."
+)
 
 
 def run(context: StageContext) -> StageOutputs:
     """One attempt of train.
 
-    Raises: StageError UnknownStudent (Failed), HubUnreachable (Blocked), OutOfMemory (Retrying).
+    Raises: StageError UnknownStudent, StudentChanged, NoTrainingData, OutOfMemory, WorkerDied, Diverged.
     """
+    student = _student(context)
+    if not context.folder.exists(SUMMARY):
+        read_pairs(context.job.input("prepare"), "train")  # refused before Ray is started
+        context.reporter.progress(0, 1, "steps", f"starting Ray for {student.name}")
+        _train(context, student)
+    origin = {"name": student.name, "revision": student.revision}
+    if is_folder(student.name):
+        origin["path"] = student.path_or_repo
+    context.folder.write_json(UNTRAINED, origin | {"maxInputTokens": context.spec.training.max_input_tokens})
+    with (context.folder / MODEL).as_local() as model:
+        sha256 = sha256_of_tree(model)
+    context.folder.remove(CHECKPOINTS)
+    context.folder.remove(NOTES)
+    summary = context.folder.read_json(SUMMARY)
+    return StageOutputs(model_sha256=sha256, steps=summary["steps"], train_tokens_per_second=summary["tokensPerSecond"])
+
+
+def _student(context: StageContext) -> ResolvedStudent:
     decision = context.job.stage_run.spec.decision
     if decision is None or decision.student is None:
-        raise failed("NoStudent", "No student is chosen.", "Set student.name.")
-    context.reporter.progress(0, 0, "steps", "the student is loaded")
+        raise failed("NoStudent", "No student was chosen.", "Name one in spec.student.name.")
     student = resolve(decision.student, revision=decision.student_revision)
-    if decision.student.startswith(embedded.PREFIX):
-        embedded.unpacked()  # once, before the workers ask for it together
-    if not context.folder.exists(SUMMARY):
-        with ray_session(context):
-            _fit(context, student)
-    _complete(context, student)
-    Checkpoints(context.folder).remove()
-    summary = context.folder.read_json(SUMMARY)
-    with (context.folder / "model").as_local() as model:
-        sha256 = sha256_of_tree(model)
-    return StageOutputs(
-        model_sha256=sha256, steps=int(summary["steps"]), train_tokens_per_second=round(summary["tokens_per_second"], 1)
-    )
+    if decision.student_revision not in (None, student.revision):
+        raise failed(
+            "StudentChanged",
+            f"The student {decision.student} is not the one that was chosen: its revision was "
+            f"{decision.student_revision[:12]} and is {student.revision[:12]}.",
+            "Put the old files back, or give the student another name.",
+        )
+    return student
 
 
-def _fit(context: StageContext, student: ResolvedStudent) -> None:
-    """Runs the workers to the end. Attempts are the caller's: a worker that dies ends this one."""
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
+def _train(context: StageContext, student: ResolvedStudent) -> None:
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # threads that spin cost more than they gain on a shared machine
+    settings = context.job.settings
+    notes = context.folder / NOTES
+    with ray_session(context, num_cpus=max(os.cpu_count() or 1, settings.workers)):
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchTrainer
+        from ray.train.v2.api.exceptions import TrainingFailedError
 
-    from prompt2model_stages.train.loop import train_worker
+        from prompt2model_stages.train.loop import TrainingJob, train_worker
 
-    settings, gpus = context.job.settings, context.job.settings.resources.gpu
-    threads = max(1, (os.cpu_count() or 1) // settings.workers)
-    config = {
-        "job": context.job.model_dump_json(by_alias=True, exclude_none=True),
-        "student": student.path_or_repo,
-        "revision": student.revision,
-        "threads": threads,
-    }
-    os.environ.setdefault("RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING", "0")
-    trainer = TorchTrainer(
-        train_worker,
-        train_loop_config=config,
-        scaling_config=ScalingConfig(
-            num_workers=settings.workers, use_gpu=gpus > 0, resources_per_worker=_resources(gpus)
-        ),
-        run_config=RunConfig(
-            name=context.job.stage_run.metadata.name,
-            storage_path=_storage(context),
-            failure_config=FailureConfig(max_failures=0),
-        ),
-    )
-    try:
-        trainer.fit()
-    except Exception as error:  # Ray wraps whatever a worker raised in classes of its own
-        raise _of_worker(error) from error
-
-
-def _resources(gpus: int) -> dict[str, float]:
-    """Small on purpose: on one machine Ray only places the workers, torch's threads do the work."""
-    return {"CPU": 0.5, **({"GPU": float(gpus)} if gpus else {})}
-
-
-def _storage(context: StageContext) -> str:
-    local = context.folder.local
-    return str(local / "ray") if local is not None else f"{context.folder.uri}/ray"
-
-
-def _complete(context: StageContext, student: ResolvedStudent) -> None:
-    """What the service and evaluate need beside the weights."""
-    Preprocessing.load(context.job.input("prepare")).save(context.folder / "model")
-    untrained = {"name": student.name, "revision": student.revision, "path": student.path_or_repo}
-    context.folder.write_json("untrained.json", untrained)
-    context.folder.remove("ray")
+        job = TrainingJob(
+            folder=context.folder.uri,
+            prepared=context.job.input("prepare").uri,
+            student=student.path_or_repo,
+            revision=student.revision,
+            training=context.spec.training,
+            seed=context.spec.seed,
+            checkpoint_every=settings.checkpoint_every,
+            reporter=context.reporter,
+        )
+        gpus = settings.resources.gpu
+        trainer = TorchTrainer(
+            train_worker,
+            train_loop_config={"job": job},
+            scaling_config=ScalingConfig(
+                num_workers=settings.workers,
+                use_gpu=gpus > 0,
+                resources_per_worker={"CPU": 1, **({"GPU": gpus} if gpus else {})},
+            ),
+            # Attempts are the operator's: a worker that died ends this one.
+            run_config=RunConfig(
+                storage_path=str(notes.local or notes.uri), failure_config=FailureConfig(max_failures=0)
+            ),
+        )
+        try:
+            trainer.fit()
+        except TrainingFailedError as error:
+            raise _cause(error) from error
 
 
-def _of_worker(error: Exception) -> StageError:
-    """The root cause that a worker's end tells."""
-    chain: BaseException | None = error
-    text = str(error)
-    while chain is not None:
-        if isinstance(chain, StageError):
-            return chain
-        text, chain = str(chain) or text, chain.__cause__
-    if "out of memory" in text.lower() or "OutOfMemory" in text:
-        remedy = "Lower training.batchSize or training.maxInputTokens, or choose a smaller student."
-        return retrying("OutOfMemory", f"A training worker ran out of memory: {_last(text)}", remedy)
-    if "No space left" in text:
-        remedy = "Free some space; the run goes on from the last checkpoint."
-        return blocked("DiskFull", "No space left on the disk while training.", remedy)
-    return retrying("WorkerFailed", f"A training worker failed: {_last(text)}", "The stage's log has the whole error.")
+def _cause(error: Exception) -> Exception:
+    """The error that ended the training, as a failure that a person can act on."""
+    failures: dict[int, Any] = getattr(error, "worker_failures", {})
+    causes = [_root(failure) for failure in failures.values()]
+    for cause in causes:
+        if isinstance(cause, StageError | OSError):
+            return cause
+    text = " ".join(f"{type(cause).__name__}: {cause}" for cause in causes) or str(error)
+    if "OutOfMemory" in text or "out of memory" in text or "can't allocate memory" in text:
+        return retrying("OutOfMemory", f"The training ran out of memory: {_first_line(text)}", MEMORY_REMEDY)
+    if "ActorDied" in text or "WorkerCrashed" in text or "ActorUnavailable" in text:
+        return retrying(
+            "WorkerDied",
+            f"A training worker died: {_first_line(text)}",
+            f"The next attempt goes on from the newest checkpoint. If it was killed for its memory: {MEMORY_REMEDY}",
+        )
+    return retrying("TrainingFailed", _first_line(text), "The stage's log has the whole error.")
 
 
-def _last(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:400] if lines else "it said nothing"
+def _root(failure: Any) -> Any:
+    while (inner := getattr(failure, "_base_exc", None) or getattr(failure, "cause", None)) is not None:
+        failure = inner
+    return failure
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0][:500] if text.strip() else "no message"
