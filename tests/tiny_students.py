@@ -1,71 +1,67 @@
-"""Students of a few thousand weights, with tokenizers made on the spot: nothing is downloaded."""
+"""Tiny students with their tokenizers, made on the spot: no hub and no package has weights this small."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-WORDS = [f"w{number}" for number in range(16)]
 
-
-def tiny_llama(folder: Path) -> Path:
-    """A decoder-only student whose tokenizer pads with its end token, as SmolLM2's does."""
+def tiny_llama(folder: Path, hidden: int = 64, layers: int = 2) -> Path:
+    """A decoder-only student that knows nothing, with a tokenizer of single characters."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
+    tokenizer = character_tokenizer()
     torch.manual_seed(0)
-    tokenizer = _tokenizer(eos_token="</s>", pad_token="</s>", unk_token="<unk>")
-    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        **sizes,
-        eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-        pad_token_id=tokenizer.pad_token_id,
-        tie_word_embeddings=True,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        max_position_embeddings=256,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
-def tiny_t5(folder: Path) -> Path:
-    """An encoder-decoder student, with dropout; its tokenizer adds the end token."""
+def tiny_t5(folder: Path, hidden: int = 64, layers: int = 2) -> Path:
+    """An encoder-decoder student that knows nothing, with a tokenizer of single characters."""
     import torch
-    from tokenizers.processors import TemplateProcessing
     from transformers import T5Config, T5ForConditionalGeneration
 
+    tokenizer = character_tokenizer()
     torch.manual_seed(0)
-    tokenizer = _tokenizer(eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
-    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single="$A </s>", special_tokens=[("</s>", tokenizer.eos_token_id)]
-    )
     config = T5Config(
         vocab_size=len(tokenizer),
-        d_model=64,
-        d_kv=16,
-        d_ff=128,
-        num_layers=2,
+        d_model=hidden,
+        d_kv=hidden // 4,
+        d_ff=2 * hidden,
+        num_layers=layers,
         num_heads=4,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        decoder_start_token_id=tokenizer.pad_token_id,
-        dropout_rate=0.05,
+        pad_token_id=0,
+        eos_token_id=2,
+        decoder_start_token_id=0,
     )
     T5ForConditionalGeneration(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
-def _tokenizer(**special: str):  # type: ignore[no-untyped-def]
+def character_tokenizer():  # type: ignore[no-untyped-def]
+    """A fast tokenizer with a token for each printable ASCII character."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    vocabulary = list(dict.fromkeys([*special.values(), "\n", "copy", *WORDS]))
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(r"\n"), "isolated"), pre_tokenizers.Split(Regex(r" "), "removed")]
+    special = ["<pad>", "<s>", "</s>", "<unk>"]
+    characters = ["\n", *(chr(code) for code in range(32, 127))]
+    vocabulary = {token: i for i, token in enumerate([*special, *characters])}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex("[\\s\\S]"), "isolated")
+    backend.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>"
     )
-    tokenizer.decoder = decoders.Fuse()
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
-    fast.backend_tokenizer.decoder = decoders.WordPiece(prefix="##", cleanup=False)
-    return fast

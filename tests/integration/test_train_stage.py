@@ -20,7 +20,7 @@ from prompt2model_stages.job import StageJob
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.reporting import FAILURE, METRICS, RESULT
 from prompt2model_stages.storage import Folder, sha256_of_tree
-from tests.tiny_students import WORDS, tiny_llama, tiny_t5
+from tests.word_students import WORDS, tiny_llama, tiny_t5
 
 pytestmark = pytest.mark.integration
 
