@@ -189,7 +189,7 @@ def test_a_bad_teacher_stops_the_run_midway_and_the_same_command_goes_on(
 
 
 def test_a_used_up_budget_stops_the_run_and_raising_it_lets_it_go_on(tmp_path: Path, teacher: FakeTeacher) -> None:
-    small = {"baseURL": teacher.url, "model": "fake", "budget": {"tokens": 3000}}
+    small = {"baseURL": teacher.url, "model": "fake", "budget": {"tokens": 1200}}
     file = write(tmp_path, teacher.url, teacher=small)
     ended = run(file)
     assert ended.returncode == 1
@@ -206,10 +206,10 @@ def test_a_used_up_budget_stops_the_run_and_raising_it_lets_it_go_on(tmp_path: P
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"instruction": " "}, "prompt is empty"),
+        ({"instruction": " "}, "instruction is empty"),
         ({"training": {"epoch": 3}}, "epochs"),
         ({"student": {"name": "./nowhere"}}, "nowhere"),
-        ({"student": {"name": "embedded:SmolLM2-135M-Instruct", "maxSize": "1Mi"}}, "1Mi"),
+        ({"student": {"name": "embedded:SmolLM2-135M-Instruct", "maxSize": "1Mi"}}, "maxSize allows 1.0 MiB"),
         ({"datasets": {"own": {"uri": "./own.csv", "outputColumn": "label"}}}, "label"),
         ({"datasets": {"own": {"uri": "./missing.csv"}}}, "missing.csv"),
     ],
