@@ -71,7 +71,8 @@ def test_only_the_runs_own_orphans_are_ended(tmp_path: Path) -> None:
     other = processes.start(sleep, tmp_path / "other", tmp_path / "log", {})
     try:
         assert processes.end_orphans(tmp_path / "mine") == 1
-        assert mine.wait(5) != 0
+        assert processes.orphans(tmp_path / "mine") == []
+        assert mine.poll() is not None
         assert other.poll() is None
     finally:
         processes.stop(other)
