@@ -208,7 +208,8 @@ class Runner:
 
     def _wait(self, wake_at: datetime | None) -> None:
         """Returns when something may have changed: a process ended, a second passed, or the time came."""
-        until = time.monotonic() + LOOK_EVERY_S
+        starting = self.service.process is not None and not self.service.ready
+        until = time.monotonic() + (LOOK_EVERY_S / 5 if starting else LOOK_EVERY_S)
         while time.monotonic() < until:
             if self._reap() or (wake_at is not None and datetime.now(UTC) >= wake_at):
                 return
