@@ -140,7 +140,9 @@ class ServiceProcess:
         command = [sys.executable, "-m", "prompt2model_stages.service", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--model", str(train / "model"), "--sha256", sha256, "--golden", str(evaluate / "golden.json")]
         path = self.run_folder.path
-        self.process = processes.start(command, path, path / "service.log", {"BENTOML_DO_NOT_TRACK": "True"})
+        self.process = processes.start(
+            command, path, path / "service.log", {"BENTOML_DO_NOT_TRACK": "True", "OMP_WAIT_POLICY": "PASSIVE"}
+        )
 
     def look(self) -> ObservedService | None:
         """The service as `decide` sees it; the first time that it is ready, it counts as deployed."""
