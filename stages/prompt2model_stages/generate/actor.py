@@ -33,7 +33,8 @@ class Outcome:
 
 async def write_examples(job: StageJob, task: Task, order: Order, progress: Callable[[Progress], None]) -> Generated:
     """Opens the job's teacher and lets it write what is ordered. Raises: StageError, OSError."""
-    async with open_teacher(job, stage="generate") as teacher:
+    # The generator itself waits for what is in flight, as long as it makes sense; what is left then seems to hang.
+    async with open_teacher(job, stage="generate", grace_s=1.0) as teacher:
         return await FewShotGenerator(task, order, teacher).generate(progress)
 
 

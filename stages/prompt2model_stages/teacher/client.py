@@ -67,7 +67,12 @@ class _Retry:
 
 @asynccontextmanager
 async def open_teacher(
-    job: StageJob, stage: str, *, patience: Patience | None = None, http: httpx2.AsyncClient | None = None
+    job: StageJob,
+    stage: str,
+    *,
+    patience: Patience | None = None,
+    http: httpx2.AsyncClient | None = None,
+    grace_s: float | None = None,
 ) -> AsyncIterator[Teacher]:
     """Opens the job's teacher for one stage run; at the end, answers in flight are waited for and journalled.
 
@@ -76,6 +81,7 @@ async def open_teacher(
         stage: who asks.
         patience: bounds of waiting; by default from the environment.
         http: the HTTP client to use and leave open; by default a new one.
+        grace_s: how long answers in flight are waited for where nothing interrupts; by default as long as one may take.
 
     Raises: StageError, OSError.
     """
@@ -96,7 +102,8 @@ async def open_teacher(
         interrupted = False
         raise
     finally:
-        await teacher.close(patience.drain_s if interrupted else patience.timeout_s)
+        grace_s = patience.timeout_s if grace_s is None else grace_s
+        await teacher.close(patience.drain_s if interrupted else grace_s)
 
 
 class Teacher:

@@ -97,7 +97,10 @@ class Recorder:
         if found is None:
             description = resource.spec.instruction or resource.spec.prompt or ""
             tags |= {"mlflow.note.content": description[:5000], "p2m.namespace": resource.metadata.namespace}
-            found = client.create_run(experiment_id, tags=tags, run_name=resource.metadata.name).info.run_id
+            started = [one.run.status.started_at for one in read_stage_folders(self._folder)]
+            start_ms = min((int(at.timestamp() * 1000) for at in started if at), default=None)
+            run = client.create_run(experiment_id, start_time=start_ms, tags=tags, run_name=resource.metadata.name)
+            found = str(run.info.run_id)
         mark = ResourceMark(tracking_uri=self._tracking_uri, experiment_id=experiment_id, run_id=found)
         write_mark(self._folder, mark)
         return mark, True
@@ -108,7 +111,8 @@ class Recorder:
             root = f"{self._artifact_root.rstrip('/')}/{name}" if self._artifact_root else None
             if root and "://" not in root:
                 root = Path(root).absolute().as_uri()
-            return str(client.create_experiment(name, artifact_location=root))
+            tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's form for training, not for chat
+            return str(client.create_experiment(name, artifact_location=root, tags=tags))
         if found.lifecycle_stage != "active":
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,16 +26,26 @@ def ui_environment() -> dict[str, str]:
 
 
 def serve_ui(runs: Path, port: int) -> int:
-    """Serves the pages until Ctrl-C. Returns the exit status.
+    """Serves the pages until Ctrl-C or SIGTERM. Returns the exit status.
 
     Raises: FileNotFoundError, with a sentence, where nothing was recorded yet.
     """
     if not (runs / "mlflow.db").exists():
         raise FileNotFoundError(f"{runs} holds no record yet: run something first with p2m run FILE.")
-    process = subprocess.Popen(ui_command(runs, port), env=ui_environment())
+    # A group of its own: `mlflow server` starts processes that would outlive it.
+    process = subprocess.Popen(ui_command(runs, port), env=ui_environment(), start_new_session=True)
+    before = {number: signal.signal(number, lambda *_: _end(process)) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait(20)
-        return 0
+        status = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 0 if status == -signal.SIGTERM else status
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends the server with all that it started."""
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return

@@ -102,6 +102,7 @@ class Loop:
         if found is not None:
             self.position = found
             logger.info("going on from step %d of %d", found.step, self.total)
+        began_at = self.position.step
         while self.position.step < self.total and not self._stopped():
             self._epoch(self.position.step // self.steps_per_epoch)
         best = self.position.best_step
@@ -109,7 +110,7 @@ class Loop:
             if 0 < best != self.position.step:
                 logger.info("validation was best at step %d: its weights are kept", best)
                 self.checkpoints.load_weights(best, self.objective)
-            publish(self.student, Folder(self.job.folder), Folder(self.job.prepared), self.position)
+            publish(self.student, Folder(self.job.folder), Folder(self.job.prepared), self.position, began_at)
             self.job.reporter.progress(self.position.step, self.position.step, "steps", "trained")
 
     def _epoch(self, epoch: int) -> None:

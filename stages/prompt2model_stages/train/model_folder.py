@@ -16,8 +16,15 @@ SUMMARY = "training.json"
 """Written last: with it there, the model is whole and nothing is trained again."""
 
 
-def publish(student: Student, folder: Folder, prepared: Folder, position: Position) -> None:
+def publish(student: Student, folder: Folder, prepared: Folder, position: Position, began_at: int) -> None:
     """Writes the model with its preprocessing, then the summary.
+
+    Args:
+        student: with the weights to keep.
+        folder: the stage run's.
+        prepared: prepare's folder.
+        position: at the training's end.
+        began_at: step of the checkpoint that the last attempt went on from, 0 where there was none.
 
     Raises: OSError, with ENOSPC where the disk is full.
     """
@@ -36,4 +43,5 @@ def publish(student: Student, folder: Folder, prepared: Folder, position: Positi
             whole.rename(folder.local / MODEL)
     rate = round(position.tokens / position.seconds, 1) if position.seconds else 0.0
     best = position.best_step or position.step
-    folder.write_json(SUMMARY, {"steps": position.step, "bestStep": best, "tokensPerSecond": rate})
+    summary = {"steps": position.step, "bestStep": best, "beganAt": began_at, "tokensPerSecond": rate}
+    folder.write_json(SUMMARY, summary)
