@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 NOTES = "ray"
 """Where Ray Train keeps notes of its own; none of them is read again, but all workers must see the folder."""
 UNTRAINED = "untrained.json"
+OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
 MEMORY_REMEDY = (
     "Lower spec.training.batchSize or maxInputTokens, choose a smaller student, or give more memory "
     "(spec.training.resources.memory)."
@@ -70,9 +71,8 @@ def _student(context: StageContext) -> ResolvedStudent:
 
 
 def _train(context: StageContext, student: ResolvedStudent) -> None:
-    os.environ.setdefault(
-        "OMP_WAIT_POLICY", "PASSIVE"
-    )  # threads that spin cost more than they gain on a shared machine
+    # Threads that spin while they wait cost more than they gain where other processes want the same cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     settings = context.job.settings
     notes = context.folder / NOTES
     with ray_session(context, num_cpus=max(os.cpu_count() or 1, settings.workers)):
@@ -114,28 +114,29 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
 
 def _cause(error: Exception) -> Exception:
     """The error that ended the training, as a failure that a person can act on."""
+    from ray.exceptions import RayError
+
     failures: dict[int, Any] = getattr(error, "worker_failures", {})
     causes = [_root(failure) for failure in failures.values()]
     for cause in causes:
         if isinstance(cause, StageError | OSError):
             return cause
     text = " ".join(f"{type(cause).__name__}: {cause}" for cause in causes) or str(error)
-    if "OutOfMemory" in text or "out of memory" in text or "can't allocate memory" in text:
-        return retrying("OutOfMemory", f"The training ran out of memory: {_first_line(text)}", MEMORY_REMEDY)
-    if "ActorDied" in text or "WorkerCrashed" in text or "ActorUnavailable" in text:
-        return retrying(
-            "WorkerDied",
-            f"A training worker died: {_first_line(text)}",
-            f"The next attempt goes on from the newest checkpoint. If it was killed for its memory: {MEMORY_REMEDY}",
+    logger.error("the training ended with an error\n%s", error)
+    message = " ".join(text.split())[:500]
+    if any(sign in text for sign in OUT_OF_MEMORY):
+        return retrying("OutOfMemory", f"The training ran out of memory: {message}", MEMORY_REMEDY)
+    if any(isinstance(cause, RayError) for cause in causes):
+        remedy = (
+            f"The next attempt goes on from the newest checkpoint. If it was killed for its memory: {MEMORY_REMEDY}"
         )
-    return retrying("TrainingFailed", _first_line(text), "The stage's log has the whole error.")
+        return retrying("WorkerDied", f"A training worker died: {message}", remedy)
+    return retrying("TrainingFailed", message, "The stage's log has the whole error.")
 
 
 def _root(failure: Any) -> Any:
-    while (inner := getattr(failure, "_base_exc", None) or getattr(failure, "cause", None)) is not None:
-        failure = inner
+    """The error inside Ray Train's wrappers: of the training itself, or of Ray where the worker is gone."""
+    for inside in ("_base_exc", "health_check_failure"):
+        if (inner := getattr(failure, inside, None)) is not None:
+            return _root(inner)
     return failure
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0][:500] if text.strip() else "no message"
