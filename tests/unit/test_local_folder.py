@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from prompt2model_api.conditions import Failure, FailureState
@@ -86,6 +87,8 @@ def test_a_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", script], check=False)
+    # The kernel has sent the signal; on a busy machine the end takes a moment.
+    psutil.wait_procs(processes.orphans(tmp_path), timeout=10)
     assert processes.orphans(tmp_path) == []
 
 

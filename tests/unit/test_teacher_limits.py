@@ -49,10 +49,10 @@ def test_tokens_in_any_minute(requests: list[tuple[int, float, float]]) -> None:
     async def run() -> None:
         for reserved, share, pause in requests:
             permit = await rates.acquire(reserved)
-            used = min(reserved, 1000) * share
+            used = int(min(reserved, 1000) * share)
             sent.append((clock.now, used))
             await clock.sleep(pause)
-            rates.correct(permit, int(used))
+            rates.correct(permit, used)
 
     asyncio.run(run())
     assert most_in_a_minute(sent) <= 1000
