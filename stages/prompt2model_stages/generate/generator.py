@@ -48,7 +48,7 @@ OUTPUT_TEMPERATURE = 0.7
 """Of the further outputs of an input: warm enough to differ where the teacher is unsure."""
 AFTER_ERROR_S = 30.0
 """How long answers in flight are waited for after an error: they are paid for."""
-SHORTEST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 """Bounds of the same wait when there are enough examples."""
 
 
@@ -137,7 +137,7 @@ class FewShotGenerator(DatasetGenerator):
         return self._collection.full and self._order.outputs_per_input == 1
 
     def _patience_s(self) -> float:
-        return min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, 2 * (self._pace.usual_s or 0.0)))
+        return min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, self._pace.usual_s or 0.0))
 
     def _refill(self) -> bool:
         """Starts requests until enough are in flight; returns whether there is nothing left to do."""

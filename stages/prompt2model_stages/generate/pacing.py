@@ -17,7 +17,7 @@ FIRST_IN_FLIGHT = 50
 """Before the first example is there: a teacher that answers garbage should not be asked a thousand times for it."""
 DISTRUST = 4
 """Requests for several examples, of the latest 8, that bring less than half: from then on one is asked for."""
-OVERDUE = 4.0
+OVERDUE = 2.5
 """Times the usual latency after which a request in flight is no longer counted on."""
 REMEMBERED = 20
 """Journalled answers, the latest, that must all hold one example a completion for no more to be asked for."""
