@@ -8,8 +8,8 @@ import pytest
 
 from prompt2model_api.base import Architecture
 from prompt2model_api.prompt2model import EMBEDDED_STUDENT
+from prompt2model_api.quantities import bytes_of
 from prompt2model_stages.catalogs.catalog import ModelEntry, models
-from prompt2model_stages.discover.quantities import bytes_of
 from prompt2model_stages.discover.student_retrieval import CatalogStudentRetriever, hypothetical_card
 from tests.unit.discover_cases import FakeTeacher
 
@@ -81,15 +81,6 @@ async def test_a_useless_card_is_left_out_and_told(answer: str, why: str):
     card = await hypothetical_card(FakeTeacher({"model-card": [answer]}), "Turn the question into SQL.")
     assert card.text == ""
     assert why in card.note
-
-
-def test_quantities():
-    assert bytes_of("3Gi") == 3 * 2**30
-    assert bytes_of("1.5G") == 1_500_000_000
-    assert bytes_of("2000m") == 2
-    assert bytes_of("7") == 7
-    with pytest.raises(ValueError, match="no quantity"):
-        bytes_of("3 GB")
 
 
 def test_every_catalog_model_below_the_default_limit_or_not_is_reachable():

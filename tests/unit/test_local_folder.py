@@ -14,7 +14,6 @@ from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.prompt2model import Metadata, Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
 from prompt2model_stages.local import processes
-from prompt2model_stages.local.checks import bytes_of
 from prompt2model_stages.local.run_folder import InUseError, RunFolder
 from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.storage import Folder
@@ -90,8 +89,3 @@ def test_a_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
     # The kernel has sent the signal; on a busy machine the end takes a moment.
     psutil.wait_procs(processes.orphans(tmp_path), timeout=10)
     assert processes.orphans(tmp_path) == []
-
-
-@pytest.mark.parametrize(("text", "size"), [("3Gi", 3 * 2**30), ("500M", 500 * 10**6), ("1.5Ki", 1536), ("42", 42)])
-def test_quantities(text: str, size: int) -> None:
-    assert bytes_of(text) == size

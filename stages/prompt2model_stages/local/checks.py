@@ -8,13 +8,12 @@ from pathlib import Path
 from prompt2model_api.base import Metric
 from prompt2model_api.loading import SpecError, load, resolve_paths
 from prompt2model_api.prompt2model import OwnData, Prompt2Model
+from prompt2model_api.quantities import bytes_of
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, load_choice
 from prompt2model_stages.prepare.tables import read_table
 from prompt2model_stages.student import resolve
-
-UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 def load_checked(file: Path) -> Prompt2Model:
@@ -30,12 +29,6 @@ def load_checked(file: Path) -> Prompt2Model:
     except StageError as error:
         raise SpecError(f"{error.failure.message} {error.failure.remedy}".strip()) from error
     return resource
-
-
-def bytes_of(quantity: str) -> int:
-    """Bytes of a Kubernetes quantity such as 3Gi."""
-    number = quantity.rstrip("kKMGTim")
-    return int(float(number) * UNITS[quantity[len(number) :]])
 
 
 def _check_key(resource: Prompt2Model) -> None:
