@@ -31,7 +31,7 @@ from prompt2model_api.snapshot import (
     Workload,
 )
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
-from prompt2model_api.statuses import Step, summarize
+from prompt2model_api.summarizing import Step, summarize
 
 LONGEST_BACKOFF = timedelta(minutes=10)
 

@@ -14,8 +14,8 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from prompt2model_api.base import Architecture, Column, Metric, Model, Name, Quantity, Seconds, Uri
-from prompt2model_api.conditions import Condition
-from prompt2model_api.results import Choice, Scores, Spent, StageOutputs
+from prompt2model_api.results import Choice
+from prompt2model_api.status import Prompt2ModelStatus
 
 GROUP = "prompt2model.dev"
 VERSION = "v1alpha1"
@@ -354,68 +354,6 @@ class Metadata(Model):
     namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)] = "default"
     generation: int = 1
     uid: str = ""
-
-
-class Phase(StrEnum):
-    """One word for where a resource stands; derived from the conditions, never read back."""
-
-    PENDING = "Pending"
-    SUSPENDED = "Suspended"
-    DISCOVERING = "Discovering"
-    GENERATING = "Generating"
-    AWAITING_CHOICE = "AwaitingChoice"
-    AWAITING_REVIEW = "AwaitingReview"
-    PREPARING = "Preparing"
-    TRAINING = "Training"
-    EVALUATING = "Evaluating"
-    DEPLOYING = "Deploying"
-    READY = "Ready"
-    RETRYING = "Retrying"
-    BLOCKED = "Blocked"
-    FAILED = "Failed"
-
-
-class Estimate(Model):
-    """What the teacher will be asked for, before it is. An upper bound of what is not yet journalled."""
-
-    requests: int = 0
-    tokens: int = 0
-    usd: float | None = None
-
-
-class ModelStatus(Model):
-    """The model that the service answers with, or will."""
-
-    name: str = Field(max_length=320)
-    digest: str = Field(max_length=64, description="Digest of the train stage run.")
-    uri: Uri
-    sha256: str = Field(max_length=64)
-
-
-class ServiceStatus(Model):
-    """The service as last seen."""
-
-    url: Uri | None = None
-    digest: str | None = Field(default=None, max_length=64, description="Digest of the evaluate stage run it serves.")
-
-
-class Prompt2ModelStatus(Model):
-    """Where the resource stands, recomputed from what is observed."""
-
-    phase: Phase = Phase.PENDING
-    conditions: list[Condition] = Field(default=[], max_length=16)
-    observed_generation: int = 0
-    progress: str = Field(default="", max_length=64, description="Of the stage that runs, such as `train 40 %`.")
-    estimate: Estimate | None = None
-    discovered: StageOutputs | None = Field(default=None, description="Instruction, language and candidates.")
-    choice: Choice | None = None
-    spent: Spent = Field(default_factory=Spent)
-    scores: list[Scores] = Field(default=[], max_length=16)
-    score: str = Field(default="", max_length=32, description="The student's, as the score gate compares it; a column.")
-    teacher_score: str = Field(default="", max_length=32, description="The teacher's beside it; a column.")
-    model: ModelStatus | None = None
-    service: ServiceStatus | None = None
-    run_url: Uri | None = Field(default=None, alias="runURL")
 
 
 class Prompt2Model(Model):

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from prompt2model_api.conditions import Failure
-from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelStatus
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import StageRun, StageRunStatus
+from prompt2model_api.status import Prompt2ModelStatus
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from prompt2model_api import graph
 from prompt2model_api.base import Architecture, Metric
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.decide import decide
-from prompt2model_api.prompt2model import Metadata, Phase, Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Metadata, Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.results import DatasetCandidate, Interval, Scores, StageOutputs, StageResult, StudentCandidate
 from prompt2model_api.snapshot import (
     Deploy,
@@ -27,6 +27,7 @@ from prompt2model_api.snapshot import (
     Workload,
 )
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
+from prompt2model_api.status import Phase
 
 pytestmark = pytest.mark.unit
 

@@ -18,8 +18,9 @@ from rich.table import Table
 from prompt2model_api.conditions import ConditionType
 from prompt2model_api.graph import stages_of
 from prompt2model_api.loading import SpecError, cluster_only_fields
-from prompt2model_api.prompt2model import Phase, Prompt2Model, Prompt2ModelStatus
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRun
+from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.local.checks import load_checked
 from prompt2model_stages.local.companions import ServiceProcess

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from prompt2model_api.graph import stages_of
-from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelStatus
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import ObservedService
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
+from prompt2model_api.status import Prompt2ModelStatus
 
 LINE_EVERY_S = 10.0
 SERVICE = "service"

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from prompt2model_api.prompt2model import Prompt2ModelStatus
 from prompt2model_api.results import Interval, Scores
 from prompt2model_api.stage_run import Stage, StageRun
+from prompt2model_api.status import Prompt2ModelStatus
 
 MOST_DIFFERENCES = 6
 

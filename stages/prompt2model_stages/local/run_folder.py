@@ -23,8 +23,9 @@ from pydantic import ValidationError
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.names import stage_folder
-from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelStatus
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Progress, Stage, StageRun, StageRunStatus
+from prompt2model_api.status import Prompt2ModelStatus
 from prompt2model_stages.reporting import FAILURE, PROGRESS
 from prompt2model_stages.stage_process import read_result
 from prompt2model_stages.storage import Folder

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.decide import decide
-from prompt2model_api.prompt2model import Phase, Prompt2Model, Prompt2ModelStatus, Teacher
+from prompt2model_api.prompt2model import Prompt2Model, Teacher
 from prompt2model_api.snapshot import (
     Deploy,
     MakeStageRun,
@@ -29,6 +29,7 @@ from prompt2model_api.snapshot import (
     Workload,
 )
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
+from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.local import processes

@@ -9,10 +9,10 @@ from typing import Literal
 from prompt2model_api.conditions import Condition, ConditionType
 from prompt2model_api.gates import Gate, compared_score
 from prompt2model_api.names import stage_folder
-from prompt2model_api.prompt2model import ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
 from prompt2model_api.results import Interval, Spent, StageOutputs
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunStatus
+from prompt2model_api.status import ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
 
 Steps = dict[Stage, "Step"]
 Verdict = tuple[Literal["True", "False", "Unknown"], str, str]
