@@ -40,6 +40,7 @@ class Snapshot:
     stage_runs: by name, those of earlier specs too.
     sources: SHA-256 of the user's files, by the path of the field that names them.
     tracked: whether MLflow has everything that storage has; None where nobody looked.
+    run_url: the resource's run in MLflow; None where it is not known yet. Those of its stage runs stand in their status.
     """
 
     resource: Prompt2Model
@@ -49,6 +50,7 @@ class Snapshot:
     service: ObservedService | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     tracked: bool | None = None
+    run_url: str | None = None
 
 
 @dataclass(frozen=True)

@@ -73,4 +73,4 @@ class Prompt2ModelStatus(Model):
     teacher_score: str = Field(default="", max_length=32, description="The teacher's beside it; a column.")
     model: ModelStatus | None = None
     service: ServiceStatus | None = None
-    run_url: Uri | None = Field(default=None, alias="runURL")
+    run_url: Uri | None = Field(default=None, alias="runURL", description="The MLflow run, where it is recorded.")

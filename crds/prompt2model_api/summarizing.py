@@ -70,7 +70,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: Gate | Non
         teacher_score=_shown(compared.teacher) if compared else "",
         model=_model(snapshot, steps, score),
         service=ServiceStatus(url=service.url, digest=service.digest) if service else None,
-        run_url=old.run_url,
+        run_url=snapshot.run_url or old.run_url,
     )
 
 

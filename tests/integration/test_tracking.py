@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from prompt2model_api.stage_run import Stage, StageRunPhase
-from prompt2model_stages.tracking import Recorder, needs_sync, run_page
+from prompt2model_stages.tracking import Recorder, needs_sync, run_url
 from tests.tracking_folder import DIGESTS, TrackedFolder
 
 pytestmark = pytest.mark.integration
@@ -84,7 +84,10 @@ def test_a_run_for_the_resource_and_one_below_for_each_stage_run(whole: Record) 
         assert run.info.end_time >= run.info.start_time
     assert parent.info.status == "FINISHED"
     assert not needs_sync(whole.tracked.folder, whole.uri)
-    assert run_page(whole.tracked.folder) == f"/#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}"
+    pages = f"http://127.0.0.1:5000/#/experiments/{parent.info.experiment_id}/runs"
+    assert run_url(whole.tracked.folder) == f"{pages}/{parent.info.run_id}"
+    name = f"train-{DIGESTS[Stage.TRAIN][:8]}"
+    assert run_url(whole.tracked.folder, name) == f"{pages}/{whole.stage(Stage.TRAIN).info.run_id}"
 
 
 def test_parameters_and_numbers(whole: Record) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -388,3 +389,13 @@ def test_only_the_fields_that_a_stage_reads_stand_in_its_digest() -> None:
         "storage",
     ):
         assert not any(r == path or r.startswith(path + ".") or path.startswith(r + ".") for r in read), path
+
+
+def test_the_run_that_records_it_stands_in_the_status_once_it_is_known() -> None:
+    world = World(resource())
+    assert world.step().status.run_url is None
+    known = replace(world.snapshot(), run_url="http://mlflow:5000/#/experiments/7/runs/abc")
+    status = decide(known, world.now).status
+    assert status.run_url == known.run_url
+    later = replace(known, resource=world.resource.model_copy(update={"status": status}), run_url=None)
+    assert decide(later, world.now).status.run_url == known.run_url

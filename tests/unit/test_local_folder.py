@@ -17,6 +17,7 @@ from prompt2model_stages.local import processes
 from prompt2model_stages.local.run_folder import InUseError, RunFolder
 from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.tracking.marks import StageMark, write_mark
 
 pytestmark = pytest.mark.unit
 
@@ -36,6 +37,17 @@ def test_a_stage_run_is_read_back_with_the_progress_that_its_stage_wrote(tmp_pat
     assert read.spec == run.spec
     assert read.status.progress is not None and read.status.progress.done == 3
     assert read.status.model_copy(update={"progress": None}) == run.status
+
+
+def test_the_recorders_run_is_read_back_and_is_never_written_down(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "default", "dates")
+    folder.write_stage_run(stage_run(folder))
+    mark = StageMark(tracking_uri="http://mlflow:5000", experiment_id="7", run_id="abc")
+    write_mark(Folder(str(folder.stage_path(stage_run(folder)))), mark)
+    (read,) = folder.read_stage_runs().values()
+    assert read.status.run_url == "http://mlflow:5000/#/experiments/7/runs/abc"
+    folder.write_stage_run(read)
+    assert b"runURL" not in (folder.stage_path(read) / "stage_run.json").read_bytes()
 
 
 def test_a_failure_of_an_earlier_attempt_does_not_count(tmp_path: Path) -> None:

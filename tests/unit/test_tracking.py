@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from prompt2model_api.stage_run import Stage, StageRunPhase
-from prompt2model_stages.tracking import needs_sync, run_page
+from prompt2model_stages.tracking import needs_sync, run_url
 from prompt2model_stages.tracking.__main__ import follow, synced
 from prompt2model_stages.tracking.folders import read_resource, read_stage_folders
 from prompt2model_stages.tracking.marks import ResourceMark, StageMark, read_mark, resource_seen, write_mark
@@ -25,7 +25,7 @@ from prompt2model_stages.tracking.values import (
     score_metrics,
     whole_lines,
 )
-from tests.tracking_folder import TrackedFolder
+from tests.tracking_folder import DIGESTS, TrackedFolder
 
 pytestmark = pytest.mark.unit
 
@@ -45,7 +45,7 @@ def _recorded(tracked: TrackedFolder, status: str = "FINISHED", uri: str = URI) 
 
 def test_nothing_recorded_yet(tracked: TrackedFolder, tmp_path: Path) -> None:
     assert needs_sync(tracked.folder, URI)
-    assert run_page(tracked.folder) is None
+    assert run_url(tracked.folder) is None
     assert not needs_sync(tracked.folder / "no-such-resource", URI)
 
 
@@ -55,7 +55,16 @@ def test_all_recorded(tracked: TrackedFolder) -> None:
     _recorded(tracked)
     assert not needs_sync(tracked.folder, URI)
     assert not needs_sync(tracked.folder)
-    assert run_page(tracked.folder) == "/#/experiments/7/runs/abc"
+    assert run_url(tracked.folder) == f"{URI}/#/experiments/7/runs/abc"
+
+
+def test_a_database_is_seen_where_the_ui_serves_it(tracked: TrackedFolder, tmp_path: Path) -> None:
+    tracked.train()
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    write_mark(tracked.stage_folder(Stage.TRAIN), StageMark(tracking_uri=uri, experiment_id="7", run_id="def"))
+    name = f"train-{DIGESTS[Stage.TRAIN][:8]}"
+    assert run_url(tracked.folder) is None
+    assert run_url(tracked.folder, name) == "http://127.0.0.1:5000/#/experiments/7/runs/def"
 
 
 @pytest.mark.parametrize("change", ["curve", "stage", "deployed", "resource", "result", "other MLflow", "open"])

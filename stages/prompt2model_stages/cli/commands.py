@@ -147,6 +147,8 @@ def status(console: Console, name: str | None, namespace: str, runs: Path) -> in
             raise SpecError(f"No run of {namespace}/{name} in {run_folder.runs}.")
         for table in _one_tables(run_folder, found):
             console.print(table)
+        if found.run_url is not None:
+            console.print(f"Recorded at {found.run_url} (`p2m ui` serves it).", highlight=False, soft_wrap=True)
         return DONE
 
     return _guarded(console, body)

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from prompt2model_stages.cli import commands
+from prompt2model_stages.tracking.ui import PORT as UI_PORT
 
 RUNS = click.option(
     "--runs",
@@ -54,7 +55,7 @@ def serve(name: str, runs: Path, port: int, namespace: str) -> None:
 
 @main.command()
 @RUNS
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=UI_PORT, show_default=True)
 @click.argument("name", required=False)
 def ui(runs: Path, port: int, name: str | None) -> None:
     """Open MLflow with all runs of the folder."""

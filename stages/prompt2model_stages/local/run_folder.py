@@ -29,6 +29,7 @@ from prompt2model_api.status import Prompt2ModelStatus
 from prompt2model_stages.reporting import FAILURE, PROGRESS
 from prompt2model_stages.stage_process import read_result
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.tracking.marks import run_url
 
 STAGE_RUN = "stage_run.json"
 
@@ -103,6 +104,11 @@ class RunFolder:
         """Keeps the status."""
         self.folder.write_json("status.json", status.dump())
 
+    @property
+    def run_url(self) -> str | None:
+        """The resource's run in MLflow; None where it is not recorded yet."""
+        return run_url(self.folder)
+
     def read_deployed(self) -> dict[str, Any] | None:
         """What the service answers with: trainDigest, evaluateDigest, train, evaluate, modelSha256."""
         return self.read_json("deployed.json")
@@ -112,7 +118,7 @@ class RunFolder:
         return self.path / stage_folder(run.spec.stage, run.spec.digest)
 
     def read_stage_runs(self) -> dict[str, StageRun]:
-        """All stage runs by name, with the progress and the result that the stages themselves wrote."""
+        """All stage runs by name, with the progress and result that the stages wrote, and the recorder's run URL."""
         found = {}
         for stage in Stage:
             for path in sorted(self.path.glob(f"{stage.value}-*/{STAGE_RUN}")):
@@ -121,8 +127,8 @@ class RunFolder:
         return found
 
     def write_stage_run(self, run: StageRun) -> None:
-        """Writes the stage run; progress and result stay where the stage wrote them."""
-        status = run.status.model_copy(update={"progress": None, "result": None})
+        """Writes the stage run; progress, result and run URL stay where stage and recorder wrote them."""
+        status = run.status.model_copy(update={"progress": None, "result": None, "run_url": None})
         folder = Folder(str(self.stage_path(run)))
         folder.write_json(STAGE_RUN, run.model_copy(update={"status": status}).dump())
 
@@ -137,7 +143,8 @@ class RunFolder:
         run = StageRun.model_validate_json(path.read_bytes())
         relative = path.parent.name
         progress = self.read_json(f"{relative}/{PROGRESS}")
-        update: dict[str, object] = {"result": read_result(Folder(str(path.parent)))}
+        result, recorded = read_result(Folder(str(path.parent))), run_url(self.folder, relative)
+        update: dict[str, object] = {"result": result, "run_url": recorded}
         if progress is not None:
             try:
                 update["progress"] = Progress.model_validate(progress)

@@ -144,6 +144,7 @@ class Runner:
             workloads=tuple(workloads),
             service=self.service.look(),
             sources=sources(self.resource),
+            run_url=self.run_folder.run_url,
         )
 
     def _look(self) -> Outcome:

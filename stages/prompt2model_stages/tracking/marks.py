@@ -13,6 +13,7 @@ from typing import TypeVar
 from prompt2model_api.base import Model
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.folders import DEPLOYED, RESOURCE, read_stage_folders
+from prompt2model_stages.tracking.ui import UI_ADDRESS
 
 MARK = "tracking.json"
 OPEN = ("RUNNING", "SCHEDULED")
@@ -22,6 +23,7 @@ class Mark(Model):
     """What every mark says."""
 
     tracking_uri: str
+    experiment_id: str
     run_id: str
     status: str = "RUNNING"
     """MLflow's status of the run, as set last."""
@@ -42,8 +44,6 @@ class StageMark(Mark):
 
 class ResourceMark(Mark):
     """How far the resource's own run is recorded."""
-
-    experiment_id: str
 
 
 M = TypeVar("M", bound=Mark)
@@ -89,7 +89,15 @@ def needs_sync(resource_folder: Folder, tracking_uri: str | None = None) -> bool
     return mark.status in OPEN or mark.seen != resource_seen(resource_folder)
 
 
-def run_page(resource_folder: Folder) -> str | None:
-    """The resource's page in MLflow's UI, to be put behind its address; None where nothing is recorded yet."""
-    mark = read_mark(resource_folder, ResourceMark, None)
-    return f"/#/experiments/{mark.experiment_id}/runs/{mark.run_id}" if mark else None
+def run_url(resource_folder: Folder, stage_folder: str | None = None) -> str | None:
+    """The page of the resource's run, or of a stage run's, in MLflow; None where it is not recorded yet.
+
+    A record in a database has no server of its own: its page answers while `p2m ui` runs.
+    """
+    folder, kind = (resource_folder / stage_folder, StageMark) if stage_folder else (resource_folder, ResourceMark)
+    mark: Mark | None = read_mark(folder, kind, None)
+    if mark is None:
+        return None
+    served = mark.tracking_uri.startswith(("http://", "https://"))
+    address = mark.tracking_uri.rstrip("/") if served else UI_ADDRESS
+    return f"{address}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}"

@@ -134,7 +134,10 @@ class Recorder:
             return
         if mark is None or not _is_active(client, mark.run_id):
             mark = StageMark(
-                tracking_uri=self._tracking_uri, run_id=_stage_run_id(client, resource, parent, stage), status=""
+                tracking_uri=self._tracking_uri,
+                experiment_id=parent.experiment_id,
+                run_id=_stage_run_id(client, resource, parent, stage),
+                status="",
             )
         record = StageRecord(client, parent.experiment_id, full_name(resource), stage, mark)
         record.bring_in_step(self._folder)

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 HOST = "127.0.0.1"
+PORT = 5000
+UI_ADDRESS = f"http://{HOST}:{PORT}"
+"""Where `p2m ui` serves unless it is told another port."""
 
 
 def ui_command(runs: Path, port: int) -> list[str]:
