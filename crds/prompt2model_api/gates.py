@@ -38,7 +38,9 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> Gate:
         return Gate(False, "AwaitingChoice", message)
     best = next((c for c in candidates if c.recommended), None)
     if best is None or best.output_column is None:
-        reason = f"None of {len(candidates)} candidates is near enough to be used without a person."
+        reason = f"No existing dataset is used: none of {len(candidates)} fits well enough to be chosen unasked."
+        if candidates:
+            reason = f"{reason} The nearest is {candidates[0].name}. {candidates[0].reason}"[:1024]
         return _open(Decision(dataset=Choice(none=True), reason=reason))
     choice = Choice(
         name=best.name,

@@ -46,6 +46,16 @@ def test_every_model_is_valid_and_stands_once():
     assert {e.architecture for e in entries} == set(Architecture)
 
 
+def test_the_size_of_a_decoder_is_that_of_its_parameters():
+    """Two or four bytes a parameter, and what a file holds beside them."""
+    for entry in models():
+        if entry.architecture is Architecture.DECODER_ONLY:
+            said = re.search(r"([\d.]+) (m|b)illion parameters", entry.description)
+            assert said is not None, entry.name
+            parameters = float(said[1]) * {"m": 10**6, "b": 10**9}[said[2]]
+            assert 1.9 <= entry.size_bytes / parameters <= 4.5, entry.name
+
+
 def test_the_embedded_student_is_in_the_catalog():
     entry = next(e for e in models() if e.name == EMBEDDED_STUDENT)
     assert entry.architecture is Architecture.DECODER_ONLY

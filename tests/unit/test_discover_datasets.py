@@ -104,7 +104,7 @@ def test_the_shipped_dataset_is_recommended_for_date_tasks(retriever: CatalogDat
     candidates = retriever.retrieve(instruction, ISO, 25)
     assert candidates[0].name == DATES, candidates[0]
     assert recommended(candidates) == [DATES], candidates[0].reason
-    assert "near enough" in candidates[0].reason
+    assert candidates[0].reason.endswith("your examples fit it.")
 
 
 @pytest.mark.parametrize(("instruction", "output"), OTHER_TASKS)
@@ -175,8 +175,9 @@ def entry(**changes: object) -> DatasetEntry:
     [
         ({}, ""),
         ({"script": True}, "loading script"),
-        ({"input_columns": [], "output_column": None}, "no plain columns"),
-        ({"output_column": "answers.text"}, "answers.text is nested"),
+        ({"input_columns": [], "output_column": None}, "no columns of it"),
+        ({"input_columns": ["plant.flower"], "output_column": "answers.text"}, ""),
+        ({"extractive": True}, "'Red' is none"),
         ({"labels": ["red", "blue"]}, ""),
         ({"labels": ["green", "blue"]}, "do not look like 'Red'"),
         ({"output_pattern": "[0-9]+"}, "do not look like 'Red'"),
@@ -191,3 +192,44 @@ def test_what_cannot_be_used_is_not_recommended(changes: dict[str, object], agai
     found = retriever.retrieve("Name the flower's colour.", [Demonstration(input="rose", output="Red")], 5)
     assert found[0].recommended is (not against), found[0].reason
     assert against in found[0].reason
+
+
+STATION = ("Where is the station in this city?", "Wo ist der Bahnhof in dieser Stadt?")
+BOOK = ("I have not read the book.", "Ich habe das Buch nicht gelesen.")
+
+
+@pytest.mark.parametrize("demonstrations", [[STATION, BOOK], [("dog", "Hund")], [BOOK, BOOK[::-1]]])
+def test_a_translation_the_other_way_is_not_recommended(
+    retriever: CatalogDatasetRetriever, demonstrations: list[tuple[str, str]]
+):
+    given = [Demonstration(input=one, output=other) for one, other in demonstrations]
+    best = retriever.retrieve("Translate English sentences into German.", given, 25)[0]
+    assert (best.name, best.recommended) == ("wmt/wmt16", False)
+    assert "it translates from German into English" in best.reason
+
+
+@pytest.mark.parametrize(
+    ("instruction", "given", "output", "name"),
+    [
+        ("Translate German sentences into English.", BOOK[1], BOOK[0], "wmt/wmt16"),
+        ("Translate from English to Spanish.", BOOK[0], "No he leído el libro.", "Helsinki-NLP/opus-100"),
+        (
+            "Given a question and a passage of Wikipedia, answer with a span of the passage.",
+            "What is the capital of France?\nParis is the capital of France.",
+            "Paris",
+            "rajpurkar/squad",
+        ),
+    ],
+)
+def test_nested_columns_are_recommended(
+    retriever: CatalogDatasetRetriever, instruction: str, given: str, output: str, name: str
+):
+    best = retriever.retrieve(instruction, [Demonstration(input=given, output=output)], 25)[0]
+    assert (best.name, best.recommended) == (name, True), best.reason
+    assert "." in (best.output_column or "")
+
+
+def test_a_reason_shows_words_as_the_task_writes_them(retriever: CatalogDatasetRetriever):
+    found = retriever.retrieve("Translate German sentences into English.", ISO, 2)
+    assert found[0].reason.startswith("Its description shares German, English, sentences with your task")
+    assert found[1].reason.endswith("another one is nearer.")

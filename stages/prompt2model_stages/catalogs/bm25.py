@@ -58,6 +58,11 @@ class Index:
         words = set(tokens(query)) & set(self._documents[number])
         return sorted(words, key=lambda word: (-self._bm25.idf.get(word, 0.0), word))
 
+    def shown(self, query: str, number: int, most: int = 4) -> str:
+        """The rarest words that the query shares with one text, as the query writes them."""
+        written = {_stem(word.lower()): word for word in reversed(_WORD.findall(query))}
+        return ", ".join(written[stem] for stem in self.shared(query, number)[:most])
+
 
 def _stem(word: str) -> str:
     """Cuts plural and the commonest endings, so that `converting dates` meets `convert a date`."""

@@ -2,7 +2,7 @@
 
 A catalog is a file of JSON lines beside this module: facts, and a short description in our own words that BM25 searches.
 Sizes and downloads of encoder-decoder models are those of mid 2023, of the others approximate: they rank candidates and
-are no record of the hub.
+are no record of the hub. Decoders stand here only where the hub has their weights as safetensors.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ DATASETS = HERE / "starter_datasets.jsonl"
 MODELS = HERE / "starter_models.jsonl"
 BUILTIN = "builtin:"
 
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 Description = Annotated[str, StringConstraints(min_length=20, max_length=600)]
 
 
@@ -42,23 +43,22 @@ class DatasetEntry(CatalogEntry):
     config: Name | None = None
     split: Name = "train"
     input_columns: list[Column] = Field(
-        default=[], max_length=32, description="Empty: no plain columns make the input."
+        default=[], max_length=32, description="`a.b` is field b of the nested column a. Empty: none make the input."
     )
-    output_column: Column | None = Field(default=None, description="`a.b` is field b of the nested column a.")
+    output_column: Column | None = None
     labels: list[Name] = Field(default=[], max_length=64, description="All outputs, where they are a closed set.")
     input_pattern: str | None = Field(default=None, description="A regular expression that every input matches.")
     output_pattern: str | None = Field(default=None, description="A regular expression that every output matches.")
+    extractive: bool = Field(default=False, description="Every output is a part of its input.")
+    translates: tuple[Language, Language] | None = Field(default=None, description="From and into: ISO 639-1 codes.")
     script: bool = Field(default=False, description="The hub holds a loading script instead of data; none is run.")
 
     @property
     def usable(self) -> str:
         """Why the dataset cannot be read without a person; empty where it can."""
         if self.script:
-            return "the hub has a loading script for it, and none is run"
-        if not self.input_columns or self.output_column is None:
-            return "no plain columns make its input and output"
-        nested = [column for column in (*self.input_columns, self.output_column) if "." in column]
-        return f"its column {nested[0]} is nested" if nested else ""
+            return "it comes as a loading script instead of data, and none is run"
+        return "" if self.input_columns and self.output_column else "no columns of it make an input and an output"
 
     def asks_like(self, given: str) -> bool:
         """Whether an input could be one of this dataset's; True where their form is not known."""

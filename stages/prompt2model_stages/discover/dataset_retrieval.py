@@ -2,7 +2,7 @@
 
 A wrong dataset does more harm than none, so one is recommended only where all of this holds: its description names at
 least SHARED_WORDS of the instruction's words and COVERAGE of their weight, it is MARGIN times as near as the next one,
-the user's demonstrations look like its rows, and its columns can be read.
+the user's demonstrations look like its rows (in both languages, where it translates), and its columns can be read.
 tests/unit/test_discover_datasets.py measures it.
 """
 
@@ -16,6 +16,7 @@ from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
 from prompt2model_stages.catalogs.bm25 import Index
 from prompt2model_stages.catalogs.catalog import DatasetEntry, datasets
+from prompt2model_stages.discover.languages import NAMES, detect
 
 SHARED_WORDS = 2
 COVERAGE = 0.35
@@ -60,14 +61,15 @@ class CatalogDatasetRetriever(DatasetRetriever):
         first: _Nearness | None,
     ) -> DatasetCandidate:
         entry = self._entries[number]
-        shared = f"shares {', '.join(self._index.shared(instruction, number)[:4])}"
+        shared = f"Its description shares {self._index.shown(instruction, number)} with your task"
         if rank or first is None:
-            recommended, reason = False, f"{shared}; not the nearest."
+            recommended, reason = False, f"{shared}; another one is nearer."
         else:
             against = first.against or _form(entry, demonstrations) or entry.usable
             recommended = not against
-            verdict = f"not used unasked: {against}" if against else "near enough, and of the demonstrations' form"
-            reason = f"{shared} ({first}); {verdict}."
+            near = "more than any other's does"
+            fits = f"{shared}, {near}, and your examples fit it."
+            reason = f"{shared}, {near}, but it is not used unasked: {against}." if against else fits
         return DatasetCandidate(
             name=entry.name,
             config=entry.config,
@@ -98,25 +100,37 @@ class _Nearness:
     coverage: float
     margin: float
 
-    def __str__(self) -> str:
-        ahead = "alone" if self.margin == float("inf") else f"{self.margin:.1f} times the next"
-        return f"{self.coverage:.0%} of the instruction, {ahead}"
-
     @property
     def against(self) -> str:
         """What speaks against using it unasked; empty where nothing does."""
         if self.words < SHARED_WORDS or self.coverage < COVERAGE:
-            return f"too little in common, {COVERAGE:.0%} and {SHARED_WORDS} words are needed"
-        return f"another is about as near, {MARGIN} times is needed" if self.margin < MARGIN else ""
+            return f"too much of your task ({1 - self.coverage:.0%}) is missing from it"
+        return "the next one is about as near" if self.margin < MARGIN else ""
 
 
 def _form(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
     """What the demonstrations say against the dataset's outputs; empty where nothing."""
     if not demonstrations:
-        return "without demonstrations nobody knows whether its outputs are wanted"
+        return "without demonstrations in the prompt, nobody can tell whether its outputs are what you want"
     if (other := next((d.output for d in demonstrations if not entry.answers_like(d.output)), None)) is not None:
         return f"its outputs do not look like {other[:40]!r}"
+    if (
+        entry.extractive
+        and (new := next((d.output for d in demonstrations if d.output not in d.input), None)) is not None
+    ):
+        return f"its outputs are parts of their inputs, and {new[:40]!r} is none"
     strange = [d.input for d in demonstrations if not entry.asks_like(d.input)]
     if len(strange) * 2 > len(demonstrations):  # people vary their inputs more than a dataset does
         return f"its inputs do not look like {strange[0][:40]!r}"
-    return ""
+    return _direction(entry, demonstrations) if entry.translates else ""
+
+
+def _direction(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
+    """What the demonstrations' languages say against a translation dataset: words alone do not tell from and into."""
+    assert entry.translates is not None
+    texts = "\n".join(d.input for d in demonstrations), "\n".join(d.output for d in demonstrations)
+    sure = [(detect(text), wanted) for text, wanted in zip(texts, entry.translates, strict=True)]
+    if all(found.sure and found.code == wanted for found, wanted in sure):
+        return ""
+    from_, into = (NAMES.get(code, code) for code in entry.translates)
+    return f"it translates from {from_} into {into}, and your demonstrations do not plainly do that"

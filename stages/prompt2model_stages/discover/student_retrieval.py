@@ -65,15 +65,15 @@ class CatalogStudentRetriever(StudentRetriever):
 
     def _candidate(self, query: str, score: float, near: float, number: int) -> StudentCandidate:
         entry = self._entries[number]
-        shared = ", ".join(self._index.shared(query, number)[:4])
-        why = f"shares {shared}; BM25 {near:.1f}" if shared else "shares no word with the task"
+        shared = self._index.shown(query, number)
+        why = f"Its description shares {shared} with the task" if shared else "It shares no word with the task"
         return StudentCandidate(
             name=entry.name,
             architecture=entry.architecture,
             size_bytes=entry.size_bytes,
             downloads=entry.downloads,
             score=round(score, 3),
-            reason=f"{why}, {entry.downloads:,} downloads."[:512],
+            reason=f"{why}; the hub counted {entry.downloads:,} downloads."[:512],
         )
 
 
