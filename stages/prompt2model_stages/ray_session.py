@@ -33,6 +33,8 @@ QUIET = {
     # Ray would run workers at niceness 15: training is the work, not a guest.
     "RAY_worker_niceness": "0",
 }
+for _name, _value in QUIET.items():  # here, since Ray reads some of them when it is imported
+    os.environ.setdefault(_name, _value)
 
 
 @contextmanager
@@ -44,8 +46,6 @@ def ray_session(context: StageContext, num_cpus: int | None = None) -> Iterator[
         num_cpus: logical CPUs of a local Ray, the machine's where nothing is said, two at the least: an actor that
             waits for others must not keep the only one.
     """
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     began = time.monotonic()
     import ray  # takes seconds, so it counts as a part of the start
 

@@ -21,8 +21,12 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def start(command: Sequence[str], folder: Path, log: Path, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str], folder: Path, log: Path, extra: Mapping[str, str], *, told: bool = False
+) -> subprocess.Popen[bytes]:
     """Starts a process in a group of its own, its output appended to `log`; it ends when this process dies.
+
+    With `told` its standard input is a pipe.
 
     Raises: OSError where the log cannot be written or the program is missing.
     """
@@ -30,7 +34,7 @@ def start(command: Sequence[str], folder: Path, log: Path, extra: Mapping[str, s
     with log.open("ab") as out:
         return subprocess.Popen(
             list(command),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if told else subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**os.environ, **extra, MARK: str(folder)},

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.decide import decide
+from prompt2model_api.graph import stages_of
 from prompt2model_api.prompt2model import Prompt2Model, Teacher
 from prompt2model_api.snapshot import (
     Deploy,
@@ -35,12 +35,15 @@ from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.local import processes
 from prompt2model_stages.local.companions import EmbeddedTeacherProcess, ServiceProcess, TrackerProcess
 from prompt2model_stages.local.run_folder import RunFolder
-from prompt2model_stages.stage_process import EXIT_FAILURE
+from prompt2model_stages.local.stand_by import StandBys, command
+from prompt2model_stages.stage_process import EXIT_FAILURE, LOG
 
 TICK_S = 0.05
 LOOK_EVERY_S = 1.0
 """How old what a person sees may be. An end of a process is seen after TICK_S."""
 MEASURE_EVERY_S = 3.0
+STAND_BY_AFTER_S = 3.0
+"""A stage's own start is over by then."""
 USES_TEACHER = (Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE)
 ENDED = (
     *(Phase.READY, Phase.FAILED, Phase.BLOCKED, Phase.SUSPENDED),
@@ -88,10 +91,12 @@ class Runner:
     measured: float = 0.0
     teacher: EmbeddedTeacherProcess = field(init=False)
     tracker: TrackerProcess = field(init=False)
+    stand_bys: StandBys = field(init=False)
 
     def __post_init__(self) -> None:
         self.teacher = EmbeddedTeacherProcess(self.run_folder)
         self.tracker = TrackerProcess(self.run_folder)
+        self.stand_bys = StandBys(self.run_folder.path, STAGE_ENVIRONMENT)
 
     def run(self) -> Prompt2ModelStatus:
         """Goes on until the resource is ready, or cannot go on without a person; returns the status.
@@ -111,6 +116,7 @@ class Runner:
 
     def close(self) -> None:
         """Ends every process of the run but the service."""
+        self.stand_bys.close()
         for attempt in self.live.values():
             processes.stop(attempt.process)
         self.live.clear()
@@ -191,8 +197,9 @@ class Runner:
         self.run_folder.folder.write_json(f"{path.name}/{file.name}", job.dump())
         if self.tracker.process is None:
             self.tracker.start()
-        command = [sys.executable, "-m", f"prompt2model_stages.{run.spec.stage.value}", str(file)]
-        process = processes.start(command, self.run_folder.path, path / "log.txt", STAGE_ENVIRONMENT)
+        process = self.stand_bys.take(run.spec.stage, file) or processes.start(
+            command(run.spec.stage, str(file)), self.run_folder.path, path / LOG, STAGE_ENVIRONMENT
+        )
         self.live[run.metadata.name] = LiveAttempt(process, attempt, began)
         self.costs.setdefault(run.spec.stage, StageCost(why="goes on"))
 
@@ -216,6 +223,7 @@ class Runner:
             if self._reap() or (wake_at is not None and datetime.now(UTC) >= wake_at):
                 return
             time.sleep(TICK_S)
+        self._stand_by()
         if time.monotonic() - self.measured > MEASURE_EVERY_S:
             self.measured = time.monotonic()
             self._measure()
@@ -237,11 +245,18 @@ class Runner:
         """What the stage said of its end; where it said nothing, what its exit status tells."""
         if (said := self.run_folder.read_failure(run)) is not None or status in (0, EXIT_FAILURE):
             return said
-        log = self.run_folder.stage_path(run) / "log.txt"
+        log = self.run_folder.stage_path(run) / LOG
         if status == -9:
             message = f"{run.spec.stage} was killed, by hand or for want of memory."
             return retrying("Killed", message, f"Free some memory. Log: {log}").failure
         return retrying("Crashed", f"{run.spec.stage} ended with exit status {status}.", f"Log: {log}").failure
+
+    def _stand_by(self) -> None:
+        """While a stage works, the processes of the next ones import."""
+        if self.live and time.monotonic() - max(live.began for live in self.live.values()) > STAND_BY_AFTER_S:
+            runs, stages = self.run_folder.read_stage_runs(), list(stages_of(self.resource.spec))
+            last = max(stages.index(runs[name].spec.stage) for name in self.live)
+            self.stand_bys.prepare(stages[last + 1 :])
 
     def _finish_live(self, phase: Phase) -> None:
         """A person is needed: work that may still go on (generate during a choice) ends by itself, else it is stopped."""

@@ -3,4 +3,5 @@
 from prompt2model_stages.prepare.stage import run
 from prompt2model_stages.stage_process import main
 
-main(run)
+if __name__ == "__main__":
+    main(run, warm=("datasets", "pyarrow.parquet"))

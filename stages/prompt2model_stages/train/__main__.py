@@ -3,4 +3,5 @@
 from prompt2model_stages.stage_process import main
 from prompt2model_stages.train.stage import run
 
-main(run)
+if __name__ == "__main__":
+    main(run, warm=("ray.train.torch", "pyarrow.parquet"))
