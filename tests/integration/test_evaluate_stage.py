@@ -194,6 +194,30 @@ def test_a_teacher_that_is_away_stops_it_and_the_next_attempt_goes_on(
     assert scores_in(folder)["ChrF++"].teacher_rows == 20
 
 
+def test_an_untrained_student_that_cannot_be_had_waits_for_it(
+    tmp_path: Path, tiny_t5: Path, endpoint: FakeEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    work = job(tmp_path, tiny_t5, endpoint.url, {**EVALUATE, "evaluation.metrics": ["ChrF++"]})
+    origin = Folder(str(tmp_path)) / "train-0"
+    origin.write_json("untrained.json", {"name": "nobody/no-such-student", "revision": "0" * 40})
+    code, folder = evaluated(work)
+    failure = folder.read_json(FAILURE)
+    assert (code, failure["state"], failure["reason"]) == (3, "Blocked", "HubUnreachable")
+    assert "nobody/no-such-student is not in the local cache" in failure["message"]
+    assert endpoint.asked == [], "the teacher, who costs, comes last"
+
+    origin.write_json("untrained.json", {"name": str(tmp_path / "gone"), "revision": None})
+    code, folder = evaluated(work.model_copy(update={"attempt": 2}))
+    failure = folder.read_json(FAILURE)
+    assert (code, failure["state"], failure["reason"]) == (3, "Blocked", "StudentMissing")
+
+    origin.write_json("untrained.json", {"name": str(tiny_t5), "revision": None})
+    assert evaluated(work.model_copy(update={"attempt": 3}))[0] == 0
+
+
 def test_a_budget_that_ends_compares_all_on_the_rows_that_were_answered(
     tmp_path: Path, tiny_t5: Path, endpoint: FakeEndpoint
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from prompt2model_api.base import Architecture
+from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.student import embedded
 from prompt2model_stages.student.encoding import Encoded, Encoder, StudentSettings
 from prompt2model_stages.student.resolving import architecture_of, is_folder
@@ -64,7 +65,7 @@ class Student:
             revision: of the hub; left out of account for what lies on this machine.
             max_input_tokens, max_output_tokens: where inputs and targets are cut.
 
-        Raises: StageError UnknownStudent; OSError where the hub does not answer.
+        Raises: StageError UnknownStudent; HubUnreachable or StudentMissing (Blocked).
         """
         name = str(path_or_name)
         if name.startswith(embedded.PREFIX):
@@ -74,13 +75,18 @@ class Student:
         revision = None if local else revision
         from transformers import AutoConfig
 
-        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
-        settings = StudentSettings(
-            architecture=architecture_of(config.to_dict(), str(path_or_name)),
-            max_input_tokens=max_input_tokens,
-            max_output_tokens=max_output_tokens,
-        )
-        return cls._loaded(name, settings, revision)
+        try:
+            config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+            settings = StudentSettings(
+                architecture=architecture_of(config.to_dict(), str(path_or_name)),
+                max_input_tokens=max_input_tokens,
+                max_output_tokens=max_output_tokens,
+            )
+            return cls._loaded(name, settings, revision)
+        except OSError as error:
+            if error.errno is not None:  # the machine's own, such as a full disk
+                raise
+            raise _not_there(name, local, error) from error
 
     @classmethod
     def from_folder(cls, folder: Path | str) -> Student:
@@ -163,3 +169,15 @@ class Student:
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         (folder / SETTINGS).write_text(json.dumps(self.settings.dump(), indent=1) + "\n", encoding="utf-8")
+
+
+def _not_there(name: str, local: bool, error: OSError) -> StageError:
+    """What transformers means by an OSError without a number: files that are not there, or a hub that does not answer."""
+    why = (str(error) or type(error).__name__).splitlines()[0]
+    if local:
+        return blocked("StudentMissing", f"The student in {name} cannot be loaded: {why}", "Put its files back.")
+    return blocked(
+        "HubUnreachable",
+        f"The student {name} is not in the local cache, and the hub did not give it: {why}",
+        "Check the connection, HF_ENDPOINT and HF_TOKEN; what was done so far is kept.",
+    )
