@@ -42,6 +42,22 @@ def paths_of(model: type[Model], prefix: str = "") -> Iterator[str]:
             yield from paths_of(below, f"{prefix}{name}.")
 
 
+def without_nulls(tree: Any, model: type[Model]) -> Any:
+    """The tree without the nulls of fields that may be left out: an API server takes them for absent, too."""
+    if isinstance(tree, list):
+        return [without_nulls(item, model) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    fields, kept = fields_of(model), {}
+    for name, value in tree.items():
+        field = fields.get(name)
+        if value is None and field is not None and not field.is_required():
+            continue
+        below = model_below(field) if field is not None else None
+        kept[name] = without_nulls(value, below) if below else value
+    return kept
+
+
 def _models(annotation: Any) -> Iterator[type[Model]]:
     if isinstance(annotation, type) and issubclass(annotation, Model):
         yield annotation

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from prompt2model_api.complaints import complaints
-from prompt2model_api.fields import close_to
+from prompt2model_api.fields import close_to, without_nulls
 from prompt2model_api.prompt2model import API_VERSION, OwnData, Prompt2Model
 from prompt2model_api.yaml_text import YamlError, documents
 
@@ -62,7 +62,7 @@ def parse(text: str, origin: str) -> Prompt2Model:
     Raises: SpecError.
     """
     try:
-        tree = _the_one(documents(text.removeprefix("\ufeff")))
+        tree = without_nulls(_the_one(documents(text.removeprefix("\ufeff"))), Prompt2Model)
         return Prompt2Model.model_validate_json(_json(tree), strict=True, by_alias=True, by_name=False)
     except YamlError as error:
         raise SpecError(f"{origin}: this is no YAML: {error}") from error

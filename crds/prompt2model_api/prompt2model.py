@@ -22,6 +22,7 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 EMBEDDED_STUDENT = "embedded:SmolLM2-135M-Instruct"
 PROMPT_LIMIT = 32 * 1024
+AT_LEAST_PATTERN = r"^(Teacher|100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)$"
 NAME_LIMIT = 52  # what is made for a resource is named after it, and Kubernetes ends at 63
 
 Label = Annotated[str, StringConstraints(max_length=63)]
@@ -159,6 +160,12 @@ class Temperature(Model):
     from_: float = Field(default=0.3, ge=0, le=2, alias="from", description="At the first example.")
     to: float = Field(default=1.4, ge=0, le=2, description="At the last example.")
 
+    @model_validator(mode="after")
+    def _rises(self) -> Temperature:
+        if self.from_ > self.to:
+            raise ValueError("from must be at most to: write a lower from or a higher to")
+        return self
+
 
 class Generation(Model):
     """How much data the teacher writes, and how."""
@@ -206,7 +213,7 @@ class Gate(Model):
     split: Literal["Own", "Retrieved", "Generated"] | None = Field(
         default=None, description="The test split compared on; without it the user's own, else the retrieved one."
     )
-    at_least: Annotated[str, StringConstraints(pattern=r"^(Teacher|[0-9]+(\.[0-9]+)?)$", max_length=16)] = Field(
+    at_least: Annotated[str, StringConstraints(pattern=AT_LEAST_PATTERN, max_length=16)] = Field(
         default="Teacher", description='Teacher, or a number from 0 to 100 in quotes ("85").'
     )
 
@@ -227,6 +234,12 @@ class Evaluation(Model):
     def _gate_is_measured(self) -> Evaluation:
         if self.gate is not None and self.gate.metric not in self.metrics:
             raise ValueError(f"gate.metric {self.gate.metric} is not in metrics: add it there")
+        return self
+
+    @model_validator(mode="after")
+    def _each_metric_once(self) -> Evaluation:
+        if len(set(self.metrics)) < len(self.metrics):
+            raise ValueError("metrics names one of them twice: keep one")
         return self
 
 
@@ -342,6 +355,18 @@ class Prompt2ModelSpec(Model):
             raise ValueError(f"{field} is over 32 KiB: shorten it, or bring examples as a file in datasets.own")
         if not self.generation.enabled and not self.datasets.enabled and self.datasets.own is None:
             raise ValueError("no data: enable generation or datasets, or bring your own in datasets.own")
+        return self
+
+    @model_validator(mode="after")
+    def _gate_has_its_split(self) -> Prompt2ModelSpec:
+        split = self.evaluation.gate.split if self.evaluation.gate else None
+        choice = self.datasets.choice
+        if split == "Own" and self.evaluation.test_data is None and self.datasets.own is None:
+            raise ValueError("evaluation.gate.split is Own, without own data: name it in evaluation.testData")
+        if split == "Retrieved" and not (self.datasets.enabled if choice is None else not choice.none):
+            raise ValueError("evaluation.gate.split is Retrieved, and no dataset is retrieved: name another split")
+        if split == "Generated" and not self.generation.enabled:
+            raise ValueError("evaluation.gate.split is Generated, and generation is not enabled: name another split")
         return self
 
 

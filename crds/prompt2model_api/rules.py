@@ -21,11 +21,12 @@ from prompt2model_api.prompt2model import (
     Replicas,
     Storage,
     Teacher,
+    Temperature,
 )
 from prompt2model_api.results import Choice
 from prompt2model_api.stage_run import StageRun, StageRunSpec
 
-Reason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"]
+Reason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ def _text_rules(field: str) -> tuple[Rule, ...]:
     )
 
 
+def _split_rule(split: str, possible: str, message: str) -> Rule:
+    gate = "self.evaluation.gate"
+    return Rule(
+        f"!has({gate}) || !has({gate}.split) || {gate}.split != '{split}' || ({possible})",
+        message,
+        ".evaluation.gate",
+    )
+
+
 RULES: dict[type[Model], tuple[Rule, ...]] = {
     Prompt2Model: _name_rules(NAME_LIMIT),
     Prompt2ModelSpec: (
@@ -84,6 +94,22 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
         Rule(
             "self.generation.enabled || self.datasets.enabled || has(self.datasets.own)",
             "no data: enable generation or datasets, or bring your own in datasets.own",
+        ),
+        _split_rule(
+            "Own",
+            "has(self.evaluation.testData) || has(self.datasets.own)",
+            "evaluation.gate.split is Own, without own data: name it in evaluation.testData",
+        ),
+        _split_rule(
+            "Retrieved",
+            "has(self.datasets.choice) ? !(has(self.datasets.choice.none) && self.datasets.choice.none)"
+            " : self.datasets.enabled",
+            "evaluation.gate.split is Retrieved, and no dataset is retrieved: name another split",
+        ),
+        _split_rule(
+            "Generated",
+            "self.generation.enabled",
+            "evaluation.gate.split is Generated, and generation is not enabled: name another split",
         ),
     ),
     Budget: (
@@ -124,7 +150,13 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             "gate.metric is not in metrics: add it there",
             ".gate",
         ),
+        Rule(
+            "self.metrics.all(one, self.metrics.exists_one(other, other == one))",
+            "metrics names one of them twice: keep one",
+            ".metrics",
+        ),
     ),
+    Temperature: (Rule("self.from <= self.to", "from must be at most to: write a lower from or a higher to", ".from"),),
     Replicas: (Rule("self.max >= self.min", "max must be at least min", ".max"),),
     Storage: (
         Rule("!(has(self.uri) && has(self.claim))", "name one of uri and claim, not both", ".claim"),

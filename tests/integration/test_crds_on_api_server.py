@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from prompt2model_api.loading import parse
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import StageRun
 from tests.unit.api_cases import CHOICE, REFUSED, TAKEN, Refused, resource
@@ -76,7 +77,7 @@ def test_what_is_taken_means_the_same_there(name: str) -> None:
     """An API server fills in the defaults that the types fill in: the same digests in a cluster and on one machine."""
     given = resource(name, TAKEN[name])
     stored = created(given)
-    here = Prompt2Model.model_validate_json(json.dumps(given)).spec.dump()
+    here = parse(json.dumps(given), name).spec.dump()
     assert Prompt2Model.model_validate_json(json.dumps(stored)).spec.dump() == here
     assert stored["spec"] == here
 

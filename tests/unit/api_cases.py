@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 HEAD = {"apiVersion": "prompt2model.dev/v1alpha1", "kind": "Prompt2Model"}
 TEACHER = {"baseURL": "http://teacher/v1", "model": "m"}
 OWN = {"uri": "s3://bucket/own.csv"}
+OWN_GATE = {"metric": "ExactMatch", "split": "Own"}
 CHOICE = {"name": "dates", "inputColumns": ["words"], "outputColumn": "iso"}
 
 
@@ -44,6 +45,22 @@ TAKEN: dict[str, dict[str, Any]] = {
     "own-alone": {"prompt": "p", "datasets": {"enabled": False, "own": OWN}, "generation": {"enabled": False}},
     "config-map": {"prompt": "p", "datasets": {"own": {"configMap": {"name": "own", "key": "own.csv"}}}},
     "gate": {"prompt": "p", "evaluation": {"gate": {"metric": "ChrF++", "atLeast": "85.5"}}},
+    "gate-at-the-top": {"prompt": "p", "evaluation": {"gate": {"metric": "ChrF++", "atLeast": "100.0"}}},
+    "gate-on-own-data": {"prompt": "p", "datasets": {"own": OWN}, "evaluation": {"gate": OWN_GATE}},
+    "gate-on-a-choice": {
+        "prompt": "p",
+        "datasets": {"enabled": False, "choice": CHOICE},
+        "evaluation": {"gate": {**OWN_GATE, "split": "Retrieved"}},
+    },
+    "one-temperature": {"prompt": "p", "generation": {"temperature": {"from": 1.4}}},
+    "nothing-written": {
+        "prompt": "p",
+        "instruction": None,
+        "teacher": {**TEACHER, "budget": None, "apiKeySecretRef": {"name": "teacher", "key": None}},
+        "generation": None,
+        "training": {"epochs": None, "resources": {"gpu": None, "cpu": None}},
+        "evaluation": {"metrics": None, "gate": None},
+    },
     "small-rate": {"prompt": "p", "training": {"learningRate": 5e-7, "epochs": 1}},
     "replicas": {"prompt": "p", "service": {"replicas": {"min": 2, "max": 4}}},
     "bucket": {"prompt": "p", "storage": {"uri": "s3://bucket/p2m", "secret": "s3"}},
@@ -113,6 +130,37 @@ REFUSED: dict[str, Refused] = {
     ),
     "gate-not-measured": Refused(
         {"prompt": "p", "evaluation": {"metrics": ["ChrF++"], "gate": {"metric": "ExactMatch"}}}, "is not in metrics"
+    ),
+    "metric-twice": Refused(
+        {"prompt": "p", "evaluation": {"metrics": ["ChrF++", "ExactMatch", "ChrF++"]}},
+        "metrics names one of them twice",
+    ),
+    "gate-over-100": Refused(
+        {"prompt": "p", "evaluation": {"gate": {"metric": "ExactMatch", "atLeast": "100.5"}}},
+        'atLeast is "100.5": write Teacher, or a number from 0 to 100 in quotes, such as "85"',
+        "should match '^(Teacher|100",
+    ),
+    "gate-without-own-data": Refused(
+        {"prompt": "p", "evaluation": {"gate": OWN_GATE}}, "evaluation.gate.split is Own, without own data"
+    ),
+    "gate-without-a-dataset": Refused(
+        {
+            "prompt": "p",
+            "datasets": {"choice": {"none": True}},
+            "evaluation": {"gate": {**OWN_GATE, "split": "Retrieved"}},
+        },
+        "evaluation.gate.split is Retrieved, and no dataset is retrieved",
+    ),
+    "gate-without-generation": Refused(
+        {
+            "prompt": "p",
+            "generation": {"enabled": False},
+            "evaluation": {"gate": {**OWN_GATE, "split": "Generated"}},
+        },
+        "evaluation.gate.split is Generated, and generation is not enabled",
+    ),
+    "falling-temperature": Refused(
+        {"prompt": "p", "generation": {"temperature": {"from": 1.5}}}, "from must be at most to: write a lower from"
     ),
     "gate-as-number": Refused(
         {"prompt": "p", "evaluation": {"gate": {"metric": "ExactMatch", "atLeast": 85}}},

@@ -63,9 +63,10 @@ def test_a_number_is_compared_with_the_number() -> None:
 
 
 def test_a_split_that_was_not_measured_fails_with_a_sentence() -> None:
-    asked = spec(evaluation={"gate": {"metric": "ExactMatch", "split": "Own"}})
-    gate = score_gate(asked, [score("Retrieved", 85)])
-    assert gate.failed and "was not measured on the Own test split" in gate.message
+    gate = {"metric": "ExactMatch", "split": "Own"}
+    asked = spec(evaluation={"gate": gate, "testData": {"uri": "own.csv"}})
+    answer = score_gate(asked, [score("Retrieved", 85)])
+    assert answer.failed and "was not measured on the Own test split" in answer.message
 
 
 def test_no_dataset_is_used_where_none_is_recommended() -> None:
