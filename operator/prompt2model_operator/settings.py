@@ -1,0 +1,161 @@
+"""What the chart tells the operator: one YAML file, read once.
+
+The chart writes it into a ConfigMap; P2M_SETTINGS names the file. Every default is in the model, so that an empty file is a
+working one for an operator that runs beside an embedded teacher and an MLflow of nobody.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from prompt2model_api.base import Model, Name, Quantity, Uri
+from prompt2model_api.stage_run import Stage
+
+DEFAULT_FILE = "/etc/prompt2model/settings.yaml"
+
+
+class Images(Model):
+    """The images of the pods that the operator makes."""
+
+    stages: Uri = "prompt2model-stages:0.1.0"
+    service: Uri = "prompt2model-service:0.1.0"
+    pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    pull_secrets: list[Name] = []
+
+
+class Tracking(Model):
+    """MLflow's address, as pods reach it. Without one nothing is recorded, and the condition Tracked says so."""
+
+    uri: Uri | None = None
+    secret: Name | None = Field(
+        default=None,
+        description="Secret with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN, in "
+        "every namespace with a Prompt2Model.",
+    )
+    public_url: Uri | None = Field(default=None, description="MLflow's address as people reach it, for status.runURL.")
+
+
+class EmbeddedTeacher(Model):
+    """The teacher of resources that name none."""
+
+    url: Uri | None = Field(default=None, description="Up to and with /v1.")
+    model: Name = "SmolLM2-135M-Instruct"
+
+
+class HuggingFace(Model):
+    """Where models and datasets come from."""
+
+    endpoint: Uri | None = Field(default=None, description="HF_ENDPOINT: a mirror of the hub.")
+    offline: bool = Field(default=False, description="HF_HUB_OFFLINE: nothing is fetched.")
+    cache_on_claim: bool = Field(default=False, description="The cache lies on the claim; for ReadWriteMany claims.")
+
+
+class StorageDefaults(Model):
+    """Storage of resources that name none."""
+
+    uri: Uri | None = Field(default=None, description="Root such as s3://bucket/p2m; without it, a claim is made.")
+    secret: Name | None = Field(default=None, description="Secret with the credentials, in the resource's namespace.")
+    class_name: Name | None = Field(default=None, description="Storage class; without it the cluster's default.")
+    access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"] = "ReadWriteOnce"
+
+
+class ContainerResources(Model):
+    """Requests and limits of a container, as Kubernetes writes them."""
+
+    requests: dict[str, Quantity] = {}
+    limits: dict[str, Quantity] = {}
+
+
+def _resources(cpu: str, memory: str, most: str) -> ContainerResources:
+    return ContainerResources(requests={"cpu": cpu, "memory": memory}, limits={"memory": most})
+
+
+class PodDefaults(Model):
+    """Compute of each kind of pod; a resource's own fields go before."""
+
+    discover: ContainerResources = Field(default_factory=lambda: _resources("100m", "512Mi", "2Gi"))
+    generate: ContainerResources = Field(default_factory=lambda: _resources("500m", "2Gi", "4Gi"))
+    prepare: ContainerResources = Field(default_factory=lambda: _resources("250m", "1Gi", "4Gi"))
+    train: ContainerResources = Field(default_factory=lambda: _resources("1", "6Gi", "12Gi"))
+    evaluate: ContainerResources = Field(default_factory=lambda: _resources("500m", "3Gi", "8Gi"))
+    submitter: ContainerResources = Field(default_factory=lambda: _resources("50m", "256Mi", "1Gi"))
+    service: ContainerResources = Field(default_factory=lambda: _resources("250m", "1Gi", "4Gi"))
+    tracking: ContainerResources = Field(default_factory=lambda: _resources("100m", "512Mi", "2Gi"))
+
+    def of(self, stage: Stage) -> ContainerResources:
+        """Those of a stage's pod."""
+        found: ContainerResources = getattr(self, stage.value)
+        return found
+
+
+class Scheduling(Model):
+    """Added to every pod; what the resource says goes before."""
+
+    node_selector: dict[str, str] = {}
+    tolerations: list[dict[str, Any]] = []
+    priority_class_name: Name | None = None
+    runtime_class_name: Name | None = None
+
+
+class ServiceDefaults(Model):
+    """What every service gets."""
+
+    http_route: dict[str, Any] | None = Field(
+        default=None, description="Spec of an HTTPRoute without its rules, such as parentRefs and hostnames."
+    )
+    termination_grace_seconds: int = Field(default=60, ge=1, le=3600)
+
+
+class Ray(Model):
+    """KubeRay's jobs."""
+
+    version: Name = Field(default="2.60.0", description="Ray's version in the stages image.")
+    ttl_seconds: int = Field(default=60, ge=0, le=86400, description="How long an ended Ray cluster's pods stay.")
+    pre_running_deadline_seconds: int = Field(default=1800, ge=30, description="The longest until the job runs.")
+
+
+class Settings(Model):
+    """Everything that the operator is told."""
+
+    namespace: Name = Field(default="prompt2model", description="The operator's own; POD_NAMESPACE goes before.")
+    watch_namespaces: list[Name] = Field(default=[], description="Empty: every namespace.")
+    peering: Name = "prompt2model"
+    images: Images = Field(default_factory=Images)
+    tracking: Tracking = Field(default_factory=Tracking)
+    teacher: EmbeddedTeacher = Field(default_factory=EmbeddedTeacher)
+    hugging_face: HuggingFace = Field(default_factory=HuggingFace)
+    storage: StorageDefaults = Field(default_factory=StorageDefaults)
+    pods: PodDefaults = Field(default_factory=PodDefaults)
+    scheduling: Scheduling = Field(default_factory=Scheduling)
+    service: ServiceDefaults = Field(default_factory=ServiceDefaults)
+    ray: Ray = Field(default_factory=Ray)
+    run_as_user: int = Field(default=1000, ge=1, description="User and group of every pod.")
+    job_ttl_seconds: int = Field(default=3600, ge=0, description="How long an ended Job stays.")
+    workers: int = Field(default=8, ge=1, le=64, description="Resources that are looked at side by side.")
+    resync_seconds: int = Field(default=600, ge=10, le=86400, description="Everything is looked at this often.")
+    metrics_port: int = Field(default=9090, ge=1, le=65535)
+    liveness_port: int = Field(default=8080, ge=1, le=65535)
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text says which field and why."""
+
+
+def read_settings(path: Path | None = None) -> Settings:
+    """The settings in the file that P2M_SETTINGS names; a file that is not there is an empty one.
+
+    Raises: SettingsError.
+    """
+    file = path or Path(os.environ.get("P2M_SETTINGS", DEFAULT_FILE))
+    try:
+        tree = yaml.safe_load(file.read_text()) if file.exists() else None
+        settings = Settings.model_validate(tree or {})
+    except (ValidationError, yaml.YAMLError) as error:
+        raise SettingsError(f"{file} cannot be used: {error}") from None
+    namespace = os.environ.get("POD_NAMESPACE")
+    return settings.model_copy(update={"namespace": namespace}) if namespace else settings
