@@ -55,10 +55,6 @@ class StageRunSpec(Model):
     sources: dict[str, Sha] = Field(
         default={}, max_length=8, description="SHA-256 of the user's files that the stage reads, by field path."
     )
-    image: Uri | None = Field(default=None, description="Cluster only: frozen with the stage run.")
-    template: dict[str, Any] | None = Field(
-        default=None, max_length=64, description="Cluster only: the workload, frozen."
-    )
 
 
 class StageRunPhase(StrEnum):
@@ -92,18 +88,34 @@ class Progress(Model):
         return f"{done:.6g}/{total:.6g} {unit}".strip()
 
 
+class ReportedFailure(Model):
+    """Why an attempt ended without a result, as the stage itself says it. Written by the stage alone."""
+
+    attempt: int = Field(ge=1)
+    failure: Failure
+
+
 class StageRunStatus(Model):
-    """Where the stage run stands. The stage writes progress and result; the operator, or the local runner, the rest."""
+    """Where the stage run stands; every field has one writer.
+
+    The operator, or the local runner, writes phase, attempt, started_at, failures, failure and retry_at. The stage writes
+    progress, result, reported_failure and run_url, and is heard only while `attempt` is its own.
+    """
 
     phase: StageRunPhase = StageRunPhase.PENDING
     attempt: int = Field(default=0, ge=0, description="The attempt that is, or was last, alive; 0: none yet.")
     started_at: datetime | None = Field(default=None, description="When the attempt started.")
     failures: int = Field(default=0, ge=0, description="Attempts that failed since the last time a person stepped in.")
-    failure: Failure | None = Field(default=None, description="Of the last attempt.")
+    failure: Failure | None = Field(default=None, description="Of the last attempt, and what becomes of it.")
     retry_at: datetime | None = Field(default=None, description="When the next attempt may start.")
-    progress: Progress | None = None
-    result: StageResult | None = None
-    run_url: Uri | None = Field(default=None, alias="runURL", description="The MLflow run, where it is recorded.")
+    progress: Progress | None = Field(default=None, description="Written by the stage alone.")
+    result: StageResult | None = Field(default=None, description="Written by the stage alone.")
+    reported_failure: ReportedFailure | None = Field(default=None, description="Written by the stage alone.")
+    run_url: Uri | None = Field(
+        default=None,
+        alias="runURL",
+        description="The MLflow run. Written by the stage; by the operator where it was recorded after the stage's end.",
+    )
 
 
 class StageRun(Model):

@@ -119,7 +119,6 @@ def stage_run(name: str) -> dict[str, Any]:
             "parameters": {"datasets.maxRows": 3000, "datasets.own": {"uri": "own.csv"}},
             "inputs": {"discover": "discover-abababab"},
             "decision": {"dataset": CHOICE},
-            "template": {"spec": {"containers": [{"name": "stage", "image": "stages:1"}]}},
         },
     }
 
@@ -130,9 +129,8 @@ def stage_run(name: str) -> dict[str, Any]:
         {"digest": "cd" * 32},
         {"parameters": {"datasets.maxRows": 1}},
         {"parameters": {"datasets.own": {"uri": "other.csv"}}},
-        {"template": {"spec": {"hostNetwork": True}}},
         {"decision": {"dataset": {"split": "test"}}},
-        {"image": "stages:2"},
+        {"inputs": {"discover": "discover-cdcdcdcd"}},
     ],
     ids=lambda change: "-".join(change),
 )

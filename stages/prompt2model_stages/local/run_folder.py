@@ -128,7 +128,8 @@ class RunFolder:
 
     def write_stage_run(self, run: StageRun) -> None:
         """Writes the stage run; progress, result and run URL stay where stage and recorder wrote them."""
-        status = run.status.model_copy(update={"progress": None, "result": None, "run_url": None})
+        theirs = {"progress": None, "result": None, "reported_failure": None, "run_url": None}
+        status = run.status.model_copy(update=theirs)
         folder = Folder(str(self.stage_path(run)))
         folder.write_json(STAGE_RUN, run.model_copy(update={"status": status}).dump())
 
