@@ -191,22 +191,26 @@ class _Walk:
             return status
         if not workload.alive:
             return self._fail(run, workload.failure or _no_result(run))
-        if (late := self._late(run)) is not None:
+        if (late := self._late(run, workload.failure)) is not None:
             self.actions.append(StopAttempt(run.metadata.name, status.attempt, late.reason))
             return self._fail(run, late)
-        return status
+        # What keeps the attempt from starting; where nothing does, the last attempt's failure until this one is heard of.
+        kept = None if _heard(run) else status.failure
+        return self._set(run, status.model_copy(update={"failure": workload.failure or kept}))
 
-    def _late(self, run: StageRun) -> Failure | None:
+    def _late(self, run: StageRun, stuck: Failure | None) -> Failure | None:
         """Whether the attempt passed its deadline or stopped giving signs of life; else when to look again."""
         limits, started = self.spec.deadlines, run.status.started_at or self.now
         progress = run.status.progress
-        heard = max(started, progress.at) if progress and progress.attempt == run.status.attempt else started
+        heard = max(started, progress.at) if progress and _heard(run) else started
         deadline = started + timedelta(seconds=limits.stage_seconds)
         silent = heard + timedelta(seconds=limits.heartbeat_seconds)
         if self.now >= deadline:
             message = f"{run.spec.stage} took longer than {limits.stage_seconds} s."
             return _retrying("DeadlineExceeded", message, "Raise deadlines.stageSeconds.")
         if self.now >= silent:
+            if stuck is not None:
+                return stuck
             message = f"{run.spec.stage} gave no sign of life for {limits.heartbeat_seconds} s."
             return _retrying("HeartbeatLost", message, "See the attempt's log; raise deadlines.heartbeatSeconds.")
         self.wakes.append(min(deadline, silent))
@@ -263,6 +267,12 @@ class _Walk:
 
 def _is(workload: Workload, run: StageRun) -> bool:
     return workload.stage_run == run.metadata.name and workload.attempt == run.status.attempt
+
+
+def _heard(run: StageRun) -> bool:
+    """Whether the attempt has given a sign of life."""
+    progress = run.status.progress
+    return progress is not None and progress.attempt == run.status.attempt
 
 
 def _accepted(run: StageRun) -> bool:

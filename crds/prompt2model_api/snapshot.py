@@ -15,7 +15,10 @@ from prompt2model_api.status import Prompt2ModelStatus
 
 @dataclass(frozen=True)
 class Workload:
-    """One attempt's Job, RayJob or process, as seen. `failure` says why it ended, where that can be told."""
+    """One attempt's Job, RayJob or process, as seen.
+
+    failure: why it ended, where that can be told; of one that is alive, what keeps it from starting.
+    """
 
     stage_run: str
     attempt: int

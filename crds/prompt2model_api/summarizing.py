@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from prompt2model_api.conditions import Condition, ConditionType
+from prompt2model_api.conditions import Condition, ConditionType, FailureState
+from prompt2model_api.estimate import estimate, total
 from prompt2model_api.gates import Gate, compared_score
 from prompt2model_api.names import stage_folder
 from prompt2model_api.results import Interval, Spent, StageOutputs
@@ -41,6 +42,14 @@ class Step:
         return self.status is not None and self.status.phase is StageRunPhase.SUCCEEDED
 
     @property
+    def stuck(self) -> bool:
+        """Whether the attempt cannot start until somebody mends something."""
+        status = self.status
+        if status is None or status.phase is not StageRunPhase.RUNNING or status.failure is None:
+            return False
+        return status.failure.state is FailureState.BLOCKED
+
+    @property
     def outputs(self) -> StageOutputs | None:
         """What the stage handed on, if it succeeded."""
         return self.status.result.outputs if self.succeeded and self.status and self.status.result else None
@@ -61,7 +70,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: Gate | Non
         conditions=_conditions(verdicts, old, snapshot.resource.metadata.generation, now),
         observed_generation=snapshot.resource.metadata.generation,
         progress=_progress(steps),
-        estimate=old.estimate,
+        estimate=total(estimate(snapshot.resource.spec, outputs)),
         discovered=_without_spent(outputs.get(Stage.DISCOVER)),
         choice=prepared.gate.decision.dataset if prepared and prepared.gate and prepared.gate.decision else None,
         spent=_spent(snapshot),
@@ -111,7 +120,7 @@ def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
         return ("Unknown", "Waiting", "Waits for the stages before it.")
     if step.succeeded:
         return ("True", "Succeeded", step.gate.message if step.gate else "")
-    if status.failure is not None and status.phase.value in ("Retrying", "Blocked", "Failed"):
+    if status.failure is not None and (status.phase.value in ("Retrying", "Blocked", "Failed") or step.stuck):
         return ("False", status.failure.reason, f"{status.failure.message} {status.failure.remedy}".strip()[:1024])
     return ("Unknown", status.phase.value, f"Attempt {status.attempt}.")
 
@@ -157,9 +166,10 @@ def _phase(snapshot: Snapshot, steps: Steps, verdicts: dict[ConditionType, Verdi
         return Phase.READY
     if snapshot.resource.spec.suspend:
         return Phase.SUSPENDED
-    for bad in (StageRunPhase.BLOCKED, StageRunPhase.RETRYING):
-        if bad in phases:
-            return Phase(bad.value)
+    if StageRunPhase.BLOCKED in phases or any(step.stuck for step in steps.values()):
+        return Phase.BLOCKED
+    if StageRunPhase.RETRYING in phases:
+        return Phase.RETRYING
     if gates:
         return Phase(gates[0].reason)
     running = [step.stage for step in steps.values() if step.status and step.status.phase is StageRunPhase.RUNNING]

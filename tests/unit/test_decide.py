@@ -27,7 +27,7 @@ from prompt2model_api.snapshot import (
     StopAttempt,
     Workload,
 )
-from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
+from prompt2model_api.stage_run import Progress, Stage, StageRun, StageRunPhase
 from prompt2model_api.status import Phase
 
 pytestmark = pytest.mark.unit
@@ -304,6 +304,26 @@ def test_blocked_work_is_looked_at_again_for_ever() -> None:
         world.now = outcome.wake_at
         world.step()
     assert world.to_the_end() is Phase.READY
+
+
+def test_an_attempt_that_cannot_start_says_why_and_goes_on_by_itself_when_it_is_mended() -> None:
+    world = World(resource(retries={"attempts": 1}, deadlines={"heartbeatSeconds": 60}))
+    world.step()
+    (name,) = world.alive()
+    world.workloads[name, 1] = Workload(name, 1, True, failure(FailureState.BLOCKED))
+    outcome = world.step()
+    assert outcome.status.phase is Phase.BLOCKED
+    assert outcome.status.conditions[0].reason == "Test" and world.alive() == [name]
+    world.workloads[name, 1] = Workload(name, 1, True)
+    progress = Progress(attempt=1, at=START)
+    run = world.runs[name]
+    world.runs[name] = run.model_copy(update={"status": run.status.model_copy(update={"progress": progress})})
+    assert world.step().status.phase is Phase.DISCOVERING
+    world.workloads[name, 1] = Workload(name, 1, True, failure(FailureState.BLOCKED))
+    world.now += timedelta(seconds=60)
+    outcome = world.step()  # too long: the next attempt may find another image or another quota
+    assert outcome.status.phase is Phase.BLOCKED and world.alive() == []
+    assert world.runs[name].status.failures == 1 and world.runs[name].status.phase is StageRunPhase.BLOCKED
 
 
 @pytest.mark.parametrize(
