@@ -279,10 +279,21 @@ class Storage(Model):
         return self
 
 
+class Toleration(Model):
+    """Of a node's taint, as Kubernetes writes it."""
+
+    key: Label | None = None
+    operator: Literal["Exists", "Equal"] | None = None
+    value: Label | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: int | None = Field(default=None, ge=0)
+
+
 class Scheduling(Model):
     """Passed through to every pod. Cluster only."""
 
     node_selector: dict[str, Label] = Field(default={}, max_length=32)
+    tolerations: list[Toleration] = Field(default=[], max_length=32)
     priority_class_name: Name | None = None
     runtime_class_name: Name | None = None
     image_pull_secrets: list[Name] = Field(default=[], max_length=8)

@@ -95,6 +95,9 @@ def _verdicts(snapshot: Snapshot, steps: Steps, score: Gate | None) -> dict[Cond
         tracked: Verdict = ("True", "Recorded", "MLflow has everything.")
         behind: Verdict = ("False", "Behind", "MLflow does not have everything yet; it is recorded when it answers.")
         found[ConditionType.TRACKED] = tracked if snapshot.tracked else behind
+    if snapshot.tracking_problem:
+        message = f"{snapshot.tracking_problem}: the work goes on, and is recorded when it answers."
+        found[ConditionType.TRACKED] = ("False", "MLflowAway", message)
     found[ConditionType.READY] = _ready_verdict(snapshot, found)
     return found
 

@@ -25,7 +25,7 @@ class Images(Model):
     stages: Uri = "prompt2model-stages:0.1.0"
     service: Uri = "prompt2model-service:0.1.0"
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
-    pull_secrets: list[Name] = []
+    pull_secrets: list[Name] = Field(default=[])
 
 
 class Tracking(Model):
@@ -67,8 +67,8 @@ class StorageDefaults(Model):
 class ContainerResources(Model):
     """Requests and limits of a container, as Kubernetes writes them."""
 
-    requests: dict[str, Quantity] = {}
-    limits: dict[str, Quantity] = {}
+    requests: dict[str, Quantity] = Field(default={})
+    limits: dict[str, Quantity] = Field(default={})
 
 
 def _resources(cpu: str, memory: str, most: str) -> ContainerResources:
@@ -96,8 +96,8 @@ class PodDefaults(Model):
 class Scheduling(Model):
     """Added to every pod; what the resource says goes before."""
 
-    node_selector: dict[str, str] = {}
-    tolerations: list[dict[str, Any]] = []
+    node_selector: dict[str, str] = Field(default={})
+    tolerations: list[dict[str, Any]] = Field(default=[])
     priority_class_name: Name | None = None
     runtime_class_name: Name | None = None
 

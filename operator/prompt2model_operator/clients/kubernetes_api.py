@@ -1,0 +1,170 @@
+"""The one way to the API server: generic requests over the official client, counted.
+
+Nothing else talks to the API server but kopf's watches. Bodies are plain dicts, as in YAML.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from prompt2model_operator.kinds import BY_KIND, MANAGER, Kind
+from prompt2model_operator.metrics import API_REQUESTS
+
+Body = dict[str, Any]
+Query = list[tuple[str, str]]
+
+TIMEOUT_S = 30
+PAGE = 500
+
+
+class ApiError(Exception):
+    """The API server refused, or did not answer (status 0). The text is its own message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotFoundError(ApiError):
+    """There is no such object, or no such kind."""
+
+
+class ConflictError(ApiError):
+    """It is there already, or was changed meanwhile."""
+
+
+class KubernetesApi(Protocol):
+    """What the operator asks of a cluster; the tests have one in memory."""
+
+    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> list[Body]:
+        """All objects of a kind that the selector matches."""
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
+        """One object. Raises: NotFoundError."""
+
+    async def create(self, manifest: Body) -> Body:
+        """Makes an object. Raises: ConflictError where it is there."""
+
+    async def apply(self, manifest: Body, subresource: str | None = None, manager: str = MANAGER) -> Body:
+        """Server-side apply, as the owner of these fields."""
+
+    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
+        """Removes the object, and what it owns in the background; nothing happens where there is none."""
+
+    async def allowed(self, verb: str, kind: Kind, namespace: str | None, subresource: str = "") -> bool:
+        """Whether the operator itself may do this."""
+
+
+class ClusterApi:
+    """A real cluster's."""
+
+    def __init__(self) -> None:
+        self._client: client.ApiClient | None = None
+
+    async def connect(self) -> None:
+        """Finds the credentials: the pod's, else the kubeconfig's."""
+        try:
+            config.load_incluster_config()
+        except config.ConfigException:
+            await config.load_kube_config()
+        self._client = client.ApiClient()
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        if self._client is not None:
+            await self._client.close()
+
+    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> list[Body]:
+        """See KubernetesApi. In pages, so that no answer is large."""
+        items: list[Body] = []
+        query = [("labelSelector", selector), ("limit", str(PAGE))]
+        token = ""
+        while True:
+            more = [("continue", token)] if token else []
+            page = await self._request("list", kind, "GET", kind.path(namespace), query=[*query, *more])
+            items += page["items"]
+            token = page["metadata"].get("continue", "")
+            if not token:
+                named = {"apiVersion": kind.api_version, "kind": kind.kind}
+                return [{**named, **item} for item in items]
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
+        """See KubernetesApi."""
+        return await self._request("get", kind, "GET", kind.path(namespace, name))
+
+    async def create(self, manifest: Body) -> Body:
+        """See KubernetesApi."""
+        kind, namespace = BY_KIND[manifest["kind"]], manifest["metadata"].get("namespace")
+        query = [("fieldManager", MANAGER)]
+        return await self._request("create", kind, "POST", kind.path(namespace), manifest, query)
+
+    async def apply(self, manifest: Body, subresource: str | None = None, manager: str = MANAGER) -> Body:
+        """See KubernetesApi."""
+        kind, meta = BY_KIND[manifest["kind"]], manifest["metadata"]
+        path = kind.path(meta["namespace"], meta["name"], subresource)
+        query = [("fieldManager", manager), ("force", "true")]
+        verb = "apply status" if subresource else "apply"
+        return await self._request(verb, kind, "PATCH", path, manifest, query, "application/apply-patch+yaml")
+
+    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
+        """See KubernetesApi."""
+        body = {"propagationPolicy": "Background"}
+        try:
+            await self._request("delete", kind, "DELETE", kind.path(namespace, name), body)
+        except NotFoundError:
+            return
+
+    async def allowed(self, verb: str, kind: Kind, namespace: str | None, subresource: str = "") -> bool:
+        """See KubernetesApi. Asked with a SelfSubjectAccessReview, which everybody may make."""
+        attributes = {"verb": verb, "group": kind.group, "resource": kind.plural, "subresource": subresource}
+        spec = {"resourceAttributes": attributes | ({"namespace": namespace} if namespace else {})}
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = await self._request("review", kind, "POST", path, body)
+        return bool(answer["status"]["allowed"])
+
+    async def renew(self, method: str, path: str, body: Body | None = None) -> Body:
+        """A request for the lease, which is no object of a resource's and is not counted."""
+        return await self._send(method, path, body, [], "application/json")
+
+    async def _request(
+        self,
+        verb: str,
+        kind: Kind,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        query: Query | None = None,
+        content_type: str = "application/json",
+    ) -> Body:
+        API_REQUESTS.labels(verb, kind.plural).inc()
+        return await self._send(method, path, body, query or [], content_type)
+
+    async def _send(self, method: str, path: str, body: Body | None, query: Query, content_type: str) -> Body:
+        assert self._client is not None, "connect first"
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        try:
+            answer = await self._client.call_api(
+                path,
+                method,
+                query_params=query,
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+                _preload_content=False,
+                _request_timeout=TIMEOUT_S,
+            )
+            content = await answer.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise ApiError(0, f"The API server does not answer: {type(error).__name__}: {error}") from error
+        found: Body = (
+            json.loads(content) if content[:1] == b"{" else {"message": content[:300].decode(errors="replace")}
+        )
+        if answer.status < 400:
+            return found
+        kinds = {404: NotFoundError, 409: ConflictError}
+        raise kinds.get(answer.status, ApiError)(answer.status, str(found.get("message", answer.reason)))

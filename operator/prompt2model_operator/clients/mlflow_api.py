@@ -1,0 +1,94 @@
+"""What the operator asks MLflow: is it there, what does it have of a resource, and to tidy up after a deletion.
+
+Nothing waits for it: every question has a short limit, and an MLflow that is away is an answer too.
+Source: https://mlflow.org/docs/latest/rest-api.html
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+LIMIT_S = 5.0
+ENDED = ("FINISHED", "FAILED", "KILLED")
+RESOURCE_TAG, KIND_TAG, STAGE_RUN_TAG = "p2m.resource", "p2m.kind", "p2m.stage_run"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What MLflow has of a resource: the page of its run, and the pages of the stage runs that are recorded to their end."""
+
+    run_url: str | None
+    stage_run_urls: dict[str, str]
+
+
+class MlflowApi:
+    """MLflow's REST API, as the chart's settings name it."""
+
+    def __init__(self, uri: str, public_url: str | None = None) -> None:
+        token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
+        self._pages = (public_url or uri).rstrip("/")
+        self._client = httpx.AsyncClient(base_url=uri.rstrip("/"), headers=headers, auth=auth, timeout=LIMIT_S)
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self._client.aclose()
+
+    async def recorded(self, namespace: str, name: str) -> Recorded | None:
+        """What is recorded of a resource; None where MLflow does not answer."""
+        try:
+            experiment = await self._experiment(f"{namespace}/{name}")
+            runs = await self._runs(experiment) if experiment else []
+        except (httpx.HTTPError, ValueError):
+            return None
+        own, stages = None, {}
+        for run in runs:
+            tags = {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])}
+            page = f"{self._pages}/#/experiments/{experiment}/runs/{run['info']['run_id']}"
+            if tags.get(KIND_TAG) == "resource":
+                own = page
+            elif STAGE_RUN_TAG in tags and run["info"]["status"] in ENDED:
+                stages[tags[STAGE_RUN_TAG]] = page
+        return Recorded(own, stages)
+
+    async def tidy(self, namespace: str, name: str, *, unregister: bool) -> None:
+        """Closes the runs of a resource that is gone, and removes its registered model if asked to; best effort."""
+        try:
+            experiment = await self._experiment(f"{namespace}/{name}")
+            for run in await self._runs(experiment) if experiment else []:
+                if run["info"]["status"] not in ENDED:
+                    body = {"run_id": run["info"]["run_id"], "status": "KILLED", "end_time": int(time.time() * 1000)}
+                    await self._send("POST", "runs/update", body)
+            if unregister:
+                await self._send("DELETE", "registered-models/delete", {"name": f"{namespace}.{name}"})
+        except (httpx.HTTPError, ValueError):
+            return
+
+    async def _experiment(self, name: str) -> str | None:
+        answer = await self._client.get("/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": name})
+        if answer.status_code == 404:
+            return None
+        answer.raise_for_status()
+        return str(answer.json()["experiment"]["experiment_id"])
+
+    async def _runs(self, experiment: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        token: str | None = ""
+        while token is not None:
+            body = {"experiment_ids": [experiment], "max_results": 200} | ({"page_token": token} if token else {})
+            answer = await self._send("POST", "runs/search", body)
+            found += answer.get("runs", [])
+            token = answer.get("next_page_token") or None
+        return found
+
+    async def _send(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = await self._client.request(method, f"/api/2.0/mlflow/{path}", json=body)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found

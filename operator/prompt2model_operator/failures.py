@@ -1,0 +1,84 @@
+"""Why a pod does not run or ended badly, as a Failure with what to do. Root cause first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from prompt2model_api.conditions import Failure, FailureState
+
+Body = dict[str, Any]
+
+IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
+START = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun")
+STARTING_S = 15.0
+"""A pod may be unschedulable or without its volume this long without a word: a node or a claim may just be coming."""
+
+SEE_LOG = "Its log is kept in storage as log-<attempt>.txt."
+
+
+def failure_of_pods(pods: Iterable[Body], now: datetime) -> Failure | None:
+    """The first failure among the pods of a workload; None where all of them are well, or nobody knows."""
+    for pod in sorted(pods, key=lambda p: str(p["metadata"].get("creationTimestamp"))):
+        if (found := failure_of_pod(pod, now)) is not None:
+            return found
+    return None
+
+
+def failure_of_pod(pod: Body, now: datetime) -> Failure | None:
+    """What is wrong with a pod."""
+    status = pod.get("status") or {}
+    if status.get("reason") == "Evicted":
+        message = f"The pod was evicted: {status.get('message', '')}"
+        return _retrying("Evicted", message, "Give the node more room, or the stage less work; it is tried again.")
+    for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        if (found := _of_container(container)) is not None:
+            return found
+    return _unscheduled(pod, now)
+
+
+def _of_container(container: Body) -> Failure | None:
+    name = container.get("name", "")
+    state, last = container.get("state") or {}, (container.get("lastState") or {}).get("terminated") or {}
+    waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
+    reason, text = waiting.get("reason", ""), waiting.get("message", "")
+    if reason in IMAGE:
+        message = f"Image {container.get('image', '')} cannot be pulled: {text or reason}"
+        remedy = "Correct the image's name or tag, or let the nodes reach and read the registry; it goes on by itself."
+        return _blocked("ImagePull", message, remedy)
+    if reason in START:
+        remedy = "Make what is named there (a Secret or ConfigMap with this key, a command); it goes on by itself."
+        return _blocked("ContainerStart", f"Container {name} cannot start: {text or reason}", remedy)
+    for dead in (ended, last):
+        if dead.get("reason") == "OOMKilled":
+            message = f"Container {name} needed more memory than its limit."
+            return _retrying("OOMKilled", message, "Raise the memory in training.resources, or in the chart's pods.")
+    if reason == "CrashLoopBackOff":
+        message = f"Container {name} ends again and again, last with exit status {last.get('exitCode')}."
+        return _blocked("CrashLoop", message, f"See `kubectl logs`, container {name}.")
+    if ended and ended.get("exitCode", 0) != 0:
+        message = f"Container {name} ended with exit status {ended['exitCode']}: {ended.get('message') or ended.get('reason')}"
+        return _retrying("Crashed", message, SEE_LOG)
+    return None
+
+
+def _unscheduled(pod: Body, now: datetime) -> Failure | None:
+    """A pod that no node takes; said after a while."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    held = next((c for c in conditions if c.get("type") == "PodScheduled" and c.get("status") == "False"), None)
+    if held is None or held.get("reason") != "Unschedulable":
+        return None
+    since = datetime.fromisoformat(str(held.get("lastTransitionTime") or pod["metadata"]["creationTimestamp"]))
+    if now - since < timedelta(seconds=STARTING_S):
+        return None
+    remedy = "Add a node that has this, ask for less, or bind the claim; it goes on by itself."
+    return _blocked("Unschedulable", f"No node takes the pod: {held.get('message', '')}", remedy)
+
+
+def _blocked(reason: str, message: str, remedy: str) -> Failure:
+    return Failure(state=FailureState.BLOCKED, reason=reason, message=message[:1024], remedy=remedy)
+
+
+def _retrying(reason: str, message: str, remedy: str) -> Failure:
+    return Failure(state=FailureState.RETRYING, reason=reason, message=message[:1024], remedy=remedy)

@@ -1,0 +1,260 @@
+"""Jobs and RayJobs of stage runs: one an attempt, made once and never re-applied."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from prompt2model_api.names import RAYJOB_LIMIT, workload_name
+from prompt2model_api.prompt2model import OwnData, Prompt2Model, Resources, Teacher
+from prompt2model_api.stage_run import Stage, StageRun
+from prompt2model_operator.kinds import ATTEMPT, JOB, RAYJOB, ROLE, STAGE, STAGE_RUN
+from prompt2model_operator.manifests.common import (
+    CONTAINER_SECURITY,
+    OWN,
+    compute,
+    environment,
+    metadata,
+    owned_by,
+    pod_security,
+    scheduling,
+    volumes,
+)
+from prompt2model_operator.settings import Settings
+
+Body = dict[str, Any]
+
+ON_RAY = (Stage.GENERATE, Stage.TRAIN)
+USES_TEACHER = (Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE)
+EMBEDDED_SLOTS = 4
+
+
+class NoTeacherError(Exception):
+    """The resource names no teacher, and the chart has none."""
+
+
+def is_on_ray(stage: Stage) -> bool:
+    """Whether the stage is a RayJob."""
+    return stage in ON_RAY
+
+
+def attempt_name(run: StageRun, attempt: int) -> str:
+    """The name of the attempt's Job or RayJob."""
+    limit = RAYJOB_LIMIT if is_on_ray(run.spec.stage) else 63
+    return workload_name(run.metadata.name, attempt, limit)
+
+
+def stage_job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body:
+    """The Job of an attempt of discover, prepare or evaluate. Raises: NoTeacherError."""
+    labels = _labels(run, attempt, resource)
+    body = metadata(JOB, attempt_name(run, attempt), resource, labels)
+    pod = _pod(run, attempt, resource, settings)
+    pod["containers"][0]["command"] = ["python", "-m", f"prompt2model_stages.{run.spec.stage.value}"]
+    pod["restartPolicy"] = "Never"
+    body["spec"] = {
+        "backoffLimit": 0,
+        "ttlSecondsAfterFinished": settings.job_ttl_seconds,
+        "template": {"metadata": {"labels": body["metadata"]["labels"]}, "spec": pod},
+    }
+    return owned_by(body, run)
+
+
+def stage_rayjob(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body:
+    """The RayJob of an attempt of generate or train. Raises: NoTeacherError.
+
+    Source: https://docs.ray.io/en/latest/cluster/kubernetes/getting-started/rayjob-quick-start.html
+    """
+    name = attempt_name(run, attempt)
+    body = metadata(RAYJOB, name, resource, _labels(run, attempt, resource))
+    body["spec"] = {
+        "entrypoint": f"python -m prompt2model_stages.{run.spec.stage.value}",
+        "jobId": name,  # asked for before it is submitted, so that a second submitter finds the first one's job
+        "submissionMode": "K8sJobMode",
+        "backoffLimit": 0,
+        "shutdownAfterJobFinishes": True,
+        "ttlSecondsAfterFinished": settings.ray.ttl_seconds,
+        "preRunningDeadlineSeconds": settings.ray.pre_running_deadline_seconds,
+        "submitterConfig": {"backoffLimit": 3},
+        "submitterPodTemplate": _submitter(run, attempt, resource, settings),
+        "rayClusterSpec": _ray_cluster(run, attempt, resource, settings),
+    }
+    return owned_by(body, run)
+
+
+def _ray_cluster(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body:
+    """A head with the driver; workers of their own only where there are several, or where they need a GPU."""
+    training = resource.spec.training
+    apart = run.spec.stage is Stage.TRAIN and (training.workers > 1 or training.resources.gpu > 0)
+    head = _ray_pod(run, attempt, resource, settings, None if apart else _own_compute(run, resource))
+    head["automountServiceAccountToken"] = True  # the driver, which reports, runs on the head
+    start = {"dashboard-host": "0.0.0.0", "num-cpus": "0" if apart and _whole_cpus(resource) else "2"}
+    labels = metadata(RAYJOB, "", resource, _labels(run, attempt, resource))["metadata"]["labels"]
+    cluster: Body = {
+        "rayVersion": settings.ray.version,
+        "authOptions": {"mode": "token"},
+        "headGroupSpec": {"rayStartParams": start, "template": {"metadata": {"labels": labels}, "spec": head}},
+        "workerGroupSpecs": [],
+    }
+    if apart:
+        worker = _ray_pod(run, attempt, resource, settings, training.resources)
+        worker["automountServiceAccountToken"] = False
+        worker.pop("serviceAccountName")
+        template = {"metadata": {"labels": labels}, "spec": worker}
+        group = {
+            "groupName": "workers",
+            "replicas": training.workers,
+            "minReplicas": training.workers,
+            "maxReplicas": training.workers,
+            "rayStartParams": {},
+            "template": template,
+        }
+        cluster["workerGroupSpecs"] = [group]
+    return cluster
+
+
+def _whole_cpus(resource: Prompt2Model) -> bool:
+    """Whether each worker has the CPU that Ray Train asks for; else the head lends its own."""
+    cpu = resource.spec.training.resources.cpu or "1"
+    return not cpu.endswith("m") and float(cpu) >= 1
+
+
+def _ray_pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings, own: Resources | None) -> Body:
+    pod = _pod(run, attempt, resource, settings, own)
+    container = pod["containers"][0]
+    container["name"] = "ray"
+    container["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"})
+    pod["volumes"].append({"name": "shm", "emptyDir": {"medium": "Memory"}})
+    return pod
+
+
+def _submitter(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body:
+    """The pod that submits the job, written out in full: a part would replace KubeRay's default whole."""
+    container: Body = {
+        "name": "submitter",
+        "image": settings.images.stages,
+        "imagePullPolicy": settings.images.pull_policy,
+        "resources": compute(settings.pods.submitter),
+        "securityContext": CONTAINER_SECURITY,
+        "env": [{"name": "HOME", "value": "/tmp"}, {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}],
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    }
+    where = {k: v for k, v in scheduling(resource, settings).items() if k != "affinity"}
+    pod: Body = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_security(settings),
+        "containers": [container],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+        **where,
+    }
+    labels = metadata(RAYJOB, "", resource, _labels(run, attempt, resource) | {ROLE: "submitter"})["metadata"]["labels"]
+    return {"metadata": {"labels": labels}, "spec": pod}
+
+
+def _pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings, own: Resources | None = None) -> Body:
+    """The pod that does a stage's work; the caller adds what its kind needs."""
+    found, mounts = volumes(resource, settings)
+    own_volumes, own_mounts = _own_data(run, resource)
+    env, env_from = environment(resource, settings)
+    stage = run.spec.stage
+    container: Body = {
+        "name": "stage",
+        "image": settings.images.stages,
+        "imagePullPolicy": settings.images.pull_policy,
+        "resources": compute(settings.pods.of(stage), own),
+        "securityContext": CONTAINER_SECURITY,
+        "env": [*env, *_job_environment(run, attempt, resource, settings)],
+        "envFrom": env_from,
+        "volumeMounts": [*mounts, *own_mounts],
+        "workingDir": "/tmp",
+    }
+    return {
+        "serviceAccountName": run.metadata.name,
+        "automountServiceAccountToken": True,
+        "enableServiceLinks": False,
+        "securityContext": pod_security(settings),
+        "containers": [container],
+        "volumes": [*found, *own_volumes],
+        **scheduling(resource, settings),
+    }
+
+
+def _job_environment(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> list[Body]:
+    """The job itself, where to report, and the keys that this stage needs and no other."""
+    job = {
+        "stageRun": run.model_copy(update={"status": type(run.status)()}).dump(),
+        "attempt": attempt,
+        "settings": _stage_settings(run.spec.stage, resource, settings),
+        "resource": resource.model_copy(update={"status": None}).dump(),
+    }
+    env: list[Body] = [
+        {"name": "P2M_JOB", "value": json.dumps(job, ensure_ascii=False, separators=(",", ":"))},
+        {"name": "P2M_STAGE_RUN", "value": f"{run.metadata.namespace}/{run.metadata.name}"},
+        {"name": "P2M_OWN_FOLDER", "value": OWN},
+    ]
+    teacher = resource.spec.teacher
+    if run.spec.stage in USES_TEACHER and teacher is not None and teacher.api_key_secret_ref is not None:
+        ref = teacher.api_key_secret_ref
+        source = {"secretKeyRef": {"name": ref.name, "key": ref.key}}
+        env.append({"name": "P2M_TEACHER_API_KEY", "valueFrom": source})
+    return env + tracking_environment(settings)
+
+
+def tracking_environment(settings: Settings) -> list[Body]:
+    """MLflow's credentials; a namespace without the Secret goes on without a record."""
+    secret = settings.tracking.secret
+    if secret is None:
+        return []
+    names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+    return [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name, "optional": True}}} for name in names
+    ]
+
+
+def _stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) -> Body:
+    """What may differ between attempts (the stages' StageSettings)."""
+    training = resource.spec.training
+    found: Body = {
+        "workers": training.workers,
+        "checkpointEvery": training.checkpoint_every,
+        "resources": training.resources.dump(),
+        "trackingUri": settings.tracking.uri,
+    }
+    if stage in USES_TEACHER:
+        found["teacher"] = _teacher(resource, settings)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _teacher(resource: Prompt2Model, settings: Settings) -> Body:
+    if resource.spec.teacher is not None:
+        return resource.spec.teacher.dump()
+    if settings.teacher.url is None:
+        raise NoTeacherError
+    embedded = {
+        "baseURL": settings.teacher.url,
+        "model": settings.teacher.model,
+        "limits": {"concurrency": EMBEDDED_SLOTS},
+        "budget": {"unlimited": True},
+    }
+    return Teacher.model_validate(embedded).dump()
+
+
+def _own_compute(run: StageRun, resource: Prompt2Model) -> Resources | None:
+    return resource.spec.training.resources if run.spec.stage is Stage.TRAIN else None
+
+
+def _own_data(run: StageRun, resource: Prompt2Model) -> tuple[list[Body], list[Body]]:
+    """Volumes and mounts of the ConfigMaps that prepare reads."""
+    named: list[OwnData | None] = [resource.spec.datasets.own, resource.spec.evaluation.test_data]
+    if run.spec.stage is not Stage.PREPARE:
+        return [], []
+    maps = sorted({own.config_map.name for own in named if own is not None and own.config_map is not None})
+    found = [{"name": f"own-{i}", "configMap": {"name": name}} for i, name in enumerate(maps)]
+    mounts = [{"name": f"own-{i}", "mountPath": f"{OWN}/{name}", "readOnly": True} for i, name in enumerate(maps)]
+    return found, mounts
+
+
+def _labels(run: StageRun, attempt: int, resource: Prompt2Model) -> dict[str, str]:
+    own = {STAGE: run.spec.stage.value, STAGE_RUN: run.metadata.name, ATTEMPT: str(attempt), ROLE: "stage"}
+    return {**resource.spec.scheduling.labels, **own}

@@ -1,0 +1,174 @@
+"""From the objects of the store to the snapshot that `decide` reads. No request is made here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.prompt2model import OwnData, Prompt2Model
+from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
+from prompt2model_api.stage_run import StageRun
+from prompt2model_operator.failures import failure_of_pods
+from prompt2model_operator.kinds import ATTEMPT, DEPLOYMENT, JOB, POD, RAYJOB, ROLE, STAGE_RUN, STAGERUN
+from prompt2model_operator.manifests.common import folder_uri
+from prompt2model_operator.manifests.service import DIGEST, served_model, service_url
+from prompt2model_operator.recording import Record
+from prompt2model_operator.settings import Settings
+from prompt2model_operator.store import Key, Store
+
+Body = dict[str, Any]
+Attempts = Mapping[tuple[str, int], Failure]
+
+RAY_ENDED = ("Complete", "Failed")
+RAY_REASONS = {
+    "AppFailed": "The Ray job failed",
+    "DeadlineExceeded": "The Ray job took too long",
+    "PreRunningDeadlineExceeded": "The Ray cluster was not ready in time",
+    "SubmissionFailed": "The job could not be submitted",
+    "JobDeploymentStatusTransitionGracePeriodExceeded": "The Ray head was lost",
+}
+
+
+def observe(
+    resource: Prompt2Model,
+    store: Store,
+    settings: Settings,
+    now: datetime,
+    *,
+    never_made: Attempts,
+    sources: Mapping[str, str],
+    record: Record,
+) -> Snapshot:
+    """One look at everything that belongs to a resource.
+
+    Args:
+        never_made: attempts whose workload could not be made, and why.
+        sources: SHA-256 of the user's ConfigMaps, by field path.
+        record: what is known of MLflow.
+    """
+    key = resource.metadata.namespace, resource.metadata.name
+    runs = {}
+    for body in store.owned(STAGERUN, key):
+        if not body["metadata"].get("deletionTimestamp"):
+            run = StageRun.model_validate(body)
+            runs[run.metadata.name] = run
+    return Snapshot(
+        resource=resource,
+        storage=folder_uri(resource, settings),
+        stage_runs=runs,
+        workloads=tuple(_workloads(key, store, runs, never_made, now)),
+        service=_service(resource, key, store, now),
+        sources=sources,
+        tracked=record.tracked,
+        tracking_problem=record.problem,
+        run_url=record.run_url,
+    )
+
+
+def own_data(resource: Prompt2Model) -> dict[str, OwnData]:
+    """The user's own files, by the path of the field that names them."""
+    named = {"datasets.own": resource.spec.datasets.own, "evaluation.testData": resource.spec.evaluation.test_data}
+    return {path: own for path, own in named.items() if own is not None}
+
+
+def content_sha256(config_map: Body, key: str) -> str | None:
+    """SHA-256 of one file in a ConfigMap; None where it does not have it."""
+    text = (config_map.get("data") or {}).get(key)
+    return hashlib.sha256(text.encode()).hexdigest() if text is not None else None
+
+
+def _workloads(
+    key: Key, store: Store, runs: Mapping[str, StageRun], never_made: Attempts, now: datetime
+) -> list[Workload]:
+    pods: dict[tuple[str, int], list[Body]] = {}
+    for pod in store.owned(POD, key):
+        if (of := _attempt_of(pod)) is not None:
+            pods.setdefault(of, []).append(pod)
+    found = [Workload(name, attempt, False, failure) for (name, attempt), failure in never_made.items()]
+    for kind, ended in ((JOB, _job_ended), (RAYJOB, _rayjob_ended)):
+        for body in store.owned(kind, key):
+            of = _attempt_of(body)
+            if of is None or of[0] not in runs:
+                continue
+            failed, why = ended(body)
+            going = bool(body["metadata"].get("deletionTimestamp"))
+            failure = failure_of_pods(pods.get(of, []), now)
+            if failed or going:
+                failure = _reported(runs[of[0]], of[1]) or failure or why
+            elif failure is not None and failure.state is not FailureState.BLOCKED:
+                failure = None  # of a pod that its workload may still replace
+            found.append(Workload(*of, alive=not failed and not going, failure=failure))
+    return found
+
+
+def _attempt_of(body: Body) -> tuple[str, int] | None:
+    labels = body["metadata"].get("labels") or {}
+    if labels.get(ROLE) not in ("stage", "submitter") or STAGE_RUN not in labels:
+        return None
+    return labels[STAGE_RUN], int(labels.get(ATTEMPT, "0"))
+
+
+def _job_ended(body: Body) -> tuple[bool, Failure | None]:
+    """Whether the Job is over, and what its own conditions say."""
+    for condition in (body.get("status") or {}).get("conditions") or []:
+        if condition.get("status") == "True" and condition.get("type") in ("Complete", "Failed"):
+            return True, None
+    return False, None
+
+
+def _rayjob_ended(body: Body) -> tuple[bool, Failure | None]:
+    """Whether the RayJob is over, and what KubeRay says of it."""
+    status = body.get("status") or {}
+    if status.get("jobDeploymentStatus") not in RAY_ENDED:
+        return False, None
+    if status.get("jobDeploymentStatus") == "Complete":
+        return True, None
+    what = RAY_REASONS.get(status.get("reason", ""), status.get("reason") or "The Ray job failed")
+    message = f"{what}: {status.get('message', '')}".strip()[:1024]
+    remedy = "It is tried again from the last checkpoint; the attempt's log is kept in storage as log-<attempt>.txt."
+    return True, Failure(state=FailureState.RETRYING, reason="RayJobFailed", message=message, remedy=remedy)
+
+
+def _reported(run: StageRun, attempt: int) -> Failure | None:
+    """What the stage itself said of the attempt's end."""
+    said = run.status.reported_failure
+    return said.failure if said is not None and said.attempt == attempt else None
+
+
+def _service(resource: Prompt2Model, key: Key, store: Store, now: datetime) -> ObservedService | None:
+    deployment = store.get(DEPLOYMENT, key)
+    if deployment is None or deployment["metadata"].get("deletionTimestamp"):
+        return None
+    served = served_model(deployment)
+    if served is None:
+        return None
+    pods = [
+        pod
+        for pod in store.owned(POD, key)
+        if (pod["metadata"].get("annotations") or {}).get(DIGEST) == served.digest
+        and not pod["metadata"].get("deletionTimestamp")
+    ]
+    ready = _rolled_out(deployment)
+    failure = None if ready else failure_of_pods(pods, now) or _stalled(deployment)
+    return ObservedService(served.digest, ready, service_url(resource), failure)
+
+
+def _rolled_out(deployment: Body) -> bool:
+    """Whether every pod of the newest template is ready and no other is left."""
+    status, meta = deployment.get("status") or {}, deployment["metadata"]
+    wanted = deployment["spec"].get("replicas", 1)
+    counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+    return status.get("observedGeneration", 0) >= meta.get("generation", 0) and counts == [wanted] * 3
+
+
+def _stalled(deployment: Body) -> Failure | None:
+    """A rollout that came to no end in time: the new pods run and are not ready. The old ones go on answering."""
+    for condition in (deployment.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
+            message = "The new model's pods do not become ready: they do not reproduce their golden requests, or start slowly."
+            remedy = "See the logs of the service's pods; an earlier model goes on answering."
+            return Failure(state=FailureState.BLOCKED, reason="NotReady", message=message, remedy=remedy)
+    return None

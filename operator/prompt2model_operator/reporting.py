@@ -1,0 +1,85 @@
+"""Kubernetes events on changes, and the metrics that go with them."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+from prompt2model_api.conditions import ConditionType
+from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.stage_run import StageRun, StageRunPhase, StageRunStatus
+from prompt2model_api.status import Prompt2ModelStatus
+from prompt2model_operator.kinds import EVENT, MANAGER
+from prompt2model_operator.metrics import STAGE_FAILURES, STAGE_SECONDS, TEACHER_TOKENS, TEACHER_USD
+
+Body = dict[str, Any]
+PAST = {
+    StageRunPhase.RUNNING: "Started",
+    StageRunPhase.SUCCEEDED: "Succeeded",
+    StageRunPhase.RETRYING: "Failed",
+    StageRunPhase.BLOCKED: "Blocked",
+    StageRunPhase.FAILED: "GivenUp",
+}
+
+
+def stage_change(run: StageRun, new: StageRunStatus) -> tuple[str, str, str] | None:
+    """Type, reason and message of the event for a stage run's new status; None where nothing happened that a person minds."""
+    old = run.status
+    if (old.phase, old.attempt) == (new.phase, new.attempt) or new.phase not in PAST:
+        return None
+    reason = f"{run.spec.stage.value.capitalize()}{PAST[new.phase]}"
+    if new.failure is not None and new.phase is not StageRunPhase.RUNNING:
+        return "Warning", reason, f"{run.metadata.name}: {new.failure.message} {new.failure.remedy}"
+    return "Normal", reason, f"{run.metadata.name}, attempt {new.attempt}."
+
+
+def resource_change(old: Prompt2ModelStatus | None, new: Prompt2ModelStatus) -> tuple[str, str, str] | None:
+    """The event for a resource whose Ready condition changed."""
+    before = {c.type: (c.status, c.reason) for c in old.conditions} if old else {}
+    now = next((c for c in new.conditions if c.type is ConditionType.READY), None)
+    if now is None or before.get(ConditionType.READY) == (now.status, now.reason) or now.status == "Unknown":
+        return None
+    return ("Normal" if now.status == "True" else "Warning"), now.reason, now.message or now.reason
+
+
+def count_stage_change(run: StageRun, new: StageRunStatus) -> None:
+    """Counts a stage's end in the metrics."""
+    stage, old = run.spec.stage.value, run.status
+    if new.phase is old.phase:
+        return
+    if new.phase is StageRunPhase.SUCCEEDED and new.result is not None:
+        spent = new.result.outputs.spent
+        STAGE_SECONDS.labels(stage).observe(new.result.seconds)
+        TEACHER_TOKENS.labels("prompt").inc(spent.prompt_tokens)
+        TEACHER_TOKENS.labels("completion").inc(spent.completion_tokens)
+        TEACHER_USD.inc(spent.usd or 0.0)
+    elif new.failure is not None and new.phase is not StageRunPhase.RUNNING:
+        STAGE_FAILURES.labels(stage, new.failure.reason).inc()
+
+
+def event(resource: Prompt2Model, kind: str, reason: str, message: str) -> Body:
+    """An event of the resource. Its name is that of what happened, so that it is told once."""
+    meta, now = resource.metadata, datetime.now(UTC)
+    mark = hashlib.sha256(f"{meta.uid} {reason} {message}".encode()).hexdigest()[:12]
+    at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "apiVersion": EVENT.api_version,
+        "kind": EVENT.kind,
+        "metadata": {"name": f"{meta.name}.{mark}", "namespace": meta.namespace},
+        "involvedObject": {
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "name": meta.name,
+            "namespace": meta.namespace,
+            "uid": meta.uid,
+        },
+        "type": kind,
+        "reason": reason,
+        "message": message[:1024],
+        "source": {"component": MANAGER},
+        "reportingComponent": MANAGER,
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+    }

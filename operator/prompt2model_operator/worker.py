@@ -1,0 +1,242 @@
+"""One look at a resource: observe, decide, apply, write the status. Everything that the operator does passes here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from prompt2model_api.conditions import Condition, ConditionType, Failure, FailureState
+from prompt2model_api.decide import decide
+from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.snapshot import Action, SetStageRunStatus, Snapshot, StartAttempt
+from prompt2model_api.stage_run import StageRun
+from prompt2model_api.status import Phase, Prompt2ModelStatus
+from prompt2model_operator.applying import Applier, CannotStartError
+from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
+from prompt2model_operator.deleting import Deleter
+from prompt2model_operator.kinds import CONFIGMAP, PROMPT2MODEL
+from prompt2model_operator.metrics import LOOK_ERRORS, LOOK_SECONDS
+from prompt2model_operator.observing import content_sha256, observe, own_data
+from prompt2model_operator.recording import Record, Recording
+from prompt2model_operator.reporting import count_stage_change, event, resource_change, stage_change
+from prompt2model_operator.settings import Settings
+from prompt2model_operator.store import Key, Store
+from prompt2model_operator.waking import Waker
+
+Body = dict[str, Any]
+logger = logging.getLogger(__name__)
+
+AFTER_ERROR_S = 2.0
+LONGEST_AFTER_ERROR_S = 60.0
+CONFIGMAP_EVERY_S = 60.0
+
+
+@dataclass
+class Memory:
+    """What the operator remembers of a resource between looks. Lost with the process, and found again."""
+
+    never_made: dict[tuple[str, int], Failure] = field(default_factory=dict)
+    record: Record = field(default_factory=Record)
+    sources: dict[str, str] = field(default_factory=dict)
+    sources_at: float = float("-inf")
+    sources_of: str = ""
+    errors: int = 0
+
+
+class Worker:
+    """Looks at resources, one at a time each."""
+
+    def __init__(
+        self, api: KubernetesApi, store: Store, waker: Waker, settings: Settings, recording: Recording, deleter: Deleter
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._waker = waker
+        self._settings = settings
+        self._recording = recording
+        self._deleter = deleter
+        self._memories: dict[Key, Memory] = {}
+
+    async def look(self, key: Key) -> None:
+        """Looks once and says when to look again; an error is tried again and never ends the operator."""
+        memory, began = self._memories.setdefault(key, Memory()), time.monotonic()
+        try:
+            await self._look(key, memory)
+            memory.errors = 0
+        except ApiError as error:
+            self._again(key, memory)
+            level = logging.INFO if error.status in (0, 409) else logging.WARNING
+            logger.log(level, "looked in vain, tried again: %s", error, extra=_names(key))
+        except Exception:  # a bug in one resource's handling must not stop the others; it is logged whole and counted
+            self._again(key, memory)
+            logger.exception("a look ended with an error, tried again", extra=_names(key))
+        finally:
+            LOOK_SECONDS.observe(time.monotonic() - began)
+
+    def _again(self, key: Key, memory: Memory) -> None:
+        LOOK_ERRORS.inc()
+        memory.errors += 1
+        self._waker.wake(key, min(AFTER_ERROR_S * 2 ** (memory.errors - 1), LONGEST_AFTER_ERROR_S))
+
+    async def _look(self, key: Key, memory: Memory) -> None:
+        body = self._store.get(PROMPT2MODEL, key)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            self._memories.pop(key, None)
+            await self._deleter.end_workloads(key)
+            return
+        try:
+            resource = Prompt2Model.model_validate(body)
+        except ValidationError as error:
+            await self._refuse(body, error)
+            return
+        again = await self._recording.look(resource, memory.record)
+        if again is not None:
+            self._waker.wake(key, again)
+        await self._decide(key, resource, memory)
+
+    async def _decide(self, key: Key, resource: Prompt2Model, memory: Memory) -> None:
+        snapshot = await self._observe(resource, memory)
+        outcome = decide(snapshot, datetime.now(UTC))
+        applier = Applier(self._api, self._store, self._settings, resource)
+        status, runs = outcome.status, dict(snapshot.stage_runs)
+        for action in outcome.actions:
+            try:
+                await applier.apply(action)
+            except CannotStartError as error:
+                status = self._cannot(key, action, error.failure, memory, status, resource)
+                continue
+            await self._tell(resource, action, runs)
+        await applier.keep_service()
+        await self._write(resource, status)
+        if outcome.wake_at is not None:
+            self._waker.wake_at(key, outcome.wake_at)
+
+    async def _observe(self, resource: Prompt2Model, memory: Memory) -> Snapshot:
+        await self._read_sources(resource, memory)
+        return observe(
+            resource,
+            self._store,
+            self._settings,
+            datetime.now(UTC),
+            never_made=memory.never_made,
+            sources=memory.sources,
+            record=memory.record,
+        )
+
+    def _cannot(
+        self,
+        key: Key,
+        action: Action,
+        failure: Failure,
+        memory: Memory,
+        status: Prompt2ModelStatus,
+        resource: Prompt2Model,
+    ) -> Prompt2ModelStatus:
+        """Remembers that an attempt was never made, for the next look; a service's failure goes into the status at once."""
+        if isinstance(action, StartAttempt):
+            memory.never_made[action.name, action.attempt] = failure
+            self._waker.wake(key)
+            return status
+        self._waker.wake(key, LONGEST_AFTER_ERROR_S)
+        return blocked_status(status, failure, ConditionType.DEPLOYED, resource.metadata.generation)
+
+    async def _read_sources(self, resource: Prompt2Model, memory: Memory) -> None:
+        """SHA-256 of the user's ConfigMaps; read again every minute, since nobody watches them."""
+        named = own_data(resource)
+        maps = {path: own.config_map for path, own in named.items() if own.config_map is not None}
+        mark = repr(maps)
+        if mark == memory.sources_of and time.monotonic() - memory.sources_at < CONFIGMAP_EVERY_S:
+            return
+        found = {}
+        for path, ref in maps.items():
+            try:
+                sha = content_sha256(await self._api.get(CONFIGMAP, resource.metadata.namespace, ref.name), ref.key)
+            except NotFoundError:
+                sha = None
+            if sha is not None:
+                found[path] = sha
+        memory.sources, memory.sources_of, memory.sources_at = found, mark, time.monotonic()
+
+    async def _tell(self, resource: Prompt2Model, action: Action, runs: dict[str, StageRun]) -> None:
+        """An event and the metrics for what an action changed."""
+        if not isinstance(action, SetStageRunStatus):
+            if (made := getattr(action, "stage_run", None)) is not None:
+                runs[made.metadata.name] = made
+            return
+        run = runs[action.name]
+        count_stage_change(run, action.status)
+        if (change := stage_change(run, action.status)) is not None:
+            await self._emit(resource, *change)
+
+    async def _write(self, resource: Prompt2Model, status: Prompt2ModelStatus) -> None:
+        """One write, where something changed."""
+        if resource.status == status:
+            return
+        body = {
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "metadata": {"name": resource.metadata.name, "namespace": resource.metadata.namespace},
+            "status": status.dump(),
+        }
+        try:
+            self._store.put(PROMPT2MODEL, await self._api.apply(body, "status"))
+        except NotFoundError:
+            return
+        if (change := resource_change(resource.status, status)) is not None:
+            await self._emit(resource, *change)
+
+    async def _emit(self, resource: Prompt2Model, kind: str, reason: str, message: str) -> None:
+        try:
+            await self._api.create(event(resource, kind, reason, message))
+        except ConflictError:
+            return
+        except ApiError as error:  # an event is a courtesy: the work does not wait for it
+            logger.info("no event: %s", error, extra=_names((resource.metadata.namespace, resource.metadata.name)))
+
+    async def _refuse(self, body: Body, error: ValidationError) -> None:
+        """A spec that the schema let through and the types do not: said in the status, nothing is touched."""
+        meta = body["metadata"]
+        bare = {k: body[k] for k in ("apiVersion", "kind", "metadata")}
+        resource = Prompt2Model.model_validate({**bare, "spec": {"prompt": "-"}})
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"{where}: {first['msg']}"[:900]
+        failure = Failure(
+            state=FailureState.FAILED, reason="InvalidSpec", message=message, remedy="Correct it and apply again."
+        )
+        old = (body.get("status") or {}).get("conditions") or []
+        if any(c.get("reason") == "InvalidSpec" and message in c.get("message", "") for c in old):
+            return
+        logger.warning("the spec cannot be used: %s", message, extra=_names((meta["namespace"], meta["name"])))
+        empty = Prompt2ModelStatus(phase=Phase.FAILED, observed_generation=resource.metadata.generation)
+        await self._write(resource, blocked_status(empty, failure, ConditionType.READY, resource.metadata.generation))
+
+
+def blocked_status(
+    status: Prompt2ModelStatus, failure: Failure, kind: ConditionType, generation: int
+) -> Prompt2ModelStatus:
+    """The status with a failure in this condition and in Ready."""
+    now, message = datetime.now(UTC), f"{failure.message} {failure.remedy}".strip()[:1024]
+    kept = [c for c in status.conditions if c.type not in (kind, ConditionType.READY)]
+    made = [
+        Condition(
+            type=one,
+            status="False",
+            reason=failure.reason,
+            message=message,
+            observed_generation=generation,
+            last_transition_time=now,
+        )
+        for one in dict.fromkeys((kind, ConditionType.READY))
+    ]
+    phase = Phase(failure.state.value)
+    return status.model_copy(update={"conditions": [*kept, *made], "phase": phase})
+
+
+def _names(key: Key) -> dict[str, str]:
+    return {"resource_namespace": key[0], "resource": key[1]}
