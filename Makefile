@@ -50,16 +50,18 @@ integration: $(STAMP) ## Run the integration tests alone
 lint: $(STAMP) ## Run ruff, mypy, import-linter, and check that the CRDs are rendered
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy $(CODE) charts/render.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m prompt2model_api.render --check
+	$(BIN)/python charts/render.py --check
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-render: $(STAMP) ## Render crds/*.yaml from the types
+render: $(STAMP) ## Render crds/*.yaml from the types, and the chart's copies
 	$(BIN)/python -m prompt2model_api.render
+	$(BIN)/python charts/render.py
 
 clean: ## Remove the environment and all runs
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

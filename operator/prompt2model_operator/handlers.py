@@ -47,6 +47,10 @@ def register(
     for kind in OBSERVED:
         _watch(registry, kind, store, waker, deleter)
 
+    @kopf.on.login(registry=registry, id="login")
+    async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
     @kopf.on.event(group=LEASE.group, version=LEASE.version, plural=LEASE.plural, registry=registry, id="lease")
     async def lease(name: str, **_: Any) -> None:
         if name == settings.peering:
