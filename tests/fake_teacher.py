@@ -18,11 +18,13 @@ class FakeTeacher:
     """What the server was asked, and how it shall behave.
 
     status: the status of every answer; 200 answers well.
+    well_for: requests that are answered well before `status` counts.
     content: what every completion says instead of a good answer; None answers well.
     """
 
     url: str = ""
     status: int = 200
+    well_for: int = 0
     content: str | None = None
     latency_s: float = 0.05
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -33,6 +35,11 @@ class FakeTeacher:
         """Requests that came more than once, to the letter."""
         counts = Counter(json.dumps(body, sort_keys=True) for body in self.bodies)
         return [body for body, count in counts.items() if count > 1]
+
+    def forget(self) -> None:
+        """From here on it answers as it did from its start on."""
+        self.bodies.clear()
+        self.made = 0
 
     def answer(self, body: dict[str, Any]) -> str:
         """A completion: an example, several, or the last message's digits backwards."""
@@ -70,11 +77,13 @@ def fake_teacher(**behaviour: Any) -> Iterator[FakeTeacher]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if teacher.status != 200:
+            with teacher.lock:
+                well = teacher.status == 200 or len(teacher.bodies) < teacher.well_for
+                if well:
+                    teacher.bodies.append(body)
+            if not well:
                 self._send(teacher.status, {"error": {"message": "no", "type": "t", "code": "t"}})
                 return
-            with teacher.lock:
-                teacher.bodies.append(body)
             time.sleep(teacher.latency_s)
             choices = [
                 {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": teacher.answer(body)}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from prompt2model_api.conditions import Failure, FailureState
 
 
@@ -34,6 +36,17 @@ def failed(reason: str, message: str, remedy: str) -> StageError:
 def retrying(reason: str, message: str, remedy: str = "") -> StageError:
     """May go away by itself."""
     return _error(FailureState.RETRYING, reason, message, remedy)
+
+
+def disk_full(error: OSError) -> StageError | None:
+    """What an error of the operating system is where it says that the disk is full; None where it does not."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return blocked(
+        "DiskFull",
+        f"No space left on the disk while writing {error.filename or 'a file'}.",
+        "Free some space; everything paid for is kept, and the run goes on where it was.",
+    )
 
 
 def _error(state: FailureState, reason: str, message: str, remedy: str) -> StageError:

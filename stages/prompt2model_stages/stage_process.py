@@ -6,7 +6,6 @@ lies in its folder, and the next attempt goes on from there.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import importlib
 import json
@@ -22,7 +21,7 @@ from pathlib import Path
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs, StageResult
-from prompt2model_stages.errors import StageError
+from prompt2model_stages.errors import StageError, disk_full
 from prompt2model_stages.job import StageJob
 from prompt2model_stages.reporting import FAILURE, RESULT, FileReporter, Reporter
 from prompt2model_stages.storage import Folder
@@ -126,14 +125,8 @@ def _report(reporter: Reporter, failure: Failure) -> None:
 
 
 def _of_system(error: OSError) -> Failure:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Failure(
-            state=FailureState.BLOCKED,
-            reason="DiskFull",
-            message=f"No space left on the disk while writing {error.filename or 'a file'}.",
-            remedy="Free some space; everything paid for is kept, and the run goes on where it was.",
-        )
-    return _of_crash(error)
+    full = disk_full(error)
+    return _of_crash(error) if full is None else full.failure
 
 
 def _of_crash(error: Exception) -> Failure:

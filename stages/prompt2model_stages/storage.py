@@ -60,7 +60,7 @@ class Folder:
         return bytes(self._fs.cat_file(self.path(name)))
 
     def write_bytes(self, name: str, content: bytes) -> None:
-        """Writes the file, whole or not at all. Raises: OSError, with ENOSPC where the disk is full."""
+        """Writes the file, whole or not at all. Raises: OSError with the file's name, ENOSPC where the disk is full."""
         if self.local is not None:
             _write_locally(self.local / name, content)
         else:
@@ -127,6 +127,6 @@ def _write_locally(target: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         half.replace(target)
-    except OSError:
+    except OSError as error:
         half.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(target)) from error

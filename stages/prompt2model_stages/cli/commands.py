@@ -21,7 +21,7 @@ from prompt2model_api.loading import SpecError, cluster_only_fields
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.status import Phase, Prompt2ModelStatus
-from prompt2model_stages.errors import StageError
+from prompt2model_stages.errors import StageError, disk_full
 from prompt2model_stages.local.checks import load_checked
 from prompt2model_stages.local.companions import ServiceProcess
 from prompt2model_stages.local.display import Display
@@ -195,9 +195,12 @@ def _guarded(console: Console, body: Callable[[], int]) -> int:
         console.print("\nEnded. Everything so far is kept: the same command goes on where it was.")
         return INTERRUPTED
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if (full := disk_full(error)) is None and error.errno not in (errno.EACCES, errno.EROFS):
             raise
-        console.print(f"{error.strerror}: {error.filename}. Mend it; the same command goes on.", highlight=False)
+        said = f"{error.strerror}: {error.filename}. Mend it; the same command goes on."
+        if full is not None:
+            said = f"{Phase.BLOCKED}: {full.failure.message} {full.failure.remedy} ({full.failure.reason})"
+        console.print(escape(f"\n{said}"), highlight=False, soft_wrap=True)
         return STOPPED
 
 
