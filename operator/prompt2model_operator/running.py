@@ -71,13 +71,15 @@ class Operator:
         self._count()
 
     async def _read(self, kind: Kind, selector: str) -> None:
-        found = []
+        items, versions = [], []
         for namespace in self._namespaces():
             try:
-                found += await self._api.list(kind, namespace, selector)
+                found = await self._api.list(kind, namespace, selector)
             except NotFoundError:  # a kind that is not installed (KubeRay's) has no objects
-                continue
-        self._store.replace(kind, found)
+                return
+            items += found.items
+            versions.append(found.version)
+        self._store.replace(kind, items, min(versions))
 
     async def _live(self, leader: Leader) -> None:
         heart, registry, kopf_settings = handlers.Heartbeat(), kopf.OperatorRegistry(), kopf.OperatorSettings()

@@ -56,12 +56,11 @@ class Store:
         if (owner := owner_of(known)) is not None:
             self._owned[kind.plural, owner].discard(key)
 
-    def replace(self, kind: Kind, bodies: Iterable[Body]) -> None:
-        """Takes in a whole list: what is not in it is gone, unless it was written after the list was made."""
+    def replace(self, kind: Kind, bodies: Iterable[Body], version: int) -> None:
+        """Takes in a whole list: what is not in it is gone, unless it was written after this version of the cluster."""
         found = {key_of(body): body for body in bodies}
-        newest = max((_version(body) for body in found.values()), default=0)
         for key, known in list(self._objects[kind.plural].items()):
-            if key not in found and _version(known) <= newest:
+            if key not in found and _version(known) <= version:
                 self.drop(kind, known)
         for body in found.values():
             self.put(kind, body)

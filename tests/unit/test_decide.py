@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompt2model_api import graph
-from prompt2model_api.base import Architecture, Metric
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.decide import decide
 from prompt2model_api.prompt2model import Metadata, Prompt2Model, Prompt2ModelSpec
-from prompt2model_api.results import DatasetCandidate, Interval, Scores, StageOutputs, StageResult, StudentCandidate
+from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.snapshot import (
     Deploy,
     MakeStageRun,
@@ -29,6 +28,7 @@ from prompt2model_api.snapshot import (
 )
 from prompt2model_api.stage_run import Progress, Stage, StageRun, StageRunPhase
 from prompt2model_api.status import Phase
+from tests.stage_outputs import outputs
 
 pytestmark = pytest.mark.unit
 
@@ -38,37 +38,6 @@ SHA = "ab" * 32
 
 def resource(**spec: Any) -> Prompt2Model:
     return Prompt2Model(metadata=Metadata(name="dates"), spec=Prompt2ModelSpec.model_validate({"prompt": "x", **spec}))
-
-
-def outputs(stage: Stage, student: float = 90.0, teacher: float | None = 20.0) -> StageOutputs:
-    match stage:
-        case Stage.DISCOVER:
-            dataset = DatasetCandidate(
-                name="builtin:d", revision="r1", input_columns=["a"], output_column="b", score=3.0, recommended=True
-            )
-            candidate = StudentCandidate(
-                name="org/t5", architecture=Architecture.ENCODER_DECODER, size_bytes=1, score=1.0
-            )
-            return StageOutputs(instruction="x", dataset_candidates=[dataset], student_candidates=[candidate])
-        case Stage.GENERATE:
-            return StageOutputs(examples=3, examples_sha256=SHA)
-        case Stage.PREPARE:
-            return StageOutputs(rows={"train": 3})
-        case Stage.TRAIN:
-            return StageOutputs(model_sha256=SHA)
-        case Stage.EVALUATE:
-            interval = Interval(value=student, low=student - 1, high=student + 1)
-            other = Interval(value=teacher, low=teacher, high=teacher) if teacher is not None else None
-            untrained = Interval(value=0, low=0, high=0)
-            score = Scores(
-                split="Retrieved",
-                metric=Metric.EXACT_MATCH,
-                rows=9,
-                student=interval,
-                untrained=untrained,
-                teacher=other,
-            )
-            return StageOutputs(scores=[score])
 
 
 class World:

@@ -6,7 +6,7 @@ Nothing else talks to the API server but kopf's watches. Bodies are plain dicts,
 from __future__ import annotations
 
 import json
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -19,6 +19,13 @@ Query = list[tuple[str, str]]
 
 TIMEOUT_S = 30
 PAGE = 500
+
+
+class Listing(NamedTuple):
+    """Objects, and the version of the cluster that they show."""
+
+    items: list[Body]
+    version: int
 
 
 class ApiError(Exception):
@@ -40,7 +47,7 @@ class ConflictError(ApiError):
 class KubernetesApi(Protocol):
     """What the operator asks of a cluster; the tests have one in memory."""
 
-    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> list[Body]:
+    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> Listing:
         """All objects of a kind that the selector matches."""
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
@@ -78,7 +85,7 @@ class ClusterApi:
         if self._client is not None:
             await self._client.close()
 
-    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> list[Body]:
+    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> Listing:
         """See KubernetesApi. In pages, so that no answer is large."""
         items: list[Body] = []
         query = [("labelSelector", selector), ("limit", str(PAGE))]
@@ -90,7 +97,7 @@ class ClusterApi:
             token = page["metadata"].get("continue", "")
             if not token:
                 named = {"apiVersion": kind.api_version, "kind": kind.kind}
-                return [{**named, **item} for item in items]
+                return Listing([{**named, **item} for item in items], int(page["metadata"]["resourceVersion"]))
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
         """See KubernetesApi."""

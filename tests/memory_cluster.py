@@ -1,0 +1,234 @@
+"""A cluster in memory, for unit tests of the operator: objects with versions, owners that take what they own along, and
+stages that end as soon as they are asked to. It can kill the operator at any of its writes."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from prompt2model_api.conditions import Failure
+from prompt2model_api.results import StageOutputs, StageResult
+from prompt2model_api.stage_run import StageRun
+from prompt2model_operator.clients.kubernetes_api import ConflictError, Listing, NotFoundError
+from prompt2model_operator.deleting import Deleter
+from prompt2model_operator.kinds import (
+    ATTEMPT,
+    BY_KIND,
+    DEPLOYMENT,
+    JOB,
+    OBSERVED,
+    PROMPT2MODEL,
+    RAYJOB,
+    STAGE_RUN,
+    STAGERUN,
+    Kind,
+)
+from prompt2model_operator.recording import Recording
+from prompt2model_operator.settings import EmbeddedTeacher, Settings
+from prompt2model_operator.store import Store, key_of
+from prompt2model_operator.waking import Waker
+from prompt2model_operator.worker import Worker
+
+Body = dict[str, Any]
+SETTINGS = Settings(teacher=EmbeddedTeacher(url="http://teacher:8080/v1"))
+KEY = ("team-a", "dates")
+
+
+class KilledError(BaseException):
+    """The operator was killed here."""
+
+
+class MemoryApi:
+    """KubernetesApi over a dict."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str, str], Body] = {}
+        self.version = 0
+        self.writes: list[tuple[str, str, str]] = []
+        self.die_at: int | None = None
+        self.die_after = False
+        self.missing: set[str] = set()
+
+    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> Listing:
+        return Listing([copy.deepcopy(b) for k, b in self.objects.items() if k[0] == kind.plural], self.version)
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
+        try:
+            return copy.deepcopy(self.objects[kind.plural, namespace or "", name])
+        except KeyError:
+            raise NotFoundError(404, f"{kind.plural} {name} not found") from None
+
+    async def create(self, manifest: Body) -> Body:
+        kind = BY_KIND[manifest["kind"]]
+        if kind.plural in self.missing:
+            raise NotFoundError(404, "the server could not find the requested resource")
+        place = (kind.plural, *key_of(manifest))
+        with self._write("create", kind, manifest):
+            if place in self.objects:
+                raise ConflictError(409, "already exists")
+            self.put(manifest)
+        return copy.deepcopy(self.objects[place])
+
+    async def apply(self, manifest: Body, subresource: str | None = None, manager: str = "prompt2model") -> Body:
+        kind = BY_KIND[manifest["kind"]]
+        place = (kind.plural, *key_of(manifest))
+        with self._write("apply", kind, manifest):
+            if subresource:
+                if place not in self.objects:
+                    raise NotFoundError(404, "not found")
+                body = copy.deepcopy(self.objects[place])
+                stages = {k: v for k, v in (body.get("status") or {}).items() if k in ("progress", "result", "runURL")}
+                stages |= {k: v for k, v in (body.get("status") or {}).items() if k == "reportedFailure"}
+                body["status"] = {**(stages if kind is STAGERUN else {}), **manifest["status"]}
+                self.put(body)
+            else:
+                old = self.objects.get(place, {})
+                self.put({**manifest, **({"status": old["status"]} if "status" in old else {})})
+        return copy.deepcopy(self.objects[place])
+
+    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
+        with self._write("delete", kind, {"metadata": {"name": name, "namespace": namespace}}):
+            self.remove(kind, namespace, name)
+
+    async def allowed(self, verb: str, kind: Kind, namespace: str | None, subresource: str = "") -> bool:
+        return True
+
+    def put(self, body: Body) -> None:
+        """As the API server stores it."""
+        kind, body = BY_KIND[body["kind"]], copy.deepcopy(body)
+        place = (kind.plural, *key_of(body))
+        self.version += 1
+        old = self.objects.get(place)
+        body["metadata"]["uid"] = old["metadata"]["uid"] if old else f"uid-{self.version:08d}"
+        body["metadata"]["resourceVersion"] = str(self.version)
+        body["metadata"].setdefault("generation", 1)
+        self.objects[place] = body
+
+    def remove(self, kind: Kind, namespace: str, name: str) -> None:
+        """The object and all that it owns."""
+        gone = self.objects.pop((kind.plural, namespace, name), None)
+        if gone is None:
+            return
+        for place, body in list(self.objects.items()):
+            owners = body["metadata"].get("ownerReferences", [])
+            if any(o["uid"] == gone["metadata"]["uid"] for o in owners):
+                self.remove(BY_KIND[body["kind"]], place[1], place[2])
+
+    def _write(self, verb: str, kind: Kind, manifest: Body) -> _Write:
+        return _Write(self, (verb, kind.kind, manifest["metadata"]["name"]))
+
+
+class _Write:
+    """A write, before or after which the operator may be killed."""
+
+    def __init__(self, api: MemoryApi, what: tuple[str, str, str]) -> None:
+        self._api, self._what = api, what
+
+    def __enter__(self) -> None:
+        self._dies = len(self._api.writes) == self._api.die_at
+        if self._dies and not self._api.die_after:
+            self._api.die_at = None
+            raise KilledError
+        self._api.writes.append(self._what)
+
+    def __exit__(self, *error: object) -> None:
+        if self._dies:
+            self._api.die_at = None
+            raise KilledError
+
+
+class Cluster:
+    """The operator with everything around it."""
+
+    def __init__(self, spec: Body | None = None, settings: Settings = SETTINGS) -> None:
+        self.api = MemoryApi()
+        self.settings = settings
+        meta = {"name": KEY[1], "namespace": KEY[0]}
+        spec = {"prompt": "Say it.", **(spec or {})}
+        self.api.put({"apiVersion": PROMPT2MODEL.api_version, "kind": "Prompt2Model", "metadata": meta, "spec": spec})
+        self.start()
+
+    def start(self) -> None:
+        """A new operator that knows nothing."""
+        self.store, self.waker = Store(), Waker()
+        self.deleter = Deleter(self.api, self.store, self.settings, None)
+        recording = Recording(self.api, self.store, self.settings, None)
+        self.worker = Worker(self.api, self.store, self.waker, self.settings, recording, self.deleter)
+
+    async def look(self) -> None:
+        """The watches bring everything, then one look."""
+        for kind in OBSERVED:
+            found = await self.api.list(kind)
+            self.store.replace(kind, found.items, found.version)
+        await self.worker.look(KEY)
+
+    async def run(self, outputs: Any, looks: int = 60) -> str:
+        """Looks, and lets what runs succeed, until nothing changes any more; returns the phase."""
+        for _ in range(looks):
+            before = self.api.version
+            await self.look()
+            self.finish(outputs)
+            if self.api.version == before:
+                return self.phase()
+        raise AssertionError("it does not end")
+
+    def finish(self, outputs: Any) -> None:
+        """Every workload reports its result and ends; the service becomes ready."""
+        for body in [b for k, b in self.api.objects.items() if k[0] in (JOB.plural, RAYJOB.plural)]:
+            labels = body["metadata"]["labels"]
+            place = (STAGERUN.plural, KEY[0], labels.get(STAGE_RUN, ""))
+            if place in self.api.objects and not body.get("status"):
+                self.report(place[2], int(labels[ATTEMPT]), outputs)
+                self.end(body)
+        deployment = self.api.objects.get((DEPLOYMENT.plural, *KEY))
+        if deployment is not None and "status" not in deployment:
+            counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas", "observedGeneration"), 1)
+            self.api.put({**deployment, "status": counts})
+
+    def report(self, name: str, attempt: int, outputs: Any) -> None:
+        """What a stage writes at its end."""
+        body = copy.deepcopy(self.api.objects[STAGERUN.plural, KEY[0], name])
+        run = StageRun.model_validate(body)
+        made: StageOutputs = outputs(run.spec.stage)
+        result = StageResult(attempt=attempt, digest=run.spec.digest, sha256="ab" * 32, outputs=made)
+        body.setdefault("status", {})["result"] = result.dump()
+        self.api.put(body)
+
+    def report_failure(self, name: str, attempt: int, failure: Failure) -> None:
+        """What a stage writes when it cannot go on."""
+        body = copy.deepcopy(self.api.objects[STAGERUN.plural, KEY[0], name])
+        body.setdefault("status", {})["reportedFailure"] = {"attempt": attempt, "failure": failure.dump()}
+        self.api.put(body)
+
+    def end(self, body: Body, *, well: bool = True) -> None:
+        """The workload is over."""
+        if body["kind"] == "Job":
+            status: Body = {"conditions": [{"type": "Complete" if well else "Failed", "status": "True"}]}
+        else:
+            status = {"jobDeploymentStatus": "Complete" if well else "Failed"}
+        self.api.put({**body, "status": status})
+
+    def edit(self, **spec: Any) -> None:
+        """A person applies another spec."""
+        body = copy.deepcopy(self.api.objects[PROMPT2MODEL.plural, *KEY])
+        body["spec"] |= spec
+        body["metadata"]["generation"] += 1
+        self.api.put(body)
+
+    def of(self, kind: Kind) -> list[Body]:
+        """The objects of a kind, by name."""
+        return [b for k, b in sorted(self.api.objects.items()) if k[0] == kind.plural]
+
+    def phase(self) -> str:
+        """The resource's."""
+        return str(self.status()["phase"])
+
+    def status(self) -> Body:
+        """The resource's."""
+        found: Body = self.api.objects[PROMPT2MODEL.plural, *KEY].get("status", {})
+        return found
+
+    def condition(self, kind: str) -> Body:
+        """One condition."""
+        found: Body = next(c for c in self.status()["conditions"] if c["type"] == kind)
+        return found

@@ -1,0 +1,211 @@
+"""The operator's worker against a cluster in memory, killed at every write."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_operator.kinds import (
+    ATTEMPT,
+    CLAIM,
+    DEPLOYMENT,
+    EVENT,
+    JOB,
+    PROMPT2MODEL,
+    RAYJOB,
+    SERVICE,
+    STAGERUN,
+)
+from prompt2model_operator.settings import Settings
+from tests.memory_cluster import KEY, Cluster, KilledError
+from tests.stage_outputs import outputs
+
+pytestmark = pytest.mark.unit
+
+
+def end(cluster: Cluster) -> dict[str, Any]:
+    """What a run leaves, without what differs from run to run."""
+    kinds = (STAGERUN, JOB, RAYJOB, DEPLOYMENT, SERVICE, CLAIM)
+    names = {kind.kind: [body["metadata"]["name"] for body in cluster.of(kind)] for kind in kinds}
+    return {**names, "phase": cluster.phase(), "score": cluster.status().get("score")}
+
+
+def test_goes_from_prompt_to_service() -> None:
+    cluster = Cluster()
+    assert asyncio.run(cluster.run(outputs)) == "Ready"
+    found = end(cluster)
+    assert [name.split("-")[1] for name in found["StageRun"]] == [
+        "discover",
+        "evaluate",
+        "generate",
+        "prepare",
+        "train",
+    ]
+    assert len(found["Job"]) == 3 and len(found["RayJob"]) == 2 and found["Deployment"] == ["dates"]
+    assert found["PersistentVolumeClaim"] == ["dates-storage"]
+    assert all(body["metadata"]["labels"][ATTEMPT] == "1" for body in [*cluster.of(JOB), *cluster.of(RAYJOB)])
+
+
+def test_a_finished_resource_costs_no_write() -> None:
+    cluster = Cluster()
+    asyncio.run(cluster.run(outputs))
+    written = len(cluster.api.writes)
+    cluster.start()
+    asyncio.run(cluster.look())
+    assert len(cluster.api.writes) == written
+
+
+def _writes() -> int:
+    cluster = Cluster()
+    asyncio.run(cluster.run(outputs))
+    return len(cluster.api.writes)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_killed_at_any_write_it_comes_to_the_same_end(after: bool) -> None:
+    whole = Cluster()
+    asyncio.run(whole.run(outputs))
+    expected = end(whole)
+    for number in range(_writes()):
+        cluster = Cluster()
+        cluster.api.die_at, cluster.api.die_after = number, after
+        with pytest.raises(KilledError):
+            asyncio.run(cluster.run(outputs))
+        cluster.start()
+        assert asyncio.run(cluster.run(outputs)) == "Ready"
+        assert end(cluster) == expected, f"killed {'after' if after else 'before'} write {whole.api.writes[number]}"
+
+
+def test_more_replicas_restart_nothing() -> None:
+    cluster = Cluster()
+    asyncio.run(cluster.run(outputs))
+    template, before = cluster.of(DEPLOYMENT)[0]["spec"]["template"], end(cluster)
+    cluster.edit(service={"replicas": {"min": 2, "max": 4}})
+    asyncio.run(cluster.run(outputs))
+    assert cluster.of(DEPLOYMENT)[0]["spec"]["template"] == template and end(cluster) == before
+    assert ("apply", "HorizontalPodAutoscaler", "dates") in cluster.api.writes[-8:]
+
+
+def test_another_learning_rate_runs_train_and_evaluate_again_and_replaces_the_service() -> None:
+    cluster = Cluster()
+    asyncio.run(cluster.run(outputs))
+    old = cluster.of(DEPLOYMENT)[0]["metadata"]["annotations"]
+    cluster.edit(training={"learningRate": 1e-3})
+    asyncio.run(cluster.run(outputs))
+    names = end(cluster)
+    assert [len([n for n in names["StageRun"] if f"-{s}-" in n]) for s in ("prepare", "train", "evaluate")] == [1, 2, 2]
+    assert cluster.of(DEPLOYMENT)[0]["metadata"]["annotations"] != old
+
+
+def test_without_kuberay_it_says_so_and_goes_on_when_it_comes() -> None:
+    cluster = Cluster({"retries": {"backoffSeconds": 1}})
+    cluster.api.missing = {RAYJOB.plural}
+
+    async def scenario() -> None:
+        for _ in range(6):
+            await cluster.look()
+            cluster.finish(outputs)
+        assert cluster.phase() == "Blocked"
+        assert cluster.condition("DataReady")["reason"] == "KubeRayMissing"
+        cluster.api.missing = set()
+        await asyncio.sleep(1.1)
+        assert await cluster.run(outputs) == "Ready"
+
+    asyncio.run(scenario())
+
+
+def test_without_any_teacher_it_says_what_to_do() -> None:
+    cluster = Cluster(settings=Settings())
+
+    async def scenario() -> None:
+        for _ in range(3):
+            await cluster.look()
+
+    asyncio.run(scenario())
+    condition = cluster.condition("Ready")
+    assert condition["reason"] == "NoTeacher" and "spec.teacher" in condition["message"]
+
+
+def test_what_the_stage_says_of_its_failure_is_what_counts() -> None:
+    cluster = Cluster()
+
+    async def scenario() -> None:
+        await cluster.look()
+        (job,) = cluster.of(JOB)
+        said = Failure(state=FailureState.BLOCKED, reason="WrongKey", message="401", remedy="Another key.")
+        cluster.report_failure(cluster.of(STAGERUN)[0]["metadata"]["name"], 1, said)
+        cluster.end(job, well=False)
+        await cluster.look()
+
+    asyncio.run(scenario())
+    assert cluster.phase() == "Blocked" and cluster.condition("Ready")["reason"] == "WrongKey"
+
+
+def test_a_pod_that_cannot_start_is_named_while_it_waits() -> None:
+    cluster = Cluster()
+
+    async def scenario() -> None:
+        await cluster.look()
+        (job,) = cluster.of(JOB)
+        waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+        status = {"containerStatuses": [{"name": "stage", "image": "x:1", "state": {"waiting": waiting}}]}
+        meta = {"name": "p", "namespace": KEY[0], "labels": job["metadata"]["labels"]}
+        cluster.api.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": status})
+        await cluster.look()
+        assert cluster.phase() == "Blocked" and cluster.condition("Ready")["reason"] == "ImagePull"
+        assert len(cluster.of(JOB)) == 1  # the kubelet goes on trying
+        assert await cluster.run(outputs) == "Ready"
+
+    asyncio.run(scenario())
+
+
+def test_a_stranger_of_the_same_name_is_left_alone() -> None:
+    cluster = Cluster()
+    meta = {"name": "dates", "namespace": KEY[0], "labels": {"app": "theirs"}}
+    cluster.api.put({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"theirs": True}})
+    for _ in range(8):
+        asyncio.run(cluster.look())
+        cluster.finish(outputs)
+    assert cluster.condition("Ready")["reason"] == "NameTaken"
+    assert cluster.of(SERVICE)[0]["spec"] == {"theirs": True} and not cluster.of(DEPLOYMENT)
+
+
+def test_a_deletion_ends_what_runs_at_once() -> None:
+    cluster = Cluster()
+
+    async def scenario() -> None:
+        await cluster.look()
+        body = cluster.of(PROMPT2MODEL)[0]
+        del cluster.api.objects[PROMPT2MODEL.plural, *KEY]  # the garbage collector has not come yet
+        cluster.deleter.remember(KEY, body)
+        await cluster.look()
+
+    asyncio.run(scenario())
+    assert not cluster.of(JOB)
+
+
+def test_a_suspended_resource_shows_its_estimate_and_starts_nothing() -> None:
+    cluster = Cluster({"suspend": True})
+    assert asyncio.run(cluster.run(outputs)) == "Suspended"
+    assert cluster.status()["estimate"]["requests"] > 0
+    assert not cluster.of(STAGERUN) and not cluster.of(JOB)
+
+
+def test_a_spec_that_the_types_refuse_is_said_in_the_status() -> None:
+    cluster = Cluster({"prompt": "ä" * 20_000})  # 40,000 bytes: the schema counts characters
+    asyncio.run(cluster.look())
+    assert cluster.condition("Ready")["reason"] == "InvalidSpec" and "32 KiB" in cluster.condition("Ready")["message"]
+
+
+def test_events_tell_of_changes_alone() -> None:
+    cluster = Cluster()
+    asyncio.run(cluster.run(outputs))
+    told = {body["reason"] for body in cluster.of(EVENT)}
+    assert {"DiscoverStarted", "DiscoverSucceeded", "TrainSucceeded", "Ready"} <= told
+    written = len(cluster.of(EVENT))
+    cluster.start()
+    asyncio.run(cluster.run(outputs))
+    assert len(cluster.of(EVENT)) == written
