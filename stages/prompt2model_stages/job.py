@@ -1,15 +1,20 @@
-"""What one attempt of a stage is given: a JSON file, named on the stage's command line."""
+"""What one attempt of a stage is given: JSON in a file, named on the stage's command line, or in the environment of a pod."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
 
 from prompt2model_api.base import Model, Uri
-from prompt2model_api.prompt2model import Prompt2ModelSpec, Resources, Teacher
+from prompt2model_api.names import stage_folder
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec, Resources, Teacher
 from prompt2model_api.stage_run import StageRun
 from prompt2model_stages.storage import Folder
+
+JOB = "P2M_JOB"
+"""Environment variable with a job, or with the path of its file: one variable takes 128 KiB, demonstrations may be more."""
 
 
 class StageSettings(Model):
@@ -22,7 +27,10 @@ class StageSettings(Model):
     workers: int = 1
     checkpoint_every: int = 50
     resources: Resources = Field(default_factory=Resources)
-    tracking_uri: Uri | None = None
+    tracking_uri: Uri | None = Field(default=None, description="MLflow's; without it nothing is recorded.")
+    tracking_public_url: Uri | None = Field(
+        default=None, description="MLflow's address as people reach it, for the run's URL."
+    )
 
 
 class StageJob(Model):
@@ -31,11 +39,20 @@ class StageJob(Model):
     stage_run: StageRun
     attempt: int = Field(ge=1)
     settings: StageSettings = Field(default_factory=StageSettings)
+    resource: Prompt2Model | None = Field(
+        default=None, description="The resource as it is now, without its status: for the record, not for the work."
+    )
 
     @classmethod
     def read(cls, path: Path) -> StageJob:
         """The job in a file. Raises: OSError, pydantic.ValidationError."""
         return cls.model_validate_json(path.read_bytes())
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> StageJob:
+        """The job that P2M_JOB holds or names. Raises: KeyError, OSError, pydantic.ValidationError."""
+        told = environment[JOB]
+        return cls.read(Path(told)) if told.startswith("/") else cls.model_validate_json(told)
 
     @property
     def resource_folder(self) -> Folder:
@@ -45,8 +62,12 @@ class StageJob(Model):
     @property
     def folder(self) -> Folder:
         """This stage run's folder: everything that the stage writes, result.json last."""
-        spec = self.stage_run.spec
-        return self.resource_folder / f"{spec.stage.value}-{spec.digest[:8]}"
+        return self.resource_folder / self.folder_name
+
+    @property
+    def folder_name(self) -> str:
+        """The name of this stage run's folder."""
+        return stage_folder(self.stage_run.spec.stage, self.stage_run.spec.digest)
 
     @property
     def teacher_folder(self) -> Folder:

@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -52,8 +53,12 @@ def ray_session(context: StageContext, num_cpus: int | None = None) -> Iterator[
     address = os.environ.get("RAY_ADDRESS")
     folder = None if address else _folder()
     options: dict[str, Any] = {"address": address} if address else _local(folder, num_cpus)
+    on_end = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(logging_level=logging.WARNING, configure_logging=False, log_to_driver=False, **options)
+        # In a cluster the workers' words are nowhere to be found later, but in the driver's log.
+        log = {"log_to_driver": address is not None}
+        ray.init(logging_level=logging.WARNING, configure_logging=False, **log, **options)
+        signal.signal(signal.SIGTERM, on_end)  # Ray puts its own there
         context.starts["ray"] = time.monotonic() - began
         yield
     finally:

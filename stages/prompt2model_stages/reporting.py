@@ -17,6 +17,10 @@ METRICS = "metrics.jsonl"
 FAILURE = "failure.json"
 RESULT = "result.json"
 
+LOCAL_INTERVAL_S = 0.5
+REMOTE_INTERVAL_S = 2.0
+"""An object store takes some 50 ms for each, in which the stage waits."""
+
 
 class Reporter(Protocol):
     """Where progress goes: a file in a local run, the StageRun's status in a cluster."""
@@ -37,34 +41,33 @@ class Reporter(Protocol):
 class FileReporter:
     """Reports into the stage run's folder."""
 
-    interval_s = 0.5
-
     def __init__(self, folder: Folder, attempt: int) -> None:
-        self._folder = folder
-        self._attempt = attempt
+        self.folder = folder
+        self.attempt = attempt
+        self._interval_s = LOCAL_INTERVAL_S if folder.local is not None else REMOTE_INTERVAL_S
         self._written = 0.0
 
     def progress(self, done: float, total: float, unit: str = "", message: str = "") -> None:
         """See Reporter."""
         now = time.monotonic()
-        if now - self._written < self.interval_s and done < total:
+        if now - self._written < self._interval_s and done < total:
             return
         self._written = now
         at = datetime.now(UTC)
-        progress = Progress(attempt=self._attempt, done=done, total=total, unit=unit, message=message[:256], at=at)
-        self._folder.write_json(PROGRESS, progress.dump())
+        progress = Progress(attempt=self.attempt, done=done, total=total, unit=unit, message=message[:256], at=at)
+        self.folder.write_json(PROGRESS, progress.dump())
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
         """See Reporter."""
         line = json.dumps({"step": step, "time": time.time(), "values": values})
-        if self._folder.local is not None:
-            self._folder.local.mkdir(parents=True, exist_ok=True)
-        with self._folder.filesystem.open(self._folder.path(METRICS), "ab") as stream:
+        if self.folder.local is not None:
+            self.folder.local.mkdir(parents=True, exist_ok=True)
+        with self.folder.filesystem.open(self.folder.path(METRICS), "ab") as stream:
             stream.write(line.encode() + b"\n")
 
     def failure(self, failure: Failure) -> None:
         """See Reporter."""
-        self._folder.write_json(FAILURE, {"attempt": self._attempt, **failure.dump()})
+        self.folder.write_json(FAILURE, {"attempt": self.attempt, **failure.dump()})
 
     def result(self, result: StageResult) -> None:
         """See Reporter. result.json itself is the report."""

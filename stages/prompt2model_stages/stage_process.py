@@ -53,9 +53,14 @@ class StageContext:
 def main(run: Callable[[StageContext], StageOutputs], warm: Sequence[str] = ()) -> None:
     """Runs a stage for the job file named on the command line; the exit status is 0 or EXIT_FAILURE.
 
+    Without one the job is in the environment, as in a pod: see pod/running.py.
     With STAND_BY in its place the process imports `warm`, the modules that the stage takes long to import, and waits
     for a line on its standard input that names the job file; at the input's end it ends with status 0.
     """
+    if len(sys.argv) < 2:
+        from prompt2model_stages.pod.running import run_in_pod  # of the cluster's alone, and it imports this module
+
+        sys.exit(run_in_pod(run, StageJob.from_environment(os.environ)))
     file = _stand_by(warm) if sys.argv[1] == STAND_BY else Path(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     job = StageJob.read(file)
@@ -76,10 +81,10 @@ def _stand_by(warm: Sequence[str]) -> Path:
 
 def attempt(run: Callable[[StageContext], StageOutputs], job: StageJob, reporter: Reporter) -> int:
     """One attempt: a result that lies there already is reported and nothing is run."""
-    if (done := read_result(job.folder)) is not None:
-        reporter.result(done)
-        return 0
     try:
+        if (done := read_result(job.folder)) is not None:
+            reporter.result(done)
+            return 0
         job.folder.remove(FAILURE)
         context = StageContext(job=job, reporter=reporter, spec=job.spec_fields())
         began = time.monotonic()

@@ -65,42 +65,6 @@ class EmbeddedTeacherProcess:
 
 
 @dataclass
-class TrackerProcess:
-    """Brings MLflow in step with the folder while the stages run; a run is never kept waiting by it."""
-
-    run_folder: RunFolder
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Starts to follow the folder."""
-        runs, path = self.run_folder.runs, self.run_folder.path
-        command = [sys.executable, "-m", "prompt2model_stages.tracking", str(path)]
-        command += [
-            "--tracking-uri",
-            self.run_folder.tracking_uri,
-            "--artifacts",
-            str(runs / "mlartifacts"),
-            "--follow",
-        ]
-        # It works in what the stages leave of the machine.
-        extra = {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-        self.process = processes.start(["nice", "-n", "10", *command], path, path / "tracking.log", extra)
-
-    def finish(self, limit_s: float = 120.0) -> bool:
-        """Lets it record what is left; whether it got that far in time."""
-        if self.process is None:
-            return True
-        self.process.terminate()
-        try:
-            return self.process.wait(limit_s) == 0
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            processes.stop(self.process)
-            self.process = None
-
-
-@dataclass
 class ServiceProcess:
     """The BentoML service on this machine."""
 

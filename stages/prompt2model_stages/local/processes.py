@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -22,21 +23,22 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def start(
-    command: Sequence[str], folder: Path, log: Path, extra: Mapping[str, str], *, told: bool = False
+    command: Sequence[str], folder: Path | str, log: Path | None, extra: Mapping[str, str], *, told: bool = False
 ) -> subprocess.Popen[bytes]:
     """Starts a process in a group of its own, its output appended to `log`; it ends when this process dies.
 
-    With `told` its standard input is a pipe.
+    Without `log` its output goes where this process' own goes. With `told` its standard input is a pipe.
 
     Raises: OSError where the log cannot be written or the program is missing.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as out:
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") if log is not None else nullcontext() as out:
         return subprocess.Popen(
             list(command),
             stdin=subprocess.PIPE if told else subprocess.DEVNULL,
             stdout=out,
-            stderr=subprocess.STDOUT,
+            stderr=None if log is None else subprocess.STDOUT,
             env={**os.environ, **extra, MARK: str(folder)},
             start_new_session=True,
             preexec_fn=_die_with_parent,

@@ -33,10 +33,11 @@ from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.local import processes
-from prompt2model_stages.local.companions import EmbeddedTeacherProcess, ServiceProcess, TrackerProcess
+from prompt2model_stages.local.companions import EmbeddedTeacherProcess, ServiceProcess
 from prompt2model_stages.local.run_folder import RunFolder
 from prompt2model_stages.local.stand_by import StandBys, command
 from prompt2model_stages.stage_process import EXIT_FAILURE, LOG
+from prompt2model_stages.tracking.process import RecorderProcess
 
 TICK_S = 0.05
 LOOK_EVERY_S = 1.0
@@ -90,12 +91,15 @@ class Runner:
     costs: dict[Stage, StageCost] = field(default_factory=dict)
     measured: float = 0.0
     teacher: EmbeddedTeacherProcess = field(init=False)
-    tracker: TrackerProcess = field(init=False)
+    tracker: RecorderProcess = field(init=False)
     stand_bys: StandBys = field(init=False)
 
     def __post_init__(self) -> None:
         self.teacher = EmbeddedTeacherProcess(self.run_folder)
-        self.tracker = TrackerProcess(self.run_folder)
+        runs, path = self.run_folder.runs, self.run_folder.path
+        self.tracker = RecorderProcess(
+            str(path), self.run_folder.tracking_uri, str(runs / "mlartifacts"), log=path / "tracking.log"
+        )
         self.stand_bys = StandBys(self.run_folder.path, STAGE_ENVIRONMENT)
 
     def run(self) -> Prompt2ModelStatus:

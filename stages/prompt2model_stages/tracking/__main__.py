@@ -29,25 +29,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", help="<root>/<namespace>/<name>, a path or a URI")
     parser.add_argument("--tracking-uri", required=True, help="MLflow's, such as sqlite:////path/mlflow.db")
     parser.add_argument("--artifacts", help="folder or URI for the artifacts of a new experiment")
+    parser.add_argument("--stage", help="name of one stage run's folder: it alone is recorded, as its own stage does")
     parser.add_argument("--follow", action="store_true", help="go on until SIGTERM")
     options = parser.parse_args(arguments)
     _quiet()
     folder = Folder(options.folder)
-    recorder = Recorder(folder, options.tracking_uri, options.artifacts)
+    recorder = Recorder(folder, options.tracking_uri, options.artifacts, options.stage)
     if options.follow:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        follow(recorder, folder, stop)
+        follow(recorder, folder, stop, options.stage)
     return 0 if synced(recorder, live=False) else 1
 
 
-def follow(recorder: Recorder, folder: Folder, stop: threading.Event) -> None:
-    """Records what changes until told to stop; never raises."""
+def follow(recorder: Recorder, folder: Folder, stop: threading.Event, only: str | None = None) -> None:
+    """Records what changes, of the one stage run where it is named, until told to stop; never raises."""
     recorded, pause = "", INTERVAL_S
     while not stop.wait(pause):
         try:
-            seen = resource_seen(folder)
+            seen = resource_seen(folder, only)
         except (OSError, ValueError) as error:
             logger.warning("%s cannot be read, tried again: %s", folder.uri, _sentence(error))
             continue

@@ -73,10 +73,11 @@ def read_resource(folder: Folder) -> Prompt2Model | None:
         return None
 
 
-def read_stage_folders(folder: Folder) -> list[StageFolder]:
-    """All stage runs, in the order of the flow; of one stage, the one that started first first."""
+def read_stage_folders(folder: Folder, only: str | None = None) -> list[StageFolder]:
+    """All stage runs, or the one in the folder named `only`, in the order of the flow; of one stage, in order of start."""
     prefixes = tuple(f"{stage.value}-" for stage in Stage)
-    found = [read_stage_folder(folder / name, name) for name in folder.names() if name.startswith(prefixes)]
+    names = [only] if only else [name for name in folder.names() if name.startswith(prefixes)]
+    found = [read_stage_folder(folder / name, name) for name in names]
     order = {stage: place for place, stage in enumerate(Stage)}
     present = [one for one in found if one is not None]
     return sorted(present, key=lambda one: (order[one.stage], str(one.run.status.started_at or ""), one.name))

@@ -63,12 +63,12 @@ def write_mark(folder: Folder, mark: Mark) -> None:
     folder.write_json(MARK, mark.dump())
 
 
-def resource_seen(folder: Folder) -> str:
-    """Changes whenever the resource, what is deployed of it, or one of its stage runs changed."""
+def resource_seen(folder: Folder, only: str | None = None) -> str:
+    """Changes whenever the resource, what is deployed of it, or one of its stage runs (the one named) changed."""
     whole = hashlib.sha256()
     for name in (RESOURCE, DEPLOYED):
         whole.update(folder.read_bytes(name) if folder.exists(name) else b"-")
-    for stage in read_stage_folders(folder):
+    for stage in read_stage_folders(folder, only):
         whole.update(f"{stage.name} {stage.seen}".encode())
     return whole.hexdigest()[:16]
 
@@ -89,8 +89,13 @@ def needs_sync(resource_folder: Folder, tracking_uri: str | None = None) -> bool
     return mark.status in OPEN or mark.seen != resource_seen(resource_folder)
 
 
-def run_url(resource_folder: Folder, stage_folder: str | None = None) -> str | None:
+def run_url(resource_folder: Folder, stage_folder: str | None = None, public_url: str | None = None) -> str | None:
     """The page of the resource's run, or of a stage run's, in MLflow; None where it is not recorded yet.
+
+    Args:
+        resource_folder: <root>/<namespace>/<name>.
+        stage_folder: name of the stage run's folder below it; None: the resource's own run.
+        public_url: MLflow's address as people reach it; by default the one that it is recorded at.
 
     A record in a database has no server of its own: its page answers while `p2m ui` runs.
     """
@@ -99,5 +104,5 @@ def run_url(resource_folder: Folder, stage_folder: str | None = None) -> str | N
     if mark is None:
         return None
     served = mark.tracking_uri.startswith(("http://", "https://"))
-    address = mark.tracking_uri.rstrip("/") if served else UI_ADDRESS
-    return f"{address}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}"
+    address = public_url or (mark.tracking_uri if served else UI_ADDRESS)
+    return f"{address.rstrip('/')}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}"

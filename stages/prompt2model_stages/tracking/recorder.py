@@ -1,7 +1,8 @@
 """Brings MLflow in step with a resource's folder: one run for the resource, a run below it for each stage run.
 
 Everything is found again, by a mark or else by its tags, before it is made, so a recorder may be killed anywhere and
-may run as often as it likes. MLflow is imported by `sync`, not before.
+may run as often as it likes. Two at once, as where one stage ends and the next begins in a cluster, agree on the run that
+was made first. MLflow is imported by `sync`, not before.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.stage_run import Stage, StageRunPhase
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.folders import DEPLOYED, StageFolder, read_resource, read_stage_folders
 from prompt2model_stages.tracking.marks import (
@@ -33,6 +35,8 @@ RESOURCE_TAG = "p2m.resource"
 KIND_TAG = "p2m.kind"
 STAGE_RUN_TAG = "p2m.stage_run"
 DIGEST_TAG = "p2m.digest"
+MADE_TAG = "p2m.made"
+"""When a run was made, in nanoseconds: of two that were made at once, the first one counts."""
 
 
 class Recorder:
@@ -42,19 +46,24 @@ class Recorder:
         resource_folder: <root>/<namespace>/<name>.
         tracking_uri: MLflow's, such as sqlite:////absolute/path.db or http://mlflow:5000.
         artifact_root: folder or URI for the artifacts of a new experiment; without it, MLflow's own default.
+        only: name of one stage run's folder: of the stage runs it alone is recorded, and the others are left to others.
     """
 
-    def __init__(self, resource_folder: Folder, tracking_uri: str, artifact_root: str | None = None) -> None:
+    def __init__(
+        self, resource_folder: Folder, tracking_uri: str, artifact_root: str | None = None, only: str | None = None
+    ) -> None:
         self._folder = resource_folder
         self._tracking_uri = tracking_uri
         self._artifact_root = artifact_root
+        self._only = only
         self._known: Any = None
 
     def sync(self, live: bool = False) -> None:
         """Records what is not recorded yet.
 
         Args:
-            live: whether somebody works at the resource now, so that runs which are not at their end stay open.
+            live: whether somebody works at the resource now, so that runs which are not at their end stay open. Where
+                one stage run alone is recorded, somebody always does until the last stage has its result.
 
         Raises: mlflow.exceptions.MlflowException and whatever the tracking store raises, where it is away.
         """
@@ -66,8 +75,11 @@ class Recorder:
         mark, is_new = self._resource_run(client, resource)
         stages = read_stage_folders(self._folder)
         for stage in stages:
-            self._stage(client, resource, mark, stage, live, is_new)
+            if self._only in (None, stage.name):
+                self._stage(client, resource, mark, stage, live or self._only is not None, is_new)
         self._champion(client, resource)
+        if self._only is not None:
+            live, seen = not _is_last(stages, self._only), ""
         status = _resource_status(stages, live)
         if is_new or (mark.seen, mark.status) != (seen, status):
             self._summary(client, mark.run_id, stages)
@@ -96,11 +108,10 @@ class Recorder:
         found = _find(client, experiment_id, tags)
         if found is None:
             description = resource.spec.instruction or resource.spec.prompt or ""
-            tags |= {"mlflow.note.content": description[:5000], "p2m.namespace": resource.metadata.namespace}
+            more = {"mlflow.note.content": description[:5000], "p2m.namespace": resource.metadata.namespace}
             started = [one.run.status.started_at for one in read_stage_folders(self._folder)]
             start_ms = min((int(at.timestamp() * 1000) for at in started if at), default=None)
-            run = client.create_run(experiment_id, start_time=start_ms, tags=tags, run_name=resource.metadata.name)
-            found = str(run.info.run_id)
+            found = _made(client, experiment_id, tags, more, start_ms, resource.metadata.name)
         mark = ResourceMark(tracking_uri=self._tracking_uri, experiment_id=experiment_id, run_id=found)
         write_mark(self._folder, mark)
         return mark, True
@@ -112,7 +123,11 @@ class Recorder:
             if root and "://" not in root:
                 root = Path(root).absolute().as_uri()
             tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's form for training, not for chat
-            return str(client.create_experiment(name, artifact_location=root, tags=tags))
+            try:
+                return str(client.create_experiment(name, artifact_location=root, tags=tags))
+            except Exception:  # another recorder made it this moment, or MLflow is away: the next line tells
+                if (found := client.get_experiment_by_name(name)) is None:
+                    raise
         if found.lifecycle_stage != "active":
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
@@ -181,22 +196,46 @@ def _resource_status(stages: list[StageFolder], live: bool) -> str:
     return next((status for status in ("FAILED", "KILLED") if status in statuses), "FINISHED")
 
 
+def _is_last(stages: list[StageFolder], name: str) -> bool:
+    """Whether nothing comes after this stage run: evaluate with its result, or an end that needs an edit of the spec."""
+    own = next((stage for stage in stages if stage.name == name), None)
+    if own is None:
+        return False
+    return own.run.status.phase is StageRunPhase.FAILED or (own.stage is Stage.EVALUATE and own.result is not None)
+
+
 def _stage_run_id(client: MlflowClient, resource: Prompt2Model, parent: ResourceMark, stage: StageFolder) -> str:
     name = stage.run.metadata.name
     tags = {STAGE_RUN_TAG: name, DIGEST_TAG: stage.run.spec.digest, RESOURCE_TAG: full_name(resource)}
     found = _find(client, parent.experiment_id, tags)
     if found is not None:
         return found
-    tags |= {"mlflow.parentRunId": parent.run_id, KIND_TAG: "stage_run", "p2m.stage": stage.stage.value}
+    more = {"mlflow.parentRunId": parent.run_id, KIND_TAG: "stage_run", "p2m.stage": stage.stage.value}
     started = stage.run.status.started_at
     start_ms = int(started.timestamp() * 1000) if started else None
-    run = client.create_run(parent.experiment_id, start_time=start_ms, tags=tags, run_name=stage.name)
-    return str(run.info.run_id)
+    return _made(client, parent.experiment_id, tags, more, start_ms, stage.name)
+
+
+def _made(
+    client: MlflowClient,
+    experiment_id: str,
+    tags: dict[str, str],
+    more: dict[str, str],
+    start_ms: int | None,
+    name: str,
+) -> str:
+    """A new run; or, where another recorder made one a moment earlier, that one."""
+    all_tags = {**tags, **more, MADE_TAG: f"{time.time_ns():020d}"}
+    run = client.create_run(experiment_id, start_time=start_ms, tags=all_tags, run_name=name)
+    first = _find(client, experiment_id, tags) or str(run.info.run_id)
+    if first != run.info.run_id:
+        client.delete_run(run.info.run_id)
+    return first
 
 
 def _find(client: MlflowClient, experiment_id: str, tags: dict[str, str]) -> str | None:
     condition = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-    runs = client.search_runs([experiment_id], condition, max_results=1)
+    runs = client.search_runs([experiment_id], condition, max_results=1, order_by=[f"tags.`{MADE_TAG}` ASC"])
     return str(runs[0].info.run_id) if runs else None
 
 

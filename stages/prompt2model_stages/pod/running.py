@@ -1,0 +1,132 @@
+"""One attempt in a pod: around the stage its log, its report to the API server, its recorder, and its end.
+
+Beside its own files the stage leaves in storage what the recorder reads, as a local run does: resource.yaml as the
+resource is now, stage_run.json with its status as it is known here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+import yaml
+
+from prompt2model_api.conditions import Failure
+from prompt2model_api.results import StageOutputs
+from prompt2model_api.stage_run import StageRunPhase
+from prompt2model_stages.errors import StageError, blocked
+from prompt2model_stages.job import StageJob
+from prompt2model_stages.pod.api_server import StageRunStatusClient
+from prompt2model_stages.pod.log import KeptLog
+from prompt2model_stages.pod.reporting import ClusterReporter
+from prompt2model_stages.pod.termination import Termination
+from prompt2model_stages.reporting import FileReporter
+from prompt2model_stages.stage_process import EXIT_FAILURE, StageContext, attempt
+from prompt2model_stages.tracking.folders import RESOURCE, STAGE_RUN
+from prompt2model_stages.tracking.marks import run_url
+from prompt2model_stages.tracking.process import RecorderProcess
+
+logger = logging.getLogger(__name__)
+
+STAGE_RUN_VARIABLE = "P2M_STAGE_RUN"
+"""Environment variable with <namespace>/<name> of the StageRun that is reported to; without it, files are the report."""
+RECORD_S = 60.0
+"""How long the last record may take; what is missing then is recorded another time."""
+
+
+def run_in_pod(run: Callable[[StageContext], StageOutputs], job: StageJob) -> int:
+    """Runs the attempt; returns the container's exit status.
+
+    0 after a result, EXIT_FAILURE after a reported failure, EXIT_UNWANTED where the StageRun is gone or names another
+    attempt, EXIT_TERMINATED after SIGTERM.
+    """
+    log = KeptLog(job.folder, job.attempt)
+    termination = Termination(log.close)
+    termination.install()
+    log.start()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each heartbeat
+    try:
+        return _attempt(run, job, termination)
+    except SystemExit as end:
+        logger.warning("told to end: what is paid for and trained so far is kept")
+        return int(str(end.code))
+    finally:
+        log.close()
+
+
+def _attempt(run: Callable[[StageContext], StageOutputs], job: StageJob, termination: Termination) -> int:
+    files = FileReporter(job.folder, job.attempt)
+    named = os.environ.get(STAGE_RUN_VARIABLE)
+    if named is None:
+        return attempt(run, job, files)
+    namespace, _, name = named.partition("/")
+    client = StageRunStatusClient(namespace, name)
+    uid = job.stage_run.metadata.uid
+    with ClusterReporter(files, client, termination.unwanted, uid, run_url=lambda: _run_url(job)) as reporter:
+        try:
+            _note(job, StageRunPhase.RUNNING)
+        except Exception as error:  # each storage's library has errors of its own
+            reporter.failure(_of_storage(job, error).failure)
+            return EXIT_FAILURE
+        return _recorded(run, job, reporter)
+
+
+def _recorded(run: Callable[[StageContext], StageOutputs], job: StageJob, reporter: ClusterReporter) -> int:
+    if job.settings.tracking_uri is None:
+        return attempt(run, job, reporter)
+    recorder = RecorderProcess(job.resource_folder.uri, job.settings.tracking_uri, stage_folder=job.folder_name)
+    recorder.start()
+    try:
+        status = attempt(run, job, reporter)
+        _note_end(job, reporter.failed)
+        if not recorder.finish(RECORD_S):
+            logger.warning("MLflow has not all of it yet: the rest is recorded another time")
+        reporter.recorded()
+        return status
+    finally:
+        recorder.stop()
+
+
+def _run_url(job: StageJob) -> str | None:
+    if job.settings.tracking_uri is None:
+        return None
+    try:
+        return run_url(job.resource_folder, job.folder_name, job.settings.tracking_public_url)
+    except Exception as error:  # only the way to the record is missing; each storage's library has errors of its own
+        logger.warning("the run's URL cannot be read: %s", error)
+        return None
+
+
+def _note(job: StageJob, phase: StageRunPhase, failure: Failure | None = None) -> None:
+    """Writes what the recorder reads of this attempt; of several attempts and resources the last word counts."""
+    if job.resource is not None:
+        resource = job.resource.model_copy(update={"status": None})
+        text = yaml.safe_dump(resource.dump(), sort_keys=False, allow_unicode=True)
+        job.resource_folder.write_bytes(RESOURCE, text.encode())
+    known = {"phase": phase, "attempt": job.attempt, "failure": failure}
+    theirs = {"progress": None, "result": None, "reported_failure": None, "run_url": None}
+    status = job.stage_run.status.model_copy(update=known | theirs)
+    job.folder.write_json(STAGE_RUN, job.stage_run.model_copy(update={"status": status}).dump())
+
+
+def _note_end(job: StageJob, failure: Failure | None) -> None:
+    phase = StageRunPhase.SUCCEEDED if failure is None else StageRunPhase(failure.state.value)
+    try:
+        _note(job, phase, failure)
+    except Exception as error:  # the result, or the failure, is reported; only the record lacks this
+        logger.warning("the end of the attempt could not be noted for the record: %s", error)
+
+
+def _of_storage(job: StageJob, error: Exception) -> StageError:
+    """Storage that cannot be written is mendable outside, whatever it is: a claim, credentials, a bucket."""
+    logger.error("the storage cannot be written", exc_info=error)
+    sentence = f"{type(error).__name__}: {error}".splitlines()[0]
+    return blocked(
+        "StorageUnavailable",
+        f"{job.folder.uri} cannot be written: {sentence}"[:1024],
+        "Check that the claim is bound, has space and is writable for the pod's user; or the bucket, its endpoint and the "
+        "Secret named in spec.storage.secret.",
+    )
