@@ -124,6 +124,7 @@ def _requirements() -> list[str]:
     """Named here: MLflow would load and run the model to find them out."""
     found = []
     for library in LIBRARIES:
-        version = importlib.metadata.version(library)
+        # A stage in a cluster has MLflow's client alone, which is of the same version.
+        version = importlib.metadata.version("mlflow-skinny" if library == "mlflow" else library)
         found.append(f"{library}=={re.sub(r'[+].*', '', version)}")  # 2.13.0+cpu is not on the package index
     return found
