@@ -1,0 +1,84 @@
+"""What is wrong with a pod, by its status."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from prompt2model_api.conditions import FailureState
+from prompt2model_operator.failures import failure_of_pod, failure_of_pods
+
+pytestmark = pytest.mark.unit
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def pod(status: dict[str, Any], at: str = "2026-01-01T11:00:00Z") -> dict[str, Any]:
+    return {"metadata": {"name": "p", "creationTimestamp": at}, "status": status}
+
+
+def container(state: dict[str, Any], last: dict[str, Any] | None = None, init: bool = False) -> dict[str, Any]:
+    key = "initContainerStatuses" if init else "containerStatuses"
+    return pod({key: [{"name": "stage", "image": "x:1", "state": state, "lastState": last or {}}]})
+
+
+def waiting(reason: str) -> dict[str, Any]:
+    return {"waiting": {"reason": reason, "message": "because"}}
+
+
+def unschedulable(ago_s: float) -> dict[str, Any]:
+    since = (NOW - timedelta(seconds=ago_s)).isoformat()
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    return pod({"conditions": [{**condition, "lastTransitionTime": since}]})
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason", "state"),
+    [
+        (container(waiting("ImagePullBackOff")), "ImagePull", FailureState.BLOCKED),
+        (container(waiting("ErrImageNeverPull"), init=True), "ImagePull", FailureState.BLOCKED),
+        (container(waiting("CreateContainerConfigError")), "ContainerStart", FailureState.BLOCKED),
+        (container({"terminated": {"reason": "OOMKilled", "exitCode": 137}}), "OOMKilled", FailureState.RETRYING),
+        (
+            container(waiting("CrashLoopBackOff"), {"terminated": {"reason": "OOMKilled", "exitCode": 137}}),
+            "OOMKilled",
+            FailureState.RETRYING,
+        ),
+        (
+            container(waiting("CrashLoopBackOff"), {"terminated": {"reason": "Error", "exitCode": 1}}),
+            "CrashLoop",
+            FailureState.BLOCKED,
+        ),
+        (container({"terminated": {"reason": "Error", "exitCode": 2}}), "Crashed", FailureState.RETRYING),
+        (pod({"reason": "Evicted", "message": "disk pressure"}), "Evicted", FailureState.RETRYING),
+        (unschedulable(20), "Unschedulable", FailureState.BLOCKED),
+    ],
+)
+def test_is_named_with_what_to_do(seen: dict[str, Any], reason: str, state: FailureState) -> None:
+    found = failure_of_pod(seen, NOW)
+    assert found is not None and (found.reason, found.state) == (reason, state)
+    assert found.message and found.remedy
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pod({}),
+        container({"running": {}}),
+        container(waiting("ContainerCreating")),
+        container({"terminated": {"reason": "Completed", "exitCode": 0}}),
+        unschedulable(5),
+    ],
+)
+def test_what_is_well_or_young_is_no_failure(seen: dict[str, Any]) -> None:
+    assert failure_of_pod(seen, NOW) is None
+
+
+def test_the_first_pod_that_failed_speaks() -> None:
+    late = container(waiting("ImagePullBackOff"))
+    late["metadata"]["creationTimestamp"] = "2026-01-01T11:30:00Z"
+    early = container({"terminated": {"reason": "OOMKilled", "exitCode": 137}})
+    found = failure_of_pods([late, early], NOW)
+    assert found is not None and found.reason == "OOMKilled"

@@ -1,0 +1,144 @@
+"""Manifests against golden files (P2M_WRITE_GOLDEN=1 writes them), and what every pod must hold."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from prompt2model_api.names import stage_run_name
+from prompt2model_api.prompt2model import Metadata, Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
+from prompt2model_operator.kinds import CLAIM
+from prompt2model_operator.manifests.access import access
+from prompt2model_operator.manifests.common import claim
+from prompt2model_operator.manifests.network import ray_policy
+from prompt2model_operator.manifests.record_jobs import cleaning_job, tracking_job
+from prompt2model_operator.manifests.service import ServedModel, service_objects
+from prompt2model_operator.manifests.stage_jobs import attempt_name, is_on_ray, stage_job, stage_rayjob
+from prompt2model_operator.settings import EmbeddedTeacher, Settings, StorageDefaults, Tracking
+
+pytestmark = pytest.mark.unit
+
+GOLDEN = Path(__file__).parent / "golden_manifests"
+PLAIN = Settings(teacher=EmbeddedTeacher(url="http://teacher.p2m.svc:8080/v1"))
+RICH = PLAIN.model_copy(
+    update={
+        "storage": StorageDefaults(uri="s3://models/p2m", secret="s3"),
+        "tracking": Tracking(uri="http://mlflow.p2m.svc:5000", secret="mlflow"),
+    }
+)
+TEACHER = {"baseURL": "https://llm.example/v1", "model": "big", "apiKeySecretRef": {"name": "llm", "key": "token"}}
+SERVED = ServedModel("train-1a2b3c4d", "evaluate-5e6f7a8b", "ab" * 32, "cd" * 32)
+
+
+def resource(**spec: Any) -> Prompt2Model:
+    meta = Metadata(name="dates", namespace="team-a", uid="uid-1")
+    return Prompt2Model(metadata=meta, spec=Prompt2ModelSpec.model_validate({"prompt": "Say it.", **spec}))
+
+
+def stage_run(stage: Stage, name: str = "dates") -> StageRun:
+    digest = "1a2b3c4d" * 8
+    meta = Metadata(name=stage_run_name(name, stage, digest), namespace="team-a", uid="uid-2")
+    spec = StageRunSpec(resource=name, stage=stage, digest=digest, storage="/storage/team-a/dates")
+    return StageRun(metadata=meta, spec=spec)
+
+
+def workload(stage: Stage, settings: Settings = PLAIN, **spec: Any) -> dict[str, Any]:
+    build = stage_rayjob if is_on_ray(stage) else stage_job
+    return build(stage_run(stage), 2, resource(**spec), settings)
+
+
+SCHEDULING = {
+    "nodeSelector": {"pool": "gpu"},
+    "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+    "labels": {"kueue.x-k8s.io/queue-name": "ml"},
+    "priorityClassName": "low",
+}
+GPU = {"training": {"workers": 2, "resources": {"cpu": "4", "memory": "16Gi", "gpu": 1}}, "scheduling": SCHEDULING}
+OWN = {"datasets": {"own": {"configMap": {"name": "mine", "key": "rows.csv"}}}}
+CASES = {
+    "discover-job": lambda: workload(Stage.DISCOVER),
+    "prepare-job-own-data": lambda: workload(Stage.PREPARE, **OWN),
+    "evaluate-job-teacher-s3": lambda: workload(Stage.EVALUATE, RICH, teacher=TEACHER),
+    "generate-rayjob": lambda: workload(Stage.GENERATE),
+    "train-rayjob-gpus": lambda: workload(Stage.TRAIN, **GPU),
+    "access": lambda: access(stage_run(Stage.TRAIN), resource()),
+    "service": lambda: service_objects(resource(), SERVED, PLAIN),
+    "claim": lambda: claim(resource(), PLAIN, CLAIM, PLAIN.storage),
+    "ray-network-policy": lambda: ray_policy(resource()),
+    "tracking-job": lambda: tracking_job(resource(), RICH, 1),
+    "cleaning-job": lambda: cleaning_job(resource(), RICH),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden(case: str) -> None:
+    file, made = GOLDEN / f"{case}.yaml", CASES[case]()
+    text = yaml.safe_dump(json.loads(json.dumps(made)), sort_keys=False, width=120)
+    if os.environ.get("P2M_WRITE_GOLDEN"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    assert file.read_text() == text, f"{file} differs: look at it, then P2M_WRITE_GOLDEN=1 writes it"
+
+
+def pods(tree: Any) -> list[dict[str, Any]]:
+    """Every pod's spec in a tree of manifests."""
+    if isinstance(tree, list):
+        return [pod for item in tree for pod in pods(item)]
+    if not isinstance(tree, dict):
+        return []
+    if isinstance(tree.get("containers"), list):
+        return [tree]
+    return [pod for value in tree.values() for pod in pods(value)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_pod_is_restricted_and_writes_to_volumes_alone(case: str) -> None:
+    for pod in pods(CASES[case]()):
+        assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in [*pod.get("initContainers", []), *pod["containers"]]:
+            security = container["securityContext"]
+            assert security["readOnlyRootFilesystem"] and not security["allowPrivilegeEscalation"]
+            assert security["capabilities"] == {"drop": ["ALL"]}
+            assert container["resources"]["requests"] and container["resources"]["limits"]["memory"]
+
+
+def test_only_what_reports_has_a_token() -> None:
+    for case in CASES:
+        for pod in pods(CASES[case]()):
+            reports = any(e["name"] == "P2M_STAGE_RUN" for c in pod["containers"] for e in c.get("env", []))
+            is_worker = pod.get("automountServiceAccountToken") is False and "serviceAccountName" not in pod
+            assert pod["automountServiceAccountToken"] is (reports and not is_worker)
+
+
+def test_the_key_of_the_teacher_goes_to_the_stages_that_ask_it_and_stands_nowhere_else() -> None:
+    for stage in Stage:
+        (text,) = {json.dumps(workload(stage, teacher=TEACHER))}
+        assert ("secretKeyRef" in text) == (stage in (Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE))
+
+
+def test_names_of_rayjobs_leave_room_for_kuberay() -> None:
+    run = stage_run(Stage.TRAIN, "a" * 52)
+    assert len(run.metadata.name) <= 63 and len(attempt_name(run, 12)) <= 47
+    assert attempt_name(run, 1) != attempt_name(run, 2)
+
+
+def test_a_volume_that_one_node_mounts_keeps_the_pods_together() -> None:
+    assert "affinity" in workload(Stage.DISCOVER)["spec"]["template"]["spec"]
+    assert "affinity" not in workload(Stage.DISCOVER, RICH)["spec"]["template"]["spec"]
+    many = PLAIN.model_copy(update={"storage": StorageDefaults(access_mode="ReadWriteMany")})
+    assert "affinity" not in workload(Stage.DISCOVER, many)["spec"]["template"]["spec"]
+
+
+def test_a_claim_goes_with_its_resource_only_where_retention_says_so() -> None:
+    kept = claim(resource(), PLAIN, CLAIM, PLAIN.storage)
+    gone = claim(resource(retention={"storage": "Delete"}), PLAIN, CLAIM, PLAIN.storage)
+    assert kept is not None and "ownerReferences" not in kept["metadata"]
+    assert gone is not None and gone["metadata"]["ownerReferences"][0]["uid"] == "uid-1"
+    assert claim(resource(storage={"claim": "mine"}), PLAIN, CLAIM, PLAIN.storage) is None
