@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-MADE = ("get", "list", "watch", "create", "patch", "delete")
-Mode = Literal["always", "cluster", "namespaced", "secrets", "routes"]
+ONCE = ("get", "create")
+WATCHED = ("list", "watch")
+APPLIED = ("create", "patch", "delete")
+Right = tuple[str, str, str, str | None]
 
 
 @dataclass(frozen=True)
@@ -15,9 +17,10 @@ class Need:
     """A right, and who needs it.
 
     Attributes:
-        code: below operator/prompt2model_operator, or kopf where the framework asks by itself.
-        when: always; in one of the chart's two modes; with rbac.readSecrets; with settings.service.httpRoute.
-        named: of the one object with this name alone.
+        code: the file below operator/prompt2model_operator.
+        where: in each namespace with resources; in the whole cluster, for a cluster-wide operator; in the release's own
+            namespace; "route" is in each namespace, with settings.service.httpRoute.
+        named: of the object with the peering's name alone.
     """
 
     group: str
@@ -25,48 +28,54 @@ class Need:
     verbs: tuple[str, ...]
     code: str
     why: str
-    when: Mode = "always"
-    named: str | None = None
+    where: Literal["namespace", "cluster", "own", "route"] = "namespace"
+    named: bool = False
 
-    def rights(self) -> Iterator[tuple[str, str, str, str | None]]:
+    def rights(self, peering: str = "prompt2model") -> Iterator[Right]:
         """Group, resource, verb and name of each."""
         for verb in self.verbs:
-            yield self.group, self.resource, verb, self.named
+            yield self.group, self.resource, verb, peering if self.named else None
 
+
+WATCHES = (
+    Need("prompt2model.dev", "prompt2models", WATCHED, "handlers.py", "users' resources"),
+    Need("prompt2model.dev", "stageruns", WATCHED, "handlers.py", "what the stages report"),
+    Need("batch", "jobs", WATCHED, "handlers.py", "attempts that end"),
+    Need("ray.io", "rayjobs", WATCHED, "handlers.py", "attempts that end"),
+    Need("", "pods", WATCHED, "handlers.py", "why a pod does not start: failures.py"),
+    Need("apps", "deployments", WATCHED, "handlers.py", "is the service rolled out"),
+    Need("coordination.k8s.io", "leases", WATCHED, "handlers.py", "the heartbeat goes through the watch"),
+)
+"""In each namespace with resources; a namespaced operator's kopf asks for them in the release's own namespace too."""
 
 NEEDS = (
-    Need("prompt2model.dev", "prompt2models", ("get", "list", "watch"), "kopf", "the watch; users write the spec"),
-    Need("prompt2model.dev", "prompt2models/status", ("get", "patch"), "applying.py", "the one writer of status"),
-    Need("prompt2model.dev", "stageruns", MADE, "applying.py", "made once, looked at, removed when superseded"),
-    Need("prompt2model.dev", "stageruns/status", ("get", "patch"), "applying.py", "phase, attempt, failures"),
-    Need("batch", "jobs", MADE, "applying.py", "discover, prepare, evaluate, records and clean-up"),
-    Need("ray.io", "rayjobs", MADE, "applying.py", "generate and train"),
-    Need("", "pods", ("get", "list", "watch"), "failures.py", "why a pod does not start"),
-    Need("", "pods", ("delete",), "applying.py", "pods of an attempt that must not go on"),
-    Need("apps", "deployments", MADE, "manifests/service.py", "the service"),
-    Need("", "services", MADE, "manifests/service.py", "the service's address"),
-    Need("autoscaling", "horizontalpodautoscalers", MADE, "manifests/service.py", "service.replicas min and max"),
-    Need("policy", "poddisruptionbudgets", MADE, "manifests/service.py", "a drained node leaves one pod"),
-    Need("gateway.networking.k8s.io", "httproutes", MADE, "manifests/service.py", "service.httpRoute", "routes"),
-    Need("", "persistentvolumeclaims", MADE, "manifests/common.py", "storage of a resource that names none"),
-    Need("", "serviceaccounts", MADE, "manifests/access.py", "a stage run's identity"),
-    Need("rbac.authorization.k8s.io", "roles", MADE, "manifests/access.py", "its right to its own status"),
-    Need("rbac.authorization.k8s.io", "rolebindings", MADE, "manifests/access.py", "the two together"),
-    Need("networking.k8s.io", "networkpolicies", MADE, "manifests/network.py", "closes Ray's dashboard"),
-    Need("", "configmaps", ("get",), "observing.py", "the user's own data: its hash is part of the digest"),
-    Need("", "secrets", ("get",), "applying.py", "is the Secret there, with the key?", "secrets"),
-    Need("", "events", ("create",), "kopf", "events on changes"),
-    Need("kopf.dev", "clusterkopfpeerings", ("list", "watch"), "kopf", "other operators", "cluster"),
-    Need("kopf.dev", "clusterkopfpeerings", ("get", "patch"), "kopf", "keep-alive", "cluster", "prompt2model"),
-    Need("kopf.dev", "kopfpeerings", ("list", "watch"), "kopf", "other operators", "namespaced"),
-    Need("kopf.dev", "kopfpeerings", ("get", "patch"), "kopf", "keep-alive", "namespaced", "prompt2model"),
+    *WATCHES,
+    Need("prompt2model.dev", "prompt2models", ("get",), "deleting.py", "is it gone, or only not in the list"),
+    Need("prompt2model.dev", "prompt2models/status", ("patch",), "worker.py", "the one writer of the status"),
+    Need("prompt2model.dev", "stageruns", ONCE, "applying.py", "made once, never changed"),
+    Need("prompt2model.dev", "stageruns/status", ("patch",), "applying.py", "phase, attempt, failures"),
+    Need("prompt2model.dev", "stageruns/status", ("get",), "manifests/access.py", "granted to the stage, beside patch"),
+    Need("batch", "jobs", ONCE, "applying.py", "discover, prepare, evaluate; recording.py, deleting.py"),
+    Need("batch", "jobs", ("delete",), "applying.py", "an attempt that is stopped"),
+    Need("ray.io", "rayjobs", ONCE, "applying.py", "generate and train"),
+    Need("ray.io", "rayjobs", ("delete",), "applying.py", "an attempt that is stopped"),
+    Need("", "persistentvolumeclaims", ONCE, "applying.py", "storage of a resource that names none"),
+    Need("", "serviceaccounts", ONCE, "manifests/access.py", "a stage run's identity"),
+    Need("rbac.authorization.k8s.io", "roles", ONCE, "manifests/access.py", "its right to its own status"),
+    Need("rbac.authorization.k8s.io", "rolebindings", ONCE, "manifests/access.py", "the two together"),
+    Need("networking.k8s.io", "networkpolicies", ONCE, "manifests/network.py", "closes Ray's dashboard"),
+    Need("apps", "deployments", APPLIED, "manifests/service.py", "the service"),
+    Need("apps", "deployments", ("get",), "applying.py", "one of the same name is left alone"),
+    Need("", "services", APPLIED, "manifests/service.py", "the service's address"),
+    Need("", "services", ("get",), "applying.py", "one of the same name is left alone"),
+    Need("autoscaling", "horizontalpodautoscalers", APPLIED, "manifests/service.py", "service.replicas"),
+    Need("policy", "poddisruptionbudgets", APPLIED, "manifests/service.py", "a drained node leaves one pod"),
+    Need("gateway.networking.k8s.io", "httproutes", APPLIED, "manifests/service.py", "service.httpRoute", "route"),
+    Need("", "configmaps", ("get",), "worker.py", "the user's own data: its hash is part of the digest"),
+    Need("", "events", ("create",), "worker.py", "events on changes"),
     Need(
-        "apiextensions.k8s.io",
-        "customresourcedefinitions",
-        ("list", "watch"),
-        "kopf",
-        "KubeRay may come later",
-        "cluster",
+        "apiextensions.k8s.io", "customresourcedefinitions", WATCHED, "running.py", "kopf sees KubeRay come", "cluster"
     ),
-    Need("", "namespaces", ("list", "watch"), "kopf", "namespaces that go", "cluster"),
+    Need("coordination.k8s.io", "leases", ("create",), "leasing.py", "the first operator makes it", "own"),
+    Need("coordination.k8s.io", "leases", ("get", "update"), "leasing.py", "held and renewed", "own", named=True),
 )

@@ -41,7 +41,6 @@ def settings(name: str, operator: str = "prompt2model-operator") -> Settings:
 
 def test_what_is_made_by_default() -> None:
     assert kinds("default") == [
-        "ClusterKopfPeering/prompt2model",
         "ClusterRole/prompt2model-edit",
         "ClusterRole/prompt2model-operator",
         "ClusterRole/prompt2model-view",
@@ -56,6 +55,8 @@ def test_what_is_made_by_default() -> None:
         "NetworkPolicy/prompt2model-operator",
         "NetworkPolicy/prompt2model-teacher",
         "PersistentVolumeClaim/prompt2model-mlflow",
+        "Role/prompt2model-lease",
+        "RoleBinding/prompt2model-lease",
         "Service/prompt2model-mlflow",
         "Service/prompt2model-operator-metrics",
         "Service/prompt2model-teacher",
@@ -82,8 +83,8 @@ def test_what_is_made_beside_existing_ones() -> None:
 def test_a_namespaced_operator_has_no_right_outside() -> None:
     bodies = rendered("namespaced")
     assert not [body for body in bodies if body["kind"].startswith(("Cluster", "CustomResourceDefinition"))]
-    for kind in ("Role", "RoleBinding", "KopfPeering"):
-        assert [body["metadata"]["namespace"] for body in bodies if body["kind"] == kind] == ["team-a", "team-b"]
+    for kind in ("Role", "RoleBinding"):
+        assert [b["metadata"]["namespace"] for b in bodies if b["kind"] == kind] == ["team-a", "team-b", NAMESPACE]
     assert settings("namespaced").watch_namespaces == ["team-a", "team-b"]
 
 
@@ -232,11 +233,6 @@ def test_crds_are_those_of_the_types_and_are_kept() -> None:
         found = find(rendered("default"), "CustomResourceDefinition", wanted["metadata"]["name"])
         assert found["spec"] == wanted["spec"]
         assert found["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
-
-
-def test_peering_kinds_come_before_the_release() -> None:
-    bodies = charts.parsed((charts.CHART / "crds" / "kopf-peerings.yaml").read_text())
-    assert [body["metadata"]["name"] for body in bodies] == ["clusterkopfpeerings.kopf.dev", "kopfpeerings.kopf.dev"]
 
 
 @pytest.mark.parametrize("release", ["prompt2model", "demo", "my-prompt2model-2", "a" * 53])

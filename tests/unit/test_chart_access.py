@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from prompt2model_operator import access_check
 from tests import charts
-from tests.charts import VALUES, find, rendered
-from tests.rbac import NEEDS, Mode
+from tests.charts import NAMESPACE, VALUES, find, rendered
+from tests.rbac import NEEDS, WATCHES, Right
 
 pytestmark = [
     pytest.mark.unit,
@@ -66,34 +68,71 @@ def test_whom_the_operator_reaches() -> None:
     assert not [body for body in rendered("postgres-claim") if body["kind"] == "NetworkPolicy"]
 
 
+def granted(role: dict[str, Any]) -> set[Right]:
+    return {
+        (group, resource, verb, only)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for only in rule.get("resourceNames", [None])
+    }
+
+
 @ALL
 def test_the_operator_may_do_what_it_needs_and_no_more(name: str) -> None:
     """tests/rbac.py has every verb with the code that needs it."""
-    for role in operator_roles(name):
-        granted = {
-            (group, resource, verb, only)
-            for rule in role["rules"]
-            for group in rule["apiGroups"]
-            for resource in rule["resources"]
-            for verb in rule["verbs"]
-            for only in rule.get("resourceNames", [None])
-        }
-        modes: set[Mode] = {"always", "cluster" if role["kind"] == "ClusterRole" else "namespaced"}
-        modes |= {"secrets"} if name != "namespaced" else set()
-        modes |= {"routes"} if name == "existing" else set()
-        peering = "ml" if name == "existing" else "prompt2model"
-        needed = {
-            (group, resource, verb, peering if only else None)
-            for need in NEEDS
-            if need.when in modes
-            for group, resource, verb, only in need.rights()
-        }
-        assert granted == needed
+    peering = "ml" if name == "existing" else "prompt2model"
+    wide = name != "namespaced"
+    there = {"namespace"} | ({"cluster"} if wide else set()) | ({"route"} if name == "existing" else set())
+    roles = [body for body in rendered(name) if body["metadata"]["name"] == f"{peering}-operator" and "rules" in body]
+    assert [role["kind"] for role in roles] == (["ClusterRole"] if wide else ["Role", "Role"])
+    for role in roles:
+        assert granted(role) == {right for need in NEEDS if need.where in there for right in need.rights()}
+    own = find(rendered(name), "Role", f"{peering}-lease")
+    needed = [need for need in NEEDS if need.where == "own"] + ([] if wide else [*WATCHES])
+    assert own["metadata"]["namespace"] == NAMESPACE
+    assert granted(own) == {right for need in needed for right in need.rights(peering)}
 
 
-def test_no_right_is_needed_twice() -> None:
+@ALL
+def test_roles_are_bound_to_the_operator(name: str) -> None:
+    bodies = rendered(name)
+    (operator,) = [body for body in bodies if body["kind"] == "Deployment" and "operator" in body["metadata"]["name"]]
+    account = operator["spec"]["template"]["spec"]["serviceAccountName"]
+    find(bodies, "ServiceAccount", account)
+    for role in (body for body in bodies if body["kind"] in ("Role", "ClusterRole")):
+        meta = role["metadata"]
+        if any(label.startswith("rbac.authorization.k8s.io/aggregate") for label in meta["labels"]):
+            continue
+        (binding,) = [
+            body
+            for body in bodies
+            if body.get("roleRef", {}).get("name") == meta["name"]
+            and body["metadata"].get("namespace") == meta.get("namespace")
+        ]
+        assert binding["roleRef"]["kind"] == role["kind"]
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]
+
+
+def test_what_the_operator_checks_at_its_start_is_granted() -> None:
+    rights = granted(find(rendered("default"), "ClusterRole", "prompt2model-operator"))
+    for kind, subresource, verbs in access_check.NEEDS:
+        resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
+        assert {(kind.group, resource, verb, None) for verb in verbs} <= rights
+
+
+def test_no_right_is_needed_twice_and_each_by_code_that_is_there() -> None:
     rights = [right for need in NEEDS for right in need.rights()]
     assert len(rights) == len(set(rights))
+    folder = Path(access_check.__file__).parent
+    assert not [need.code for need in NEEDS if not (folder / need.code).is_file()]
+
+
+def test_roles_may_come_by_another_road() -> None:
+    bodies = charts.parsed(charts.template({"rbac": {"create": False, "aggregate": False}}).stdout)
+    assert not [body for body in bodies if "Role" in body["kind"]]
+    find(bodies, "ServiceAccount", "prompt2model-operator")
 
 
 @ALL
@@ -107,8 +146,3 @@ def test_users_have_it_with_their_namespace() -> None:
     assert view["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
     assert {verb for rule in view["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
     assert edit["rules"][0]["resources"] == ["prompt2models"]  # stage runs are the operator's
-
-
-def operator_roles(name: str) -> list[dict[str, Any]]:
-    roles = [body for body in rendered(name) if body["kind"] in ("Role", "ClusterRole")]
-    return [body for body in roles if body["metadata"]["name"].endswith("-operator")]
