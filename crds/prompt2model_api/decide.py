@@ -191,6 +191,8 @@ class _Walk:
             return status
         if not workload.alive:
             return self._fail(run, workload.failure or _no_result(run))
+        if workload.queued:
+            return self._set(run, status.model_copy(update={"started_at": self.now.replace(second=0, microsecond=0)}))
         if (late := self._late(run, workload.failure)) is not None:
             self.actions.append(StopAttempt(run.metadata.name, status.attempt, late.reason))
             return self._fail(run, late)

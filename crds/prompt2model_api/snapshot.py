@@ -18,12 +18,14 @@ class Workload:
     """One attempt's Job, RayJob or process, as seen.
 
     failure: why it ended, where that can be told; of one that is alive, what keeps it from starting.
+    queued: a queue holds it back, for as long as it likes; no deadline runs.
     """
 
     stage_run: str
     attempt: int
     alive: bool
     failure: Failure | None = None
+    queued: bool = False
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def _workloads(
                 failure = _reported(runs[of[0]], of[1]) or failure or why
             elif failure is not None and failure.state is not FailureState.BLOCKED:
                 failure = None  # of a pod that its workload may still replace
-            found.append(Workload(*of, alive=not failed and not going, failure=failure))
+            found.append(Workload(*of, not failed and not going, failure, queued=bool(body["spec"].get("suspend"))))
     return found
 
 

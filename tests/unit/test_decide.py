@@ -295,6 +295,20 @@ def test_an_attempt_that_cannot_start_says_why_and_goes_on_by_itself_when_it_is_
     assert world.runs[name].status.failures == 1 and world.runs[name].status.phase is StageRunPhase.BLOCKED
 
 
+def test_time_in_a_queue_is_not_the_attempts() -> None:
+    world = World(resource(deadlines={"heartbeatSeconds": 60, "stageSeconds": 60}))
+    world.step()
+    (name,) = world.alive()
+    world.workloads[name, 1] = Workload(name, 1, True, queued=True)
+    world.now += timedelta(hours=9)
+    assert world.step().status.phase is Phase.DISCOVERING and world.alive() == [name]
+    world.workloads[name, 1] = Workload(name, 1, True)
+    world.now += timedelta(seconds=59)
+    assert world.step().status.phase is Phase.DISCOVERING
+    world.now += timedelta(seconds=61)
+    assert world.step().status.phase is Phase.RETRYING
+
+
 @pytest.mark.parametrize(
     ("limit", "reason"), [("stageSeconds", "DeadlineExceeded"), ("heartbeatSeconds", "HeartbeatLost")]
 )
