@@ -23,7 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prompt2model_api.prompt2model import Budget, Limits, Metadata, Teacher
+from prompt2model_api.base import Metadata
+from prompt2model_api.prompt2model import Budget, Limits, Teacher
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.generate.actor import generate_here, generate_in_actor

@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
+from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import Failure, FailureState
-from prompt2model_api.prompt2model import Metadata, Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.storage import Folder, sha256_of_tree

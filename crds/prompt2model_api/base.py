@@ -41,3 +41,14 @@ class Architecture(StrEnum):
 
     ENCODER_DECODER = "EncoderDecoder"
     DECODER_ONLY = "DecoderOnly"
+
+
+class Metadata(Model):
+    """The part of Kubernetes' object metadata that is read here."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+    namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)] = "default"
+    generation: int = 1
+    uid: str = ""

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from prompt2model_api import graph
+from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.gates import Gate, dataset_gate, review_gate, score_gate, student_gate
 from prompt2model_api.names import stage_run_name
-from prompt2model_api.prompt2model import Metadata, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.snapshot import (
     Action,

@@ -10,10 +10,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints, model_validator
 
-from prompt2model_api.base import Architecture, Column, Metric, Model, Name, Quantity, Seconds, Uri
+from prompt2model_api.base import Architecture, Column, Metadata, Metric, Model, Name, Quantity, Seconds, Uri
 from prompt2model_api.results import Choice
 from prompt2model_api.status import Prompt2ModelStatus
 
@@ -379,17 +378,6 @@ class Prompt2ModelSpec(Model):
         if split == "Generated" and not self.generation.enabled:
             raise ValueError("evaluation.gate.split is Generated, and generation is not enabled: name another split")
         return self
-
-
-class Metadata(Model):
-    """The part of Kubernetes' object metadata that is read here."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-    namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)] = "default"
-    generation: int = 1
-    uid: str = ""
 
 
 class Prompt2Model(Model):

@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from prompt2model_api.base import Digest, Model, Name, Uri
+from prompt2model_api.base import Digest, Metadata, Model, Name, Uri
 from prompt2model_api.conditions import Failure
-from prompt2model_api.prompt2model import Metadata
 from prompt2model_api.results import Choice, StageResult
 
 Sha = Annotated[str, StringConstraints(max_length=64)]

@@ -79,6 +79,19 @@ class Folder:
         if self.exists(name):
             self._fs.rm(self.path(name), recursive=True)
 
+    def clear(self) -> None:
+        """Removes the folder with everything in it; nothing happens where there is none."""
+        if self.exists():
+            self._fs.rm(self._path, recursive=True)
+
+    def fetch(self, target: Path) -> None:
+        """Copies the folder's files into a local folder that is not there yet. Raises: FileNotFoundError, OSError."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if self.local is not None:
+            shutil.copytree(self.local, target)
+        else:
+            self._fs.get(self._path, str(target), recursive=True)
+
     @contextmanager
     def as_local(self) -> Iterator[Path]:
         """A local folder with the folder's files: itself, or a copy that lives as long as the block."""
@@ -86,7 +99,7 @@ class Folder:
             yield self.local
             return
         with tempfile.TemporaryDirectory() as scratch:
-            self._fs.get(self._path, scratch + "/copy", recursive=True)
+            self.fetch(Path(scratch) / "copy")
             yield Path(scratch) / "copy"
 
     def put(self, source: Path, name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from prompt2model_api.prompt2model import Metadata
+from prompt2model_api.base import Metadata
 from prompt2model_api.results import Scores
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.evaluate.stage import run

@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from prompt2model_api.prompt2model import Budget, Limits, Metadata, Teacher
+from prompt2model_api.base import Metadata
+from prompt2model_api.prompt2model import Budget, Limits, Teacher
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.stage_process import EXIT_FAILURE

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from prompt2model_api.prompt2model import Budget, Metadata, Prompt2Model, Prompt2ModelSpec, Teacher
+from prompt2model_api.base import Metadata
+from prompt2model_api.prompt2model import Budget, Prompt2Model, Prompt2ModelSpec, Teacher
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec, StageRunStatus
 from prompt2model_stages.job import StageJob, StageSettings
 from tests.fake_api_server import FakeApiServer, fake_api_server

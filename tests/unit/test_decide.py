@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompt2model_api import graph
+from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.decide import decide
-from prompt2model_api.prompt2model import Metadata, Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.snapshot import (
     Deploy,

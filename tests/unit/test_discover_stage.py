@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from prompt2model_api.base import Metadata
 from prompt2model_api.graph import digest, parameters
 from prompt2model_api.loading import load
-from prompt2model_api.prompt2model import EMBEDDED_STUDENT, Metadata, Prompt2ModelSpec
+from prompt2model_api.prompt2model import EMBEDDED_STUDENT, Prompt2ModelSpec
 from prompt2model_api.results import Spent, StageOutputs
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.catalogs import locate_dataset

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from prompt2model_api.prompt2model import Metadata
+from prompt2model_api.base import Metadata
 from prompt2model_api.results import Spent
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError, blocked, failed

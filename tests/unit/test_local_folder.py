@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import Failure, FailureState
-from prompt2model_api.prompt2model import Metadata, Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
 from prompt2model_stages.local import processes
 from prompt2model_stages.local.run_folder import InUseError, RunFolder

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from prompt2model_api.base import Metadata
 from prompt2model_api.names import stage_run_name
-from prompt2model_api.prompt2model import Metadata, Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_operator.kinds import CLAIM
 from prompt2model_operator.manifests.access import access

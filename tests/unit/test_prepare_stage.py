@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import FailureState
-from prompt2model_api.prompt2model import Metadata
 from prompt2model_api.results import Choice
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import yaml
 
@@ -24,6 +26,7 @@ from prompt2model_stages.pod.reporting import ClusterReporter
 from prompt2model_stages.pod.termination import Termination
 from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.stage_process import EXIT_FAILURE, StageContext, attempt
+from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.folders import RESOURCE, STAGE_RUN
 from prompt2model_stages.tracking.marks import run_url
 from prompt2model_stages.tracking.process import RecorderProcess
@@ -32,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 STAGE_RUN_VARIABLE = "P2M_STAGE_RUN"
 """Environment variable with <namespace>/<name> of the StageRun that is reported to; without it, files are the report."""
+STARTED_AT = datetime.now(UTC)
+"""Of this attempt, where the job does not tell."""
 RECORD_S = 60.0
 """How long the last record may take; what is missing then is recorded another time."""
 
@@ -42,14 +47,15 @@ def run_in_pod(run: Callable[[StageContext], StageOutputs], job: StageJob) -> in
     0 after a result, EXIT_FAILURE after a reported failure, EXIT_UNWANTED where the StageRun is gone or names another
     attempt, EXIT_TERMINATED after SIGTERM.
     """
-    log = KeptLog(job.folder, job.attempt)
+    folder = _folder(job)
+    log = KeptLog(folder, job.attempt)
     termination = Termination(log.close)
     termination.install()
     log.start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each heartbeat
     try:
-        return _attempt(run, job, termination)
+        return _attempt(run, job, FileReporter(folder, job.attempt), termination)
     except SystemExit as end:
         logger.warning("told to end: what is paid for and trained so far is kept")
         return int(str(end.code))
@@ -57,8 +63,18 @@ def run_in_pod(run: Callable[[StageContext], StageOutputs], job: StageJob) -> in
         log.close()
 
 
-def _attempt(run: Callable[[StageContext], StageOutputs], job: StageJob, termination: Termination) -> int:
-    files = FileReporter(job.folder, job.attempt)
+def _folder(job: StageJob) -> Folder:
+    """The stage run's folder; one of no use where its URI is none, so that this can be reported like everything else."""
+    try:
+        return job.folder
+    except Exception as error:  # a scheme that nobody knows, or whose library is not installed
+        logger.warning("no storage: %s", error)
+        return Folder(tempfile.mkdtemp(prefix="p2m-"))
+
+
+def _attempt(
+    run: Callable[[StageContext], StageOutputs], job: StageJob, files: FileReporter, termination: Termination
+) -> int:
     named = os.environ.get(STAGE_RUN_VARIABLE)
     if named is None:
         return attempt(run, job, files)
@@ -108,7 +124,8 @@ def _note(job: StageJob, phase: StageRunPhase, failure: Failure | None = None) -
         job.resource_folder.write_bytes(RESOURCE, text.encode())
     known = {"phase": phase, "attempt": job.attempt, "failure": failure}
     theirs = {"progress": None, "result": None, "reported_failure": None, "run_url": None}
-    status = job.stage_run.status.model_copy(update=known | theirs)
+    started = job.stage_run.status.started_at or STARTED_AT
+    status = job.stage_run.status.model_copy(update={**known, **theirs, "started_at": started})
     job.folder.write_json(STAGE_RUN, job.stage_run.model_copy(update={"status": status}).dump())
 
 
@@ -126,7 +143,7 @@ def _of_storage(job: StageJob, error: Exception) -> StageError:
     sentence = f"{type(error).__name__}: {error}".splitlines()[0]
     return blocked(
         "StorageUnavailable",
-        f"{job.folder.uri} cannot be written: {sentence}"[:1024],
+        f"{job.stage_run.spec.storage} cannot be written: {sentence}"[:1024],
         "Check that the claim is bound, has space and is writable for the pod's user; or the bucket, its endpoint and the "
         "Secret named in spec.storage.secret.",
     )

@@ -10,16 +10,18 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from prompt2model_api.prompt2model import OwnData
 from prompt2model_api.results import StageOutputs
-from prompt2model_stages.errors import failed
+from prompt2model_stages.errors import blocked, failed, retrying
 from prompt2model_stages.prepare.examples import SOURCES, Example, group_of
 from prompt2model_stages.prepare.retrieving import load_choice
 from prompt2model_stages.prepare.splitting import TRAIN, Splits, split, test_split
 from prompt2model_stages.prepare.statistics import statistics_of
-from prompt2model_stages.prepare.tables import read_table
+from prompt2model_stages.prepare.tables import Table, read_table
 from prompt2model_stages.prepare.textualizing import encodable, examples_of
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.stage_process import StageContext
@@ -28,6 +30,8 @@ from prompt2model_stages.storage import Folder
 logger = logging.getLogger(__name__)
 
 STATISTICS = "statistics.json"
+OWN_FOLDER = "P2M_OWN_FOLDER"
+"""Environment variable with the folder below which ConfigMaps of the user's are mounted: <name>/<key>."""
 STEPS = ("retrieved data", "own data", "generated examples", "splits", "files")
 
 
@@ -41,8 +45,9 @@ def run(context: StageContext) -> StageOutputs:
     _progress(context, 0)
     examples = _retrieved(context)
     _progress(context, 1)
-    examples += _own(context.spec.datasets.own, "datasets.own") or []
-    own_test = _own(context.spec.evaluation.test_data, "evaluation.testData")
+    files: dict[str, Table] = {}
+    examples += _own(context, context.spec.datasets.own, "datasets.own", files) or []
+    own_test = _own(context, context.spec.evaluation.test_data, "evaluation.testData", files)
     _progress(context, 2)
     examples += _generated(context)
     _progress(context, 3)
@@ -51,15 +56,24 @@ def run(context: StageContext) -> StageOutputs:
     if not splits.examples[TRAIN]:
         raise _no_training_data(splits)
     _progress(context, 4)
-    rows = write(splits, preprocessing, context.folder)
+    rows = write(splits, preprocessing, context.folder, files)
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
     return StageOutputs(rows=rows)
 
 
-def write(splits: Splits, preprocessing: Preprocessing, folder: Folder) -> dict[str, int]:
-    """Writes the splits, and how they were made. Returns: rows by split, the training split first."""
+def write(
+    splits: Splits, preprocessing: Preprocessing, folder: Folder, files: Mapping[str, Table] | None = None
+) -> dict[str, int]:
+    """Writes the splits, and how they were made.
+
+    Args:
+        files: the user's, by the field that names them; nobody else may ever have seen what was in them.
+
+    Returns: rows by split, the training split first.
+    """
     preprocessing.save(folder)
-    folder.write_json(STATISTICS, statistics_of(splits))
+    read = {f: {"uri": t.name, "sha256": t.sha256, "rows": len(t.rows)} for f, t in (files or {}).items()}
+    folder.write_json(STATISTICS, {**statistics_of(splits), **({"files": read} if read else {})})
     for source in SOURCES:
         folder.remove(f"{test_split(source)}.parquet")  # of an attempt that was killed before the data was mended
     for name, examples in splits.examples.items():
@@ -95,18 +109,39 @@ def _retrieved(context: StageContext) -> list[Example]:
     return examples_of(table, choice.input_columns, choice.output_column, "retrieved", rows, context.spec.seed)
 
 
-def _own(data: OwnData | None, where: str) -> list[Example] | None:
+def _own(context: StageContext, data: OwnData | None, where: str, files: dict[str, Table]) -> list[Example] | None:
+    """Examples in the user's file, which is added to `files`.
+
+    Raises: StageError, also Retrying, SourceChanged, where it is not the file that the stage run was made for.
+    """
     if data is None:
         return None
-    if data.uri is None:
-        raise failed(
-            "ConfigMapNotReadable",
-            f"{where}.configMap can be read in a cluster alone.",
-            f"Name the file itself in {where}.uri.",
-        )
-    table = read_table(data.uri, where)
+    table = read_table(_place(data, where), where)
     table.require([*data.input_columns, data.output_column], where)
+    named = context.job.stage_run.spec.sources.get(where)
+    if named not in (None, table.sha256):
+        raise retrying(
+            "SourceChanged",
+            f"{where}: {table.name} has SHA-256 {table.sha256[:12]}, and the stage run was made for {named[:12]}.",
+            "Nothing, where it was changed just now: a stage run for the new content takes the place of this one.",
+        )
+    files[where] = table
     return examples_of(table, data.input_columns, data.output_column, "own")
+
+
+def _place(data: OwnData, where: str) -> str:
+    """Where the user's file lies: at its URI, or where the key of a ConfigMap is mounted."""
+    if data.uri is not None:
+        return data.uri
+    assert data.config_map is not None
+    mounted = Path(os.environ.get(OWN_FOLDER, "/own"), data.config_map.name, data.config_map.key)
+    if not mounted.is_file():
+        raise blocked(
+            "ConfigMapKeyMissing",
+            f"{where}.configMap: the ConfigMap {data.config_map.name} has no key {data.config_map.key}.",
+            "Add the key to the ConfigMap, or name another.",
+        )
+    return str(mounted)
 
 
 def _generated(context: StageContext) -> list[Example]:

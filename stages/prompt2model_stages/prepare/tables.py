@@ -7,16 +7,17 @@ learning libraries before a dataset of the hub is asked for, so that a spec can 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fsspec.core import url_to_fs
 
-from prompt2model_stages.errors import StageError, failed
+from prompt2model_stages.errors import StageError, blocked, failed
 
 MISSING_SHOWN = 20
 PROBED = 100
@@ -29,12 +30,14 @@ class Table:
 
     name: what messages call it.
     labels: for columns that hold class ids, the classes' names in order.
+    sha256: of the file that it was read from; empty where it was none.
     """
 
     name: str
     columns: tuple[str, ...]
     rows: Sequence[Mapping[str, Any]]
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sha256: str = ""
 
     def require(self, columns: Sequence[str], where: str) -> None:
         """Checks that the columns are there. Raises: StageError ColumnMissing, naming those that are."""
@@ -84,28 +87,37 @@ def read_table(uri: str, where: str) -> Table:
         uri: a path, or file://, s3://, gs://; the suffix says the format.
         where: the spec's field that names it, for messages.
 
-    Raises: StageError FileMissing, FormatUnknown or DataMalformed.
+    Raises: StageError FileMissing, FormatUnknown or DataMalformed; FileUnreachable where it lies elsewhere.
     """
     suffix = uri.rsplit("/", 1)[-1].rsplit(".", 1)[-1].lower()
     reader = READERS.get(suffix)
     if reader is None:
         known = ", ".join(f".{s}" for s in READERS)
         raise failed("FormatUnknown", f"{where}: {uri} ends with none of {known}.", "Convert the file to one of these.")
+    content = _content(uri, where)
     try:
-        return reader(uri, _content(uri, where))
-    except StageError:
-        raise
+        return replace(reader(uri, content), sha256=hashlib.sha256(content).hexdigest())
     except (ValueError, csv.Error) as error:  # UnicodeDecodeError, JSONDecodeError and pyarrow's errors are ValueErrors
         raise failed("DataMalformed", f"{where}: {uri} is no {suffix} file: {error}", "Mend the file.") from error
 
 
 def _content(uri: str, where: str) -> bytes:
-    filesystem, path = url_to_fs(uri)
-    if not filesystem.exists(path):
-        raise failed("FileMissing", f"{where}: there is no file {uri}.", f"Correct {where}, or put the file there.")
-    if filesystem.isdir(path):
-        raise failed("FileMissing", f"{where}: {uri} is a folder, not a file.", f"Name the file itself in {where}.")
-    return bytes(filesystem.cat_file(path))
+    try:
+        filesystem, path = url_to_fs(uri)
+        if not filesystem.exists(path):
+            raise failed("FileMissing", f"{where}: there is no file {uri}.", f"Correct {where}, or put the file there.")
+        if filesystem.isdir(path):
+            raise failed("FileMissing", f"{where}: {uri} is a folder, not a file.", f"Name the file itself in {where}.")
+        return bytes(filesystem.cat_file(path))
+    except StageError:
+        raise
+    except Exception as error:
+        if "://" not in uri or uri.startswith("file://"):
+            raise
+        # Each storage's library has errors of its own: of the network, of credentials, of a bucket.
+        sentence = f"{type(error).__name__}: {error}".splitlines()[0]
+        message = f"{where}: {uri} cannot be read: {sentence}"
+        raise blocked("FileUnreachable", message, "Check the address, the network and the credentials.") from error
 
 
 def _csv(name: str, content: bytes, delimiter: str = ",") -> Table:
