@@ -17,7 +17,7 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
-from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.errors import blocked, failed
 
 MISSING_SHOWN = 20
 PROBED = 100
@@ -104,13 +104,10 @@ def read_table(uri: str, where: str) -> Table:
 def _content(uri: str, where: str) -> bytes:
     try:
         filesystem, path = url_to_fs(uri)
-        if not filesystem.exists(path):
-            raise failed("FileMissing", f"{where}: there is no file {uri}.", f"Correct {where}, or put the file there.")
-        if filesystem.isdir(path):
-            raise failed("FileMissing", f"{where}: {uri} is a folder, not a file.", f"Name the file itself in {where}.")
-        return bytes(filesystem.cat_file(path))
-    except StageError:
-        raise
+        try:
+            return bytes(filesystem.cat_file(path))
+        except (FileNotFoundError, IsADirectoryError):
+            is_folder = filesystem.isdir(path)
     except Exception as error:
         if "://" not in uri or uri.startswith("file://"):
             raise
@@ -118,6 +115,9 @@ def _content(uri: str, where: str) -> bytes:
         sentence = f"{type(error).__name__}: {error}".splitlines()[0]
         message = f"{where}: {uri} cannot be read: {sentence}"
         raise blocked("FileUnreachable", message, "Check the address, the network and the credentials.") from error
+    if is_folder:
+        raise failed("FileMissing", f"{where}: {uri} is a folder, not a file.", f"Name the file itself in {where}.")
+    raise failed("FileMissing", f"{where}: there is no file {uri}.", f"Correct {where}, or put the file there.")
 
 
 def _csv(name: str, content: bytes, delimiter: str = ",") -> Table:
