@@ -41,9 +41,8 @@ from prompt2model_operator.manifests.service import APPLIED, ServedModel, served
 from prompt2model_operator.manifests.stage_jobs import (
     NoTeacherError,
     attempt_name,
-    is_on_ray,
-    stage_job,
-    stage_rayjob,
+    is_rayjob,
+    stage_workload,
 )
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Store
@@ -125,14 +124,13 @@ class Applier:
             raise ApiError(0, f"StageRun {name} has not been seen yet.")
         run, resource, settings = StageRun.model_validate(body), self._resource, self._settings
         try:
-            build = stage_rayjob if is_on_ray(run.spec.stage) else stage_job
-            workload = build(run, attempt, resource, settings)
+            workload = stage_workload(run, attempt, resource, settings)
         except NoTeacherError:
             raise CannotStartError(_no_teacher()) from None
         await self._claim()
         for manifest in access(run, resource):
             await self._create(BY_KIND[manifest["kind"]], manifest)
-        if is_on_ray(run.spec.stage):
+        if is_rayjob(run.spec.stage, settings):
             await self._create(BY_KIND["NetworkPolicy"], ray_policy(resource))
         await self._make_workload(workload)
 
@@ -164,11 +162,12 @@ class Applier:
 
     async def _stop(self, name: str, attempt: int) -> None:
         body = self._store.get(STAGERUN, (self._namespace, name))
-        run = StageRun.model_validate(body) if body else None
-        workload = attempt_name(run, attempt) if run else ""
-        kind = RAYJOB if run and is_on_ray(run.spec.stage) else JOB
-        if run is not None:
-            await self._api.delete(kind, self._namespace, workload)
+        if body is None:
+            return
+        workload = attempt_name(StageRun.model_validate(body), attempt)
+        for kind in (JOB, RAYJOB):
+            if self._store.get(kind, (self._namespace, workload)) is not None:
+                await self._api.delete(kind, self._namespace, workload)
 
     async def _deploy(self, action: Deploy) -> None:
         runs = {}

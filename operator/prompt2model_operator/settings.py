@@ -112,8 +112,13 @@ class ServiceDefaults(Model):
 
 
 class Ray(Model):
-    """KubeRay's jobs."""
+    """How generate and train run."""
 
+    mode: Literal["RayJob", "Job"] = Field(
+        default="RayJob",
+        description="RayJob: KubeRay starts a Ray cluster. Job: one pod with a Ray of its own, for clusters without KubeRay; "
+        "all training workers are in it.",
+    )
     version: Name = Field(default="2.60.0", description="Ray's version in the stages image.")
     ttl_seconds: int = Field(default=60, ge=0, le=86400, description="How long an ended Ray cluster's pods stay.")
     pre_running_deadline_seconds: int = Field(default=1800, ge=30, description="The longest until the job runs.")

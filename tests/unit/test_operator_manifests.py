@@ -20,8 +20,8 @@ from prompt2model_operator.manifests.common import claim
 from prompt2model_operator.manifests.network import ray_policy
 from prompt2model_operator.manifests.record_jobs import cleaning_job, tracking_job
 from prompt2model_operator.manifests.service import ServedModel, service_objects
-from prompt2model_operator.manifests.stage_jobs import attempt_name, is_on_ray, stage_job, stage_rayjob
-from prompt2model_operator.settings import EmbeddedTeacher, Settings, StorageDefaults, Tracking
+from prompt2model_operator.manifests.stage_jobs import attempt_name, stage_workload
+from prompt2model_operator.settings import EmbeddedTeacher, Ray, Settings, StorageDefaults, Tracking
 
 pytestmark = pytest.mark.unit
 
@@ -33,6 +33,7 @@ RICH = PLAIN.model_copy(
         "tracking": Tracking(uri="http://mlflow.p2m.svc:5000", secret="mlflow"),
     }
 )
+NO_KUBERAY = PLAIN.model_copy(update={"ray": Ray(mode="Job")})
 TEACHER = {"baseURL": "https://llm.example/v1", "model": "big", "apiKeySecretRef": {"name": "llm", "key": "token"}}
 SERVED = ServedModel("train-1a2b3c4d", "evaluate-5e6f7a8b", "ab" * 32, "cd" * 32)
 
@@ -50,8 +51,7 @@ def stage_run(stage: Stage, name: str = "dates") -> StageRun:
 
 
 def workload(stage: Stage, settings: Settings = PLAIN, **spec: Any) -> dict[str, Any]:
-    build = stage_rayjob if is_on_ray(stage) else stage_job
-    return build(stage_run(stage), 2, resource(**spec), settings)
+    return stage_workload(stage_run(stage), 2, resource(**spec), settings)
 
 
 SCHEDULING = {
@@ -68,6 +68,8 @@ CASES = {
     "evaluate-job-teacher-s3": lambda: workload(Stage.EVALUATE, RICH, teacher=TEACHER),
     "generate-rayjob": lambda: workload(Stage.GENERATE),
     "train-rayjob-gpus": lambda: workload(Stage.TRAIN, **GPU),
+    "generate-job": lambda: workload(Stage.GENERATE, NO_KUBERAY),
+    "train-job-gpus": lambda: workload(Stage.TRAIN, NO_KUBERAY, **GPU),
     "access": lambda: access(stage_run(Stage.TRAIN), resource()),
     "service": lambda: service_objects(resource(), SERVED, PLAIN),
     "claim": lambda: claim(resource(), PLAIN, CLAIM, PLAIN.storage),

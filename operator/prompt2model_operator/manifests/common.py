@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from prompt2model_api.prompt2model import Prompt2Model, Resources
@@ -102,6 +104,17 @@ def compute(defaults: ContainerResources, own: Resources | None = None) -> Body:
     if own is not None and own.gpu:
         requests[GPU] = limits[GPU] = str(own.gpu)
     return {key: value for key, value in (("requests", requests), ("limits", limits)) if value}
+
+
+def times(own: Resources, count: int) -> Resources:
+    """The compute of so many in one pod."""
+    quantities = {name: _times(getattr(own, name), count) for name in ("cpu", "memory")}
+    return own.model_copy(update={**quantities, "gpu": own.gpu * count})
+
+
+def _times(quantity: str | None, count: int) -> str | None:
+    found = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", quantity or "")
+    return quantity if found is None or count == 1 else f"{Decimal(found[1]) * count:f}{found[2]}"
 
 
 def storage_uri(resource: Prompt2Model, settings: Settings) -> str | None:

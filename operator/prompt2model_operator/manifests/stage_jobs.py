@@ -18,6 +18,7 @@ from prompt2model_operator.manifests.common import (
     owned_by,
     pod_security,
     scheduling,
+    times,
     volumes,
 )
 from prompt2model_operator.settings import Settings
@@ -33,22 +34,32 @@ class NoTeacherError(Exception):
     """The resource names no teacher, and the chart has none."""
 
 
-def is_on_ray(stage: Stage) -> bool:
+def is_rayjob(stage: Stage, settings: Settings) -> bool:
     """Whether the stage is a RayJob."""
-    return stage in ON_RAY
+    return stage in ON_RAY and settings.ray.mode == "RayJob"
 
 
 def attempt_name(run: StageRun, attempt: int) -> str:
-    """The name of the attempt's Job or RayJob."""
-    limit = RAYJOB_LIMIT if is_on_ray(run.spec.stage) else 63
+    """The name of the attempt's Job or RayJob, the same for both."""
+    limit = RAYJOB_LIMIT if run.spec.stage in ON_RAY else 63
     return workload_name(run.metadata.name, attempt, limit)
 
 
+def stage_workload(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body:
+    """The Job or RayJob of an attempt. Raises: NoTeacherError."""
+    build = stage_rayjob if is_rayjob(run.spec.stage, settings) else stage_job
+    return build(run, attempt, resource, settings)
+
+
 def stage_job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body:
-    """The Job of an attempt of discover, prepare or evaluate. Raises: NoTeacherError."""
+    """The Job of an attempt; generate and train start a Ray of their own in it. Raises: NoTeacherError."""
     labels = _labels(run, attempt, resource)
     body = metadata(JOB, attempt_name(run, attempt), resource, labels)
-    pod = _pod(run, attempt, resource, settings)
+    training = resource.spec.training
+    own = times(training.resources, training.workers) if run.spec.stage is Stage.TRAIN else None
+    pod = _pod(run, attempt, resource, settings, own)
+    if run.spec.stage in ON_RAY:
+        _with_shared_memory(pod)
     pod["containers"][0]["command"] = ["python", "-m", f"prompt2model_stages.{run.spec.stage.value}"]
     pod["restartPolicy"] = "Never"
     body["spec"] = {
@@ -119,10 +130,14 @@ def _whole_cpus(resource: Prompt2Model) -> bool:
 
 
 def _ray_pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings, own: Resources | None) -> Body:
-    pod = _pod(run, attempt, resource, settings, own)
-    container = pod["containers"][0]
-    container["name"] = "ray"
-    container["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"})
+    pod = _with_shared_memory(_pod(run, attempt, resource, settings, own))
+    pod["containers"][0]["name"] = "ray"
+    return pod
+
+
+def _with_shared_memory(pod: Body) -> Body:
+    """Ray's objects lie in shared memory, of which a container has 64 MiB by itself."""
+    pod["containers"][0]["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"})
     pod["volumes"].append({"name": "shm", "emptyDir": {"medium": "Memory"}})
     return pod
 
