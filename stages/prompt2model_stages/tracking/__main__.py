@@ -1,6 +1,7 @@
 """`python -m prompt2model_stages.tracking RESOURCE_FOLDER`: records a resource in MLflow, once or while it runs.
 
-With --follow it looks every 2 seconds until SIGTERM or Ctrl-C, then a last time. MLflow may be away meanwhile: that is
+With --follow it looks every 2 seconds until SIGTERM or Ctrl-C, with --listen until its standard input ends, then a last
+time. MLflow may be away meanwhile: that is
 said once, and tried again. The exit status is 0 where everything is recorded, 1 where something could not be.
 """
 
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--artifacts", help="folder or URI for the artifacts of a new experiment")
     parser.add_argument("--stage", help="name of one stage run's folder: it alone is recorded, as its own stage does")
     parser.add_argument("--follow", action="store_true", help="go on until SIGTERM")
+    parser.add_argument("--listen", action="store_true", help="with --follow: go on until standard input ends")
     options = parser.parse_args(arguments)
     _quiet()
     folder = Folder(options.folder)
@@ -39,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        if options.listen:
+            threading.Thread(target=_listen, args=(stop,), daemon=True).start()
         follow(recorder, folder, stop, options.stage)
     return 0 if synced(recorder, live=False) else 1
 
@@ -49,7 +53,7 @@ def follow(recorder: Recorder, folder: Folder, stop: threading.Event, only: str 
     while not stop.wait(pause):
         try:
             seen = resource_seen(folder, only)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # each storage's library has errors of its own
             logger.warning("%s cannot be read, tried again: %s", folder.uri, _sentence(error))
             continue
         if seen == recorded:
@@ -58,6 +62,11 @@ def follow(recorder: Recorder, folder: Folder, stop: threading.Event, only: str 
             recorded, pause = seen, INTERVAL_S
         else:
             pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+def _listen(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()
 
 
 def synced(recorder: Recorder, live: bool) -> bool:
@@ -83,6 +92,7 @@ def _quiet() -> None:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING", "false")
     # A server that is away is found out in seconds; it is tried again anyhow.

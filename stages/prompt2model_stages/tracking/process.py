@@ -33,16 +33,17 @@ class RecorderProcess:
     def start(self) -> None:
         """Starts to follow."""
         command = [sys.executable, "-m", "prompt2model_stages.tracking", self.folder]
-        command += ["--tracking-uri", self.tracking_uri, "--follow"]
+        command += ["--tracking-uri", self.tracking_uri, "--follow", "--listen"]
         command += ["--artifacts", self.artifacts] if self.artifacts else []
         command += ["--stage", self.stage_folder] if self.stage_folder else []
-        self.process = processes.start(["nice", "-n", "10", *command], self.folder, self.log, QUIET)
+        self.process = processes.start(["nice", "-n", "10", *command], self.folder, self.log, QUIET, told=True)
 
     def finish(self, limit_s: float = 120.0) -> bool:
         """Lets it record what is left; whether it got that far in time."""
         if self.process is None:
             return True
-        self.process.terminate()
+        if self.process.stdin is not None:
+            self.process.stdin.close()  # a signal would kill it where it has just been started
         try:
             return self.process.wait(limit_s) == 0
         except subprocess.TimeoutExpired:
@@ -55,4 +56,6 @@ class RecorderProcess:
         """Ends it where it is; what is missing is recorded another time."""
         if self.process is not None:
             processes.stop(self.process, grace_s=0)
+            if self.process.stdin is not None:
+                self.process.stdin.close()
             self.process = None
