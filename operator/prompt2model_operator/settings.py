@@ -79,12 +79,12 @@ class PodDefaults(Model):
     """Compute of each kind of pod; a resource's own fields go before."""
 
     discover: ContainerResources = Field(default_factory=lambda: _resources("100m", "512Mi", "2Gi"))
-    generate: ContainerResources = Field(default_factory=lambda: _resources("500m", "2Gi", "4Gi"))
+    generate: ContainerResources = Field(default_factory=lambda: _resources("250m", "2Gi", "4Gi"))
     prepare: ContainerResources = Field(default_factory=lambda: _resources("250m", "1Gi", "4Gi"))
-    train: ContainerResources = Field(default_factory=lambda: _resources("1", "6Gi", "12Gi"))
-    evaluate: ContainerResources = Field(default_factory=lambda: _resources("500m", "3Gi", "8Gi"))
+    train: ContainerResources = Field(default_factory=lambda: _resources("500m", "4Gi", "12Gi"))
+    evaluate: ContainerResources = Field(default_factory=lambda: _resources("250m", "2Gi", "8Gi"))
     submitter: ContainerResources = Field(default_factory=lambda: _resources("50m", "256Mi", "1Gi"))
-    service: ContainerResources = Field(default_factory=lambda: _resources("250m", "1Gi", "4Gi"))
+    service: ContainerResources = Field(default_factory=lambda: _resources("100m", "1Gi", "4Gi"))
     tracking: ContainerResources = Field(default_factory=lambda: _resources("100m", "512Mi", "2Gi"))
 
     def of(self, stage: Stage) -> ContainerResources:
@@ -120,7 +120,7 @@ class Ray(Model):
         "all training workers are in it.",
     )
     version: Name = Field(default="2.60.0", description="Ray's version in the stages image.")
-    ttl_seconds: int = Field(default=60, ge=0, le=86400, description="How long an ended Ray cluster's pods stay.")
+    ttl_seconds: int = Field(default=5, ge=0, le=86400, description="How long an ended Ray cluster's pods stay.")
     pre_running_deadline_seconds: int = Field(default=1800, ge=30, description="The longest until the job runs.")
 
 

@@ -5,11 +5,12 @@ Nothing else talks to the API server but kopf's watches. Bodies are plain dicts,
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, NamedTuple, Protocol
 
-import aiohttp
-from kubernetes.aio import client, config
+import urllib3
+from kubernetes import client, config
 
 from prompt2model_operator.kinds import BY_KIND, MANAGER, Kind
 from prompt2model_operator.metrics import API_REQUESTS
@@ -73,17 +74,20 @@ class ClusterApi:
         self._client: client.ApiClient | None = None
 
     async def connect(self) -> None:
-        """Finds the credentials: the pod's, else the kubeconfig's."""
+        """Finds the credentials: the pod's, else the kubeconfig's. Raises: ApiError."""
         try:
             config.load_incluster_config()
         except config.ConfigException:
-            await config.load_kube_config()
+            try:
+                config.load_kube_config()
+            except config.ConfigException as error:
+                raise ApiError(0, f"No service account and no kubeconfig: {error}") from None
         self._client = client.ApiClient()
 
     async def close(self) -> None:
         """Ends the connections."""
         if self._client is not None:
-            await self._client.close()
+            self._client.close()
 
     async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> Listing:
         """See KubernetesApi. In pages, so that no answer is large."""
@@ -152,26 +156,34 @@ class ClusterApi:
         return await self._send(method, path, body, query or [], content_type)
 
     async def _send(self, method: str, path: str, body: Body | None, query: Query, content_type: str) -> Body:
-        assert self._client is not None, "connect first"
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
-        try:
-            answer = await self._client.call_api(
-                path,
-                method,
-                query_params=query,
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _request_timeout=TIMEOUT_S,
-            )
-            content = await answer.read()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise ApiError(0, f"The API server does not answer: {type(error).__name__}: {error}") from error
+        status, reason, content = await asyncio.to_thread(self._call, method, path, body, query, content_type)
         found: Body = (
             json.loads(content) if content[:1] == b"{" else {"message": content[:300].decode(errors="replace")}
         )
-        if answer.status < 400:
+        if status < 400:
             return found
         kinds = {404: NotFoundError, 409: ConflictError}
-        raise kinds.get(answer.status, ApiError)(answer.status, str(found.get("message", answer.reason)))
+        raise kinds.get(status, ApiError)(status, str(found.get("message", reason)))
+
+    def _call(
+        self, method: str, path: str, body: Body | None, query: Query, content_type: str
+    ) -> tuple[int, str, bytes]:
+        """One request, in a thread: the client waits for the answer. Status, reason and content of the answer."""
+        assert self._client is not None, "connect first"
+        try:
+            answer = self._client.call_api(
+                path,
+                method,
+                query_params=query,
+                header_params={"Content-Type": content_type, "Accept": "application/json"},
+                body=body,
+                auth_settings=["BearerToken"],
+                _return_http_data_only=True,
+                _preload_content=False,
+                _request_timeout=TIMEOUT_S,
+            )
+        except client.ApiException as error:
+            return error.status or 400, str(error.reason), error.body or b""
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise ApiError(0, f"The API server does not answer: {type(error).__name__}: {error}") from error
+        return answer.status, answer.reason, answer.data
