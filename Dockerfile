@@ -10,21 +10,24 @@
 # Everything is a wheel and is compiled to bytecode here: no compiler is needed, and a read-only root costs no start-up.
 ARG BASE_IMAGE=python:3.11-slim
 
-FROM ${BASE_IMAGE} AS base
+FROM ${BASE_IMAGE} AS bare
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     DO_NOT_TRACK=true
 RUN echo 'p2m:x:1000:1000::/home/p2m:/bin/bash' >> /etc/passwd && \
     echo 'p2m:x:1000:' >> /etc/group && \
-    install -d -o 1000 -g 1000 /home/p2m && \
-    python -m compileall -q -j 0 -x '/(tests?|idlelib|lib2to3|ensurepip|pip|setuptools)/' \
+    install -d -o 1000 -g 1000 /home/p2m
+WORKDIR /home/p2m
+
+
+FROM bare AS base
+RUN python -m compileall -q -j 0 -x '/(tests?|idlelib|lib2to3|ensurepip|pip|setuptools)/' \
         "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 # Installs pins and compiles them; the tests of libraries stay as they are, nobody imports them.
 RUN printf '%s\n' '#!/bin/sh' 'set -eu' \
         'python -m pip install -qq --no-compile --only-binary=:all: "$@"' \
         'python -m compileall -qq -j 0 -x "/tests?/" "$(python -c "import sysconfig; print(sysconfig.get_path(\"purelib\"))")" || true' \
         > /usr/local/bin/install-pins && chmod 755 /usr/local/bin/install-pins
-WORKDIR /home/p2m
 
 
 # The code, compiled, and in the images one layer: what a change of code rebuilds.
@@ -40,9 +43,13 @@ COPY stages/prompt2model_stages /app/prompt2model_stages
 RUN python -m compileall -q /app
 
 
-FROM base AS operator
+# Small: only what is imported is compiled, and PyYAML's C parser, which nobody calls, is left out.
+FROM bare AS operator
 COPY requirements/operator.txt /requirements/
-RUN --mount=type=cache,target=/root/.cache/pip install-pins --no-deps -r /requirements/operator.txt
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m pip install -qq --no-compile --only-binary=:all: --no-deps -r /requirements/operator.txt && \
+    rm -f "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"/yaml/_yaml*.so && \
+    PYTHONDONTWRITEBYTECODE= python -c "import httpx, kopf, kubernetes, prometheus_client, pydantic, yaml"
 ENV PYTHONPATH=/app HOME=/home/p2m
 EXPOSE 8080 9090
 CMD ["python", "-m", "prompt2model_operator"]

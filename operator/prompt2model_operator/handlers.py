@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import kopf
 
 from prompt2model_operator.deleting import Deleter
 from prompt2model_operator.kinds import LEASE, OBSERVED, PROMPT2MODEL, SELECTOR, Kind
-from prompt2model_operator.metrics import WATCH_AGE
+from prompt2model_operator.living import Heartbeat
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store, key_of, owner_of
 from prompt2model_operator.waking import Waker
-
-SILENT_S = 120.0
-"""A watch that brought nothing of the lease for so long is dead: the liveness probe fails."""
-
-
-class WatchIsDeadError(Exception):
-    """The watch brings nothing any more."""
-
-
-class Heartbeat:
-    """When the watch last brought a renewal of the lease."""
-
-    def __init__(self) -> None:
-        self._at = time.monotonic()
-        WATCH_AGE.set_function(lambda: self.age_s)
-
-    def beat(self) -> None:
-        """A renewal came."""
-        self._at = time.monotonic()
-
-    @property
-    def age_s(self) -> float:
-        """Seconds since the last one."""
-        return time.monotonic() - self._at
 
 
 def register(
@@ -45,7 +20,7 @@ def register(
 ) -> None:
     """Adds all handlers to kopf's registry."""
     for kind in OBSERVED:
-        _watch(registry, kind, store, waker, deleter)
+        _watch(registry, kind, store, waker, deleter, settings.watch_namespaces)
 
     @kopf.on.login(registry=registry, id="login")
     async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
@@ -56,15 +31,10 @@ def register(
         if name == settings.peering:
             heart.beat()
 
-    @kopf.on.probe(registry=registry, id="watch")
-    async def watch(**_: Any) -> str:
-        if heart.age_s > SILENT_S:
-            raise WatchIsDeadError(f"The watch has been silent for {heart.age_s:.0f} s.")
-        return f"{heart.age_s:.0f} s"
 
-
-def configure(settings: kopf.OperatorSettings) -> None:
+def configure(settings: kopf.OperatorSettings, *, namespaced: bool) -> None:
     """Watches are narrowed by labels on the server, time out, and write nothing of their own into objects."""
+    settings.scanning.disabled = namespaced  # it may not look at all namespaces, and would try again for a minute
     settings.posting.enabled = False
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
@@ -79,11 +49,20 @@ def owner_key(kind: Kind, body: dict[str, Any]) -> Key | None:
     return key_of(body) if kind is PROMPT2MODEL else owner_of(body)
 
 
-def _watch(registry: kopf.OperatorRegistry, kind: Kind, store: Store, waker: Waker, deleter: Deleter) -> None:
+def _watch(
+    registry: kopf.OperatorRegistry,
+    kind: Kind,
+    store: Store,
+    waker: Waker,
+    deleter: Deleter,
+    namespaces: Sequence[str],
+) -> None:
     @kopf.on.event(
         group=kind.group, version=kind.version, plural=kind.plural, registry=registry, id=f"see-{kind.plural}"
     )
-    async def see(event: Mapping[str, Any], **_: Any) -> None:
+    async def see(event: Mapping[str, Any], namespace: str | None, **_: Any) -> None:
+        if namespaces and namespace not in namespaces:
+            return  # the operator's own namespace is watched for the lease alone
         body = {"apiVersion": kind.api_version, "kind": kind.kind, **event["object"]}
         key = owner_key(kind, body)
         if event["type"] == "DELETED":

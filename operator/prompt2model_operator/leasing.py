@@ -62,6 +62,17 @@ class Leader:
                 if asyncio.get_running_loop().time() - renewed > DURATION_S:
                     raise LostLeaseError(f"the lease could not be renewed: {error}") from None
 
+    async def release(self) -> None:
+        """Lets another operator have it at once; best effort."""
+        spec = self._lease.get("spec", {})
+        if spec.get("holderIdentity") != self._me:
+            return
+        body = {**self._lease, "spec": {**spec, "holderIdentity": ""}}
+        try:
+            await self._api.renew("PUT", LEASE.path(self._namespace, self._name), body)
+        except ApiError as error:
+            logger.info("the lease ends by itself: %s", error)
+
     async def _take(self) -> bool:
         path = LEASE.path(self._namespace, self._name)
         try:

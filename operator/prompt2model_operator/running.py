@@ -16,6 +16,7 @@ from prompt2model_operator.clients.mlflow_api import MlflowApi
 from prompt2model_operator.deleting import Deleter
 from prompt2model_operator.kinds import OBSERVED, PROMPT2MODEL, SELECTOR, Kind
 from prompt2model_operator.leasing import Leader
+from prompt2model_operator.living import Heartbeat, serve_health
 from prompt2model_operator.metrics import LEADER, RESOURCES
 from prompt2model_operator.recording import Recording
 from prompt2model_operator.settings import Settings
@@ -34,6 +35,7 @@ class Operator:
         self._api = ClusterApi()
         self._store = Store()
         self._waker = Waker()
+        self._heart = Heartbeat()
         tracking = settings.tracking
         self._mlflow = MlflowApi(tracking.uri, tracking.public_url) if tracking.uri else None
         self._deleter = Deleter(self._api, self._store, settings, self._mlflow)
@@ -50,12 +52,16 @@ class Operator:
             await check_access(self._api, self._namespaces())
             leader = Leader(self._api, self._settings.namespace, self._settings.peering)
             start_http_server(self._settings.metrics_port)
-            waiting = asyncio.create_task(leader.acquire())
-            await waiting
+            health = await serve_health(self._heart, self._settings.liveness_port)
+            await leader.acquire()
             LEADER.set(1)
             logger.info("active; settings: %s", self._settings.dump())
-            await self.sync()
-            await self._live(leader)
+            try:
+                await self.sync()
+                await self._live(leader)
+            finally:
+                await leader.release()
+                await health.cleanup()
         finally:
             await self._api.close()
             if self._mlflow is not None:
@@ -82,10 +88,11 @@ class Operator:
         self._store.replace(kind, items, min(versions))
 
     async def _live(self, leader: Leader) -> None:
-        heart, registry, kopf_settings = handlers.Heartbeat(), kopf.OperatorRegistry(), kopf.OperatorSettings()
-        handlers.configure(kopf_settings)
-        handlers.register(registry, self._store, self._waker, self._deleter, heart, self._settings)
+        registry, kopf_settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
         watched = [*self._settings.watch_namespaces]
+        handlers.configure(kopf_settings, namespaced=bool(watched))
+        handlers.register(registry, self._store, self._waker, self._deleter, self._heart, self._settings)
+        self._heart.beat()
         tasks = [
             asyncio.create_task(leader.keep()),
             asyncio.create_task(self._resync()),
@@ -96,7 +103,6 @@ class Operator:
                     standalone=True,
                     clusterwide=not watched,
                     namespaces=[*{*watched, self._settings.namespace}] if watched else [],
-                    liveness_endpoint=f"http://0.0.0.0:{self._settings.liveness_port}/healthz",
                 )
             ),
             *(asyncio.create_task(self._waker.work(self._worker.look)) for _ in range(self._settings.workers)),
