@@ -35,6 +35,8 @@ from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunPhase,
 from prompt2model_api.summarizing import Step, summarize
 
 LONGEST_BACKOFF = timedelta(minutes=10)
+LINGER = timedelta(minutes=3)
+"""How long a workload may live on after its result."""
 
 
 def decide(snapshot: Snapshot, now: datetime) -> Outcome:
@@ -163,6 +165,7 @@ class _Walk:
         status = run.status
         live = [w for w in self.snapshot.workloads if w.stage_run == run.metadata.name and w.alive]
         if status.result is not None and _accepted(run):
+            self._let_end(run, live)
             return self._set(run, status.model_copy(update={"phase": StageRunPhase.SUCCEEDED, "failure": None}))
         if status.phase is StageRunPhase.FAILED:
             return status
@@ -181,6 +184,16 @@ class _Walk:
             self.wakes.append(status.retry_at)
             return status
         return self._start(run, status.attempt + 1)
+
+    def _let_end(self, run: StageRun, live: list[Workload]) -> None:
+        """A workload whose result is there ends by itself; one that does not is ended, so that nothing is held for ever."""
+        progress = run.status.progress
+        until = (progress.at if progress is not None else self.now) + LINGER
+        for workload in live:
+            if self.now >= until:
+                self.actions.append(StopAttempt(workload.stage_run, workload.attempt, "its result is there"))
+            else:
+                self.wakes.append(until)
 
     def _watch(self, run: StageRun) -> StageRunStatus:
         """A running attempt: still well, lost, or ended without a result."""

@@ -296,6 +296,20 @@ def test_an_attempt_that_cannot_start_says_why_and_goes_on_by_itself_when_it_is_
     assert world.runs[name].status.failures == 1 and world.runs[name].status.phase is StageRunPhase.BLOCKED
 
 
+def test_a_workload_that_lives_on_after_its_result_is_ended() -> None:
+    world = World(resource())
+    world.step()
+    (name,) = world.alive()
+    world.finish(name)
+    run = world.runs[name]
+    progress = Progress(attempt=1, at=START)
+    world.runs[name] = run.model_copy(update={"status": run.status.model_copy(update={"progress": progress})})
+    world.workloads[name, 1] = Workload(name, 1, True)
+    assert not any(isinstance(a, StopAttempt) for a in world.step().actions)
+    world.now += timedelta(minutes=3)
+    assert StopAttempt(name, 1, "its result is there") in world.step().actions
+
+
 def test_time_in_a_queue_is_not_the_attempts() -> None:
     world = World(resource(deadlines={"heartbeatSeconds": 60, "stageSeconds": 60}))
     world.step()
