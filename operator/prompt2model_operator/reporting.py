@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from prompt2model_api.conditions import ConditionType
 from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.snapshot import (
+    Action,
+    Deploy,
+    MakeStageRun,
+    SetStageRunStatus,
+    StartAttempt,
+    StopAttempt,
+    Undeploy,
+)
 from prompt2model_api.stage_run import StageRun, StageRunPhase, StageRunStatus
 from prompt2model_api.status import Prompt2ModelStatus
 from prompt2model_operator.kinds import EVENT, MANAGER
 from prompt2model_operator.metrics import STAGE_FAILURES, STAGE_SECONDS, TEACHER_TOKENS, TEACHER_USD
 
 Body = dict[str, Any]
+logger = logging.getLogger(__name__)
+
 PAST = {
     StageRunPhase.RUNNING: "Started",
     StageRunPhase.SUCCEEDED: "Succeeded",
@@ -21,6 +34,29 @@ PAST = {
     StageRunPhase.BLOCKED: "Blocked",
     StageRunPhase.FAILED: "GivenUp",
 }
+
+
+def log_action(action: Action, runs: Mapping[str, StageRun], key: tuple[str, str]) -> None:
+    """One line for what was done, with the names that a search starts from."""
+    names = {"resource_namespace": key[0], "resource": key[1]}
+    name = getattr(action, "name", None) or getattr(action, "evaluate", None)
+    made: StageRun | None = getattr(action, "stage_run", None) or runs.get(name or "")
+    if made is not None:
+        names |= {"stage": made.spec.stage.value, "digest": made.spec.digest[:8]}
+    match action:
+        case MakeStageRun(run, why):
+            logger.info("%s is to run: %s", run.metadata.name, why, extra=names)
+        case SetStageRunStatus(run_name, status):
+            why = f": {status.failure.reason}, {status.failure.message}" if status.failure is not None else ""
+            logger.info("%s is %s, attempt %d%s", run_name, status.phase, status.attempt, why, extra=names)
+        case StartAttempt(run_name, attempt):
+            logger.info("%s: attempt %d is started", run_name, attempt, extra=names)
+        case StopAttempt(run_name, attempt, why):
+            logger.info("%s: attempt %d is ended: %s", run_name, attempt, why, extra=names)
+        case Deploy():
+            logger.info("the service is to answer with %s", action.train, extra=names)
+        case Undeploy():
+            logger.info("the service is removed", extra=names)
 
 
 def stage_change(run: StageRun, new: StageRunStatus) -> tuple[str, str, str] | None:

@@ -23,7 +23,7 @@ from prompt2model_operator.kinds import CONFIGMAP, PROMPT2MODEL
 from prompt2model_operator.metrics import LOOK_ERRORS, LOOK_SECONDS
 from prompt2model_operator.observing import content_sha256, observe, own_data
 from prompt2model_operator.recording import Record, Recording
-from prompt2model_operator.reporting import count_stage_change, event, resource_change, stage_change
+from prompt2model_operator.reporting import count_stage_change, event, log_action, resource_change, stage_change
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store
 from prompt2model_operator.waking import Waker
@@ -110,6 +110,7 @@ class Worker:
             except CannotStartError as error:
                 status = self._cannot(key, action, error.failure, memory, status, resource)
                 continue
+            log_action(action, runs, key)
             await self._tell(resource, action, runs)
         await applier.keep_service()
         await self._write(resource, status)
