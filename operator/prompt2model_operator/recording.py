@@ -15,7 +15,7 @@ from prompt2model_operator.clients.mlflow_api import MlflowApi, Recorded
 from prompt2model_operator.kinds import JOB, ROLE, STAGERUN
 from prompt2model_operator.manifests.record_jobs import tracking_job
 from prompt2model_operator.settings import Settings
-from prompt2model_operator.store import Store
+from prompt2model_operator.store import Key, Store
 
 Body = dict[str, Any]
 
@@ -70,13 +70,16 @@ class Recording:
         missing = done - found.stage_run_urls.keys()
         record.tracked = not missing
         await self._write_pages(runs, found)
-        if missing and not self._at_work(runs):
+        if missing and not self._at_work(key, runs):
             await self._record(resource, record)
         return None if ended and not missing else LOOK_EVERY_S
 
-    def _at_work(self, runs: list[Body]) -> bool:
-        """Whether a stage runs: the recorder beside it brings all of the resource's folder in step."""
-        return any((run.get("status") or {}).get("phase") == "Running" for run in runs)
+    def _at_work(self, key: Key, runs: list[Body]) -> bool:
+        """Whether a stage runs, or has its result and its pod is about to record it: the recorder is beside it."""
+        if any((run.get("status") or {}).get("phase") == "Running" for run in runs):
+            return True
+        stages = [job for job in self._store.owned(JOB, key) if job["metadata"]["labels"].get(ROLE) == "stage"]
+        return any(not _is_over(job) for job in stages)
 
     async def _record(self, resource: Prompt2Model, record: Record) -> None:
         """Starts a recorder of its own, none beside a living one, ever more rarely where it does not help."""
