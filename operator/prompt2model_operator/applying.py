@@ -158,7 +158,10 @@ class Applier:
             self._store.put(kind, await self._api.create(manifest))
         except ConflictError:
             name = manifest["metadata"]["name"]
-            self._store.put(kind, await self._api.get(kind, self._namespace, name))
+            found = await self._api.get(kind, self._namespace, name)
+            if found["metadata"].get("deletionTimestamp"):
+                raise ApiError(409, f"{kind.kind} {name} of an earlier resource is still being deleted.") from None
+            self._store.put(kind, found)
 
     async def _stop(self, name: str, attempt: int) -> None:
         body = self._store.get(STAGERUN, (self._namespace, name))

@@ -52,7 +52,7 @@ def observe(
     key = resource.metadata.namespace, resource.metadata.name
     runs = {}
     for body in store.owned(STAGERUN, key):
-        if not body["metadata"].get("deletionTimestamp"):
+        if _belongs_to(body, resource):
             run = StageRun.model_validate(body)
             runs[run.metadata.name] = run
     return Snapshot(
@@ -78,6 +78,12 @@ def content_sha256(config_map: Body, key: str) -> str | None:
     """SHA-256 of one file in a ConfigMap; None where it does not have it."""
     text = (config_map.get("data") or {}).get(key)
     return hashlib.sha256(text.encode()).hexdigest() if text is not None else None
+
+
+def _belongs_to(body: Body, resource: Prompt2Model) -> bool:
+    """Whether an object is this resource's, and not one that a deleted resource of the same name leaves behind."""
+    owners = [owner["uid"] for owner in body["metadata"].get("ownerReferences", [])]
+    return resource.metadata.uid in owners and not body["metadata"].get("deletionTimestamp")
 
 
 def _workloads(
@@ -140,7 +146,7 @@ def _reported(run: StageRun, attempt: int) -> Failure | None:
 
 def _service(resource: Prompt2Model, key: Key, store: Store, now: datetime) -> ObservedService | None:
     deployment = store.get(DEPLOYMENT, key)
-    if deployment is None or deployment["metadata"].get("deletionTimestamp"):
+    if deployment is None or not _belongs_to(deployment, resource):
         return None
     served = served_model(deployment)
     if served is None:
