@@ -17,10 +17,10 @@ export TOKENIZERS_PARALLELISM := false
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test unit integration lint format render lock images clean
+.PHONY: help install run test unit integration e2e lint format render lock images clean
 
 help: ## List what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(STAMP) ## Make the environment in .venv (again only when the pins change)
 
@@ -46,6 +46,9 @@ unit: $(STAMP) ## Run the unit tests alone
 
 integration: $(STAMP) ## Run the integration tests alone
 	$(BIN)/pytest -m integration
+
+e2e: $(STAMP) ## Run the end-to-end tests in a cluster: see tests/e2e/clusters.py for which (E2E=smoke: a part of them)
+	$(BIN)/pytest tests/e2e -m "e2e$(if $(E2E), and $(E2E))" -s
 
 lint: $(STAMP) ## Run ruff, mypy, import-linter, and check that the CRDs are rendered
 	$(BIN)/ruff check .
