@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from prompt2model_stages.cpus import limit_threads
 from prompt2model_stages.service.answering import read_golden
 from prompt2model_stages.service.environment import GOLDEN, MODEL, NAME, PARENT
 from prompt2model_stages.storage import Folder, sha256_of_tree
@@ -113,6 +114,7 @@ def _check_model(model: Path, sha256: str, uri: str) -> None:
 def _serve(host: str, port: int, scratch: Path, told: dict[str, str]) -> None:
     """Runs BentoML's supervisor here, with one worker below it, until a signal ends it."""
     os.environ.update(told)
+    limit_threads()
     os.environ["BENTOML_HOME"] = str(scratch / "bentoml")
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
     os.environ["DO_NOT_TRACK"] = "true"

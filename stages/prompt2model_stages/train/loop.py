@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +17,7 @@ import torch
 import torch.distributed
 
 from prompt2model_api.prompt2model import Training
+from prompt2model_stages.cpus import usable_cpus
 from prompt2model_stages.errors import failed
 from prompt2model_stages.reporting import Reporter
 from prompt2model_stages.storage import Folder
@@ -62,7 +62,7 @@ def train_worker(config: dict[str, Any]) -> None:
     job: TrainingJob = config["job"]
     context = get_context()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // context.get_local_world_size()))  # Ray sets it to 1
+    torch.set_num_threads(max(1, usable_cpus() // context.get_local_world_size()))  # Ray sets it to 1
     Loop(job, context.get_world_rank(), context.get_world_size()).run()
 
 

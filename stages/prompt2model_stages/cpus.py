@@ -1,0 +1,41 @@
+"""How many CPUs this process may use: a container's limit is no affinity, and libraries count the node's cores."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+THREADS = "OMP_NUM_THREADS"
+
+
+def usable_cpus(cgroup: Path = CGROUP) -> int:
+    """Cores that this process may run on, or what the container's limit comes to where that is less; at least 1."""
+    cores = len(os.sched_getaffinity(0))
+    limit = _limit(cgroup)
+    return max(1, cores if limit is None else min(cores, math.ceil(limit)))
+
+
+def limit_threads() -> None:
+    """Makes libraries that are loaded later compute with no more threads than the container's limit has CPUs.
+
+    Threads beyond it would spend their share at once and then be stopped together for the rest of each period.
+    """
+    if usable_cpus() < len(os.sched_getaffinity(0)):
+        os.environ.setdefault(THREADS, str(usable_cpus()))
+
+
+def _limit(cgroup: Path) -> float | None:
+    """CPUs by the control group's quota (version 2, else 1); None where there is none."""
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    if not quota.isdigit() or not period.isdigit() or int(period) == 0:  # "max", or -1
+        return None
+    return int(quota) / int(period)
