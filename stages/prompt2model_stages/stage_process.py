@@ -83,7 +83,8 @@ def attempt(run: Callable[[StageContext], StageOutputs], job: StageJob, reporter
     """One attempt: a result that lies there already is reported and nothing is run."""
     try:
         if (done := read_result(job.folder)) is not None:
-            reporter.result(done)
+            # As this attempt's own: where the stage run was made anew, its attempts are counted from 1 again.
+            reporter.result(done.model_copy(update={"attempt": job.attempt}))
             return 0
         job.folder.remove(FAILURE)
         context = StageContext(job=job, reporter=reporter, spec=job.spec_fields())
