@@ -60,10 +60,7 @@ class FileReporter:
     def metrics(self, step: int, values: dict[str, float]) -> None:
         """See Reporter."""
         line = json.dumps({"step": step, "time": time.time(), "values": values})
-        if self.folder.local is not None:
-            self.folder.local.mkdir(parents=True, exist_ok=True)
-        with self.folder.filesystem.open(self.folder.path(METRICS), "ab") as stream:
-            stream.write(line.encode() + b"\n")
+        self.folder.append(METRICS, line.encode() + b"\n")
 
     def failure(self, failure: Failure) -> None:
         """See Reporter."""

@@ -21,11 +21,24 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 
+def file_system(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a URI, and the path there. What others write is seen at once: listings are not kept.
+
+    Raises: ValueError where nobody knows the scheme, ImportError where its library is not installed.
+    """
+    scheme = uri.partition("://")[0] if "://" in uri else "file"
+    options: dict[str, Any] = {} if scheme == "file" else {"use_listings_cache": False}
+    if scheme == "s3" and (region := os.environ.get("AWS_REGION")):
+        options["client_kwargs"] = {"region_name": region}  # botocore itself reads AWS_DEFAULT_REGION alone
+    filesystem, path = url_to_fs(uri, **options)
+    return filesystem, str(path)
+
+
 class Folder:
     """A folder at a URI; it need not exist yet."""
 
     def __init__(self, uri: str) -> None:
-        self._fs, self._path = url_to_fs(str(uri))
+        self._fs, self._path = file_system(str(uri))
         self.uri: str = self._fs.unstrip_protocol(self._path)
 
     def __truediv__(self, name: str) -> Folder:
@@ -51,9 +64,11 @@ class Folder:
 
     def names(self) -> list[str]:
         """Names of what lies directly in the folder, sorted; none where it does not exist."""
-        if not self._fs.exists(self._path):
+        try:
+            found = self._fs.ls(self._path, detail=False, refresh=True)
+        except FileNotFoundError:
             return []
-        return sorted(posixpath.basename(p.rstrip("/")) for p in self._fs.ls(self._path, detail=False, refresh=True))
+        return sorted(posixpath.basename(p.rstrip("/")) for p in found if p.rstrip("/") != self._path.rstrip("/"))
 
     def read_bytes(self, name: str) -> bytes:
         """The file's content. Raises: FileNotFoundError."""
@@ -65,6 +80,19 @@ class Folder:
             _write_locally(self.local / name, content)
         else:
             self._fs.pipe_file(self.path(name), content)
+
+    def append(self, name: str, content: bytes) -> None:
+        """Adds to the file's end. An object store has no such thing: there the file is written anew, by its one writer."""
+        if self.local is not None:
+            self.local.mkdir(parents=True, exist_ok=True)
+            with (self.local / name).open("ab") as stream:
+                stream.write(content)
+            return
+        try:
+            before = self.read_bytes(name)
+        except FileNotFoundError:
+            before = b""
+        self.write_bytes(name, before + content)
 
     def read_json(self, name: str) -> Any:
         """The file's JSON. Raises: FileNotFoundError, ValueError."""

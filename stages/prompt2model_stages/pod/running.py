@@ -18,6 +18,7 @@ import yaml
 from prompt2model_api.conditions import Failure
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_run import StageRunPhase
+from prompt2model_stages.cpus import limit_threads
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.job import StageJob
 from prompt2model_stages.pod.api_server import StageRunStatusClient
@@ -47,13 +48,15 @@ def run_in_pod(run: Callable[[StageContext], StageOutputs], job: StageJob) -> in
     0 after a result, EXIT_FAILURE after a reported failure, EXIT_UNWANTED where the StageRun is gone or names another
     attempt, EXIT_TERMINATED after SIGTERM.
     """
+    limit_threads()
     folder = _folder(job)
     log = KeptLog(folder, job.attempt)
     termination = Termination(log.close)
     termination.install()
     log.start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each heartbeat
+    for library in ("httpx", "aiobotocore", "botocore"):  # a line for each heartbeat, or for each object
+        logging.getLogger(library).setLevel(logging.WARNING)
     try:
         return _attempt(run, job, FileReporter(folder, job.attempt), termination)
     except SystemExit as end:

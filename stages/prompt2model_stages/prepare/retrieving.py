@@ -9,12 +9,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from fsspec.core import url_to_fs
-
 from prompt2model_api.results import Choice
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.prepare.tables import READERS, Table, read_table
-from prompt2model_stages.storage import Folder
+from prompt2model_stages.storage import Folder, file_system
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +51,7 @@ def read_split(uri: str, split: str, config: str | None = None) -> Table:
 
     Raises: StageError FileMissing, SplitMissing, FormatUnknown, DataMalformed.
     """
-    filesystem, path = url_to_fs(uri)
+    filesystem, path = file_system(uri)
     if not filesystem.isdir(path):
         return read_table(uri, FIELD)
     folder = Folder(uri) / config if config else Folder(uri)

@@ -15,9 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fsspec.core import url_to_fs
-
 from prompt2model_stages.errors import blocked, failed
+from prompt2model_stages.storage import file_system
 
 MISSING_SHOWN = 20
 PROBED = 100
@@ -103,7 +102,7 @@ def read_table(uri: str, where: str) -> Table:
 
 def _content(uri: str, where: str) -> bytes:
     try:
-        filesystem, path = url_to_fs(uri)
+        filesystem, path = file_system(uri)
         try:
             return bytes(filesystem.cat_file(path))
         except (FileNotFoundError, IsADirectoryError):

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from prompt2model_stages.errors import retrying
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.teacher.lease import Lease
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,7 @@ class Segment(Protocol):
 async def open_segment(folder: Folder) -> Segment:
     """A new segment of this process' own; its file appears with its first line. Raises: StageError, OSError."""
     if folder.local is None:
-        await asyncio.to_thread(merge, folder)
-        return RemoteSegment(folder)
+        return await RemoteSegment.open(folder)
     return await LocalSegment.open(folder.local)
 
 
@@ -158,18 +158,31 @@ class LocalSegment:
 
 
 class RemoteSegment:
-    """Small objects, each written whole."""
+    """Small objects, each written whole, under names of this process' own; a lease keeps a second process out."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, lease: Lease) -> None:
         self._folder = folder
+        self._lease = lease
         self.token = uuid.uuid4().hex[:12]
         self._next = max((_number(name) for name in _segments(folder)), default=0) + 1
         self._lines: list[bytes] = []
         self._written: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
 
+    @classmethod
+    async def open(cls, folder: Folder) -> RemoteSegment:
+        """See open_segment."""
+        lease = await Lease.open(folder)
+        try:
+            await asyncio.to_thread(merge, folder)
+            return await asyncio.to_thread(cls, folder, lease)
+        except BaseException:
+            await lease.close()
+            raise
+
     async def write(self, line: bytes) -> None:
-        """See Segment: returns when the object with the line is written."""
+        """See Segment: returns when the object with the line is written, and nobody else can have read the journal since."""
+        self._lease.check()
         self._lines.append(line)
         if self._written is None:
             self._written = asyncio.get_running_loop().create_future()
@@ -177,11 +190,15 @@ class RemoteSegment:
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all())
         await asyncio.shield(written)
+        self._lease.check()
 
     async def close(self) -> None:
         """See Segment."""
-        if self._writer is not None:
-            await self._writer
+        try:
+            if self._writer is not None:
+                await self._writer
+        finally:
+            await self._lease.close()
 
     async def _write_all(self) -> None:
         while self._written is not None:

@@ -15,7 +15,7 @@ from prompt2model_api.results import StageOutputs
 from prompt2model_stages.errors import StageError, failed, retrying
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.stage_process import StageContext
-from prompt2model_stages.storage import sha256_of_tree
+from prompt2model_stages.storage import Folder, sha256_of_tree
 from prompt2model_stages.student.resolving import ResolvedStudent, is_folder, resolve
 from prompt2model_stages.train.checkpoints import CHECKPOINTS
 from prompt2model_stages.train.model_folder import MODEL, SUMMARY
@@ -103,13 +103,22 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
             ),
             # Attempts are the operator's: a worker that died ends this one.
             run_config=RunConfig(
-                storage_path=str(notes.local or notes.uri), failure_config=FailureConfig(max_failures=0)
+                storage_path=notes.path(""),
+                storage_filesystem=_for_ray(notes),
+                failure_config=FailureConfig(max_failures=0),
             ),
         )
         try:
             trainer.fit()
         except TrainingFailedError as error:
             raise _cause(error) from error
+
+
+def _for_ray(notes: Folder) -> Any:
+    """The file system of the notes as Ray takes one: the same library, credentials and endpoint as everywhere else."""
+    from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
+
+    return LocalFileSystem() if notes.local is not None else PyFileSystem(FSSpecHandler(notes.filesystem))
 
 
 def _cause(error: Exception) -> Exception:
