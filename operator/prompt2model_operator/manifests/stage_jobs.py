@@ -235,6 +235,7 @@ def _stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) ->
         "checkpointEvery": training.checkpoint_every,
         "resources": training.resources.dump(),
         "trackingUri": settings.tracking.uri,
+        "trackingPublicUrl": settings.tracking.public_url,
     }
     if stage in USES_TEACHER:
         found["teacher"] = _teacher(resource, settings)
