@@ -129,6 +129,8 @@ def _end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(10)
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _body(answer: httpx.Response) -> Body:

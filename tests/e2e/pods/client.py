@@ -54,8 +54,8 @@ def main():
     """Asks for answers now and then, since each costs the node's cores much, and for signs of life often."""
     url = urllib.parse.urlsplit(sys.argv[1])
     for method, path, body, pause, kept in (
-        ("POST", "/predict", TEXT, 0.5, False),
-        ("POST", "/predict", TEXT, 0.5, True),
+        ("POST", "/predict", TEXT, 1.0, False),
+        ("POST", "/predict", TEXT, 1.0, True),
         ("GET", "/livez", None, 0.05, False),
     ):
         threading.Thread(target=keep_asking, args=(url, method, path, body, pause, kept), daemon=True).start()
