@@ -112,6 +112,20 @@ def test_a_few_refusals_at_random_change_nothing() -> None:
     assert pace.limit == 50
 
 
+def test_refusals_that_have_nothing_to_do_with_the_number_in_flight_do_not_slow_it_down() -> None:
+    clock = Clock()
+    pace, jitter = Pace(50, clock), random.Random(1)
+    pauses = 0
+    for _ in range(3000):
+        clock.now += 0.5 / pace.limit
+        if jitter.random() < 0.3:
+            pauses += pace.troubled(clock.now, lambda times: 1.0)
+            clock.now += 0.001
+        else:
+            pace.answered(clock.now)
+    assert pace.limit == 50 and pauses < 5
+
+
 def test_trouble_halves_once_a_round_trip_and_answers_bring_it_back() -> None:
     clock = Clock()
     pace = Pace(32, clock)

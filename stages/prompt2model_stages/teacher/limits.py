@@ -17,6 +17,8 @@ Sleep = Callable[[float], Awaitable[None]]
 
 WINDOW_S = 61.0
 """A minute, and a second for requests that arrive closer together than they were sent."""
+LEAST_ROUND = 20
+"""Fewer results than this tell little of a share."""
 
 
 @dataclass
@@ -114,13 +116,17 @@ class Rates:
 class Pace:
     """How many requests are in flight: more while answers come, half as many when the endpoint is in trouble.
 
-    A round is as many results as requests may be in flight. Trouble in over a tenth of a round halves the limit and
+    A round is as many results as requests may be in flight, twenty at the least. Trouble in over a tenth of a round halves the limit and
     pauses every request; results of requests sent before that say nothing new and do not count. A few refusals at
     random, as big endpoints give them, change nothing. The limit doubles up to where it was last halved, then grows
-    by a twentieth of the most a round.
+    by a twentieth of the most a round. Where half as many in flight are refused just as often, the refusals have
+    nothing to do with their number: the limit comes back, and so many refusals are borne from then on.
     """
 
     tolerated = 0.1
+    """The share of a round that may be refused."""
+    most_tolerated = 0.5
+    """An endpoint that refuses more than this is in trouble, whatever else helps or does not."""
 
     def __init__(self, most: int, clock: Clock = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
         self.most = most
@@ -134,6 +140,9 @@ class Pace:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._good = 0
         self._bad = 0
+        self._refused: float | None = None
+        """The share that was refused when the limit was last halved; none since it has grown again."""
+        self._unhalved = most
         self._halved_at = float("-inf")
         self._not_before = 0.0
 
@@ -167,9 +176,9 @@ class Pace:
             self._bad += 1
         else:
             self._good += 1
-        if self._bad > self.tolerated * self.limit:
+        if self._is_trouble():
             self._halve()
-        elif self._good + self._bad >= self.limit:
+        elif self._good + self._bad >= self._round:
             self._grow()
 
     def troubled(self, sent_at: float, wait: Callable[[int], float]) -> bool:
@@ -184,11 +193,36 @@ class Pace:
         if sent_at < self._halved_at:
             return self._not_before > self._clock()
         self._bad += 1
-        if self._bad <= self.tolerated * self.limit:
+        if not self._is_trouble():
+            return False
+        if self._is_at_random():
             return False
         self.failures += 1
         self._halve()
         self._not_before = max(self._not_before, self._clock() + wait(self.failures))
+        return True
+
+    @property
+    def _round(self) -> int:
+        return max(self.limit, LEAST_ROUND)
+
+    def _is_trouble(self) -> bool:
+        """Whether more was refused than is borne."""
+        return self._bad > self.tolerated * self._round
+
+    def _is_at_random(self) -> bool:
+        """Whether half as many in flight were refused as often as before; the limit is then what it was."""
+        # What is in flight may still be answered: a refusal comes at once, an answer takes its time.
+        share = self._bad / (self._good + self._bad + self.in_flight)
+        if self._refused is None:
+            self._unhalved = self.limit
+        if self._refused is None or not 0.8 * self._refused <= share <= self.most_tolerated:
+            self._refused = share
+            return False
+        self.tolerated = min(self.most_tolerated, 1.5 * share)
+        self.limit = self._threshold = self._unhalved
+        self._refused, self._good, self._bad = None, 0, 0
+        self._admit()
         return True
 
     def _halve(self) -> None:
@@ -199,7 +233,7 @@ class Pace:
     def _grow(self) -> None:
         step = self.limit if self.limit < self._threshold else max(1, self.most // 20)
         self.limit = min(self.most, self.limit + step)
-        self._good = self._bad = 0
+        self._refused, self._good, self._bad = None, 0, 0
         self._admit()
 
     def _leave(self) -> None:
