@@ -116,17 +116,17 @@ class Rates:
 class Pace:
     """How many requests are in flight: more while answers come, half as many when the endpoint is in trouble.
 
-    A round is as many results as requests may be in flight, twenty at the least. Trouble in over a tenth of a round halves the limit and
-    pauses every request; results of requests sent before that say nothing new and do not count. A few refusals at
-    random, as big endpoints give them, change nothing. The limit doubles up to where it was last halved, then grows
-    by a twentieth of the most a round. Where half as many in flight are refused just as often, the refusals have
+    A round is as many results as requests may be in flight, twenty at the least. Trouble in over a tenth of a round
+    halves the limit and pauses every request; results of requests sent before that say nothing new and do not count. A
+    few refusals at random, as big endpoints give them, change nothing. The limit doubles up to where it was last
+    halved, then grows by a twentieth of the most a round. Where half as many in flight are refused just as often, the refusals have
     nothing to do with their number: the limit comes back, and so many refusals are borne from then on.
     """
 
     tolerated = 0.1
     """The share of a round that may be refused."""
     most_tolerated = 0.5
-    """An endpoint that refuses more than this is in trouble, whatever else helps or does not."""
+    """An endpoint that refuses so much is in trouble, whatever else helps or does not."""
 
     def __init__(self, most: int, clock: Clock = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
         self.most = most
@@ -207,8 +207,8 @@ class Pace:
         return max(self.limit, LEAST_ROUND)
 
     def _is_trouble(self) -> bool:
-        """Whether more was refused than is borne."""
-        return self._bad > self.tolerated * self._round
+        """Whether more was refused than is borne, told once as many results are there as are still awaited."""
+        return self._good + self._bad >= self.in_flight and self._bad > self.tolerated * self._round
 
     def _is_at_random(self) -> bool:
         """Whether half as many in flight were refused as often as before; the limit is then what it was."""
@@ -216,7 +216,7 @@ class Pace:
         share = self._bad / (self._good + self._bad + self.in_flight)
         if self._refused is None:
             self._unhalved = self.limit
-        if self._refused is None or not 0.8 * self._refused <= share <= self.most_tolerated:
+        if self._refused is None or not 0.8 * self._refused <= share < self.most_tolerated:
             self._refused = share
             return False
         self.tolerated = min(self.most_tolerated, 1.5 * share)
