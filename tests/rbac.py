@@ -71,7 +71,9 @@ NEEDS = (
     Need("autoscaling", "horizontalpodautoscalers", APPLIED, "manifests/service.py", "service.replicas"),
     Need("policy", "poddisruptionbudgets", APPLIED, "manifests/service.py", "a drained node leaves one pod"),
     Need("gateway.networking.k8s.io", "httproutes", APPLIED, "manifests/service.py", "service.httpRoute", "route"),
-    Need("", "configmaps", ("get",), "worker.py", "the user's own data: its hash is part of the digest"),
+    Need(
+        "", "configmaps", ("get", "create"), "worker.py", "the user's own data, and jobs too long for the environment"
+    ),
     Need("", "events", ("create",), "worker.py", "events on changes"),
     Need(
         "apiextensions.k8s.io", "customresourcedefinitions", WATCHED, "running.py", "kopf sees KubeRay come", "cluster"

@@ -23,6 +23,7 @@ from prompt2model_operator.kinds import (
     AUTOSCALER,
     BY_KIND,
     CLAIM,
+    CONFIGMAP,
     DEPLOYMENT,
     DISRUPTIONBUDGET,
     HTTPROUTE,
@@ -42,6 +43,7 @@ from prompt2model_operator.manifests.stage_jobs import (
     NoTeacherError,
     attempt_name,
     is_rayjob,
+    job_file,
     stage_workload,
 )
 from prompt2model_operator.settings import Settings
@@ -132,6 +134,8 @@ class Applier:
             await self._create(BY_KIND[manifest["kind"]], manifest)
         if is_rayjob(run.spec.stage, settings):
             await self._create(BY_KIND["NetworkPolicy"], ray_policy(resource))
+        if (file := job_file(run, attempt, resource, settings)) is not None:
+            await self._create(CONFIGMAP, file)
         await self._make_workload(workload)
 
     async def _make_workload(self, workload: Body) -> None:

@@ -14,7 +14,7 @@ from prompt2model_api.stage_run import StageRun
 from prompt2model_operator.failures import failure_of_pods
 from prompt2model_operator.kinds import ATTEMPT, DEPLOYMENT, JOB, POD, RAYJOB, ROLE, STAGE_RUN, STAGERUN
 from prompt2model_operator.manifests.common import folder_uri
-from prompt2model_operator.manifests.service import DIGEST, served_model, service_url
+from prompt2model_operator.manifests.service import DIGEST, is_rolled_out, served_model, service_url
 from prompt2model_operator.recording import Record
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store
@@ -157,17 +157,9 @@ def _service(resource: Prompt2Model, key: Key, store: Store, now: datetime) -> O
         if (pod["metadata"].get("annotations") or {}).get(DIGEST) == served.digest
         and not pod["metadata"].get("deletionTimestamp")
     ]
-    ready = _rolled_out(deployment)
+    ready = is_rolled_out(deployment)
     failure = None if ready else failure_of_pods(pods, now) or _stalled(deployment)
     return ObservedService(served.digest, ready, service_url(resource), failure)
-
-
-def _rolled_out(deployment: Body) -> bool:
-    """Whether every pod of the newest template is ready and no other is left."""
-    status, meta = deployment.get("status") or {}, deployment["metadata"]
-    wanted = deployment["spec"].get("replicas", 1)
-    counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
-    return status.get("observedGeneration", 0) >= meta.get("generation", 0) and counts == [wanted] * 3
 
 
 def _stalled(deployment: Body) -> Failure | None:

@@ -6,19 +6,21 @@ MLflow is the record, never the road: nothing here stops or delays a stage or a 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_operator.clients.kubernetes_api import ConflictError, KubernetesApi
 from prompt2model_operator.clients.mlflow_api import MlflowApi, Recorded
-from prompt2model_operator.kinds import JOB, ROLE, STAGERUN
+from prompt2model_operator.kinds import DEPLOYMENT, JOB, ROLE, STAGERUN
 from prompt2model_operator.manifests.record_jobs import tracking_job
+from prompt2model_operator.manifests.service import ServedModel, is_rolled_out, served_model
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store
 
 Body = dict[str, Any]
 
+GOING = ("Running", "Retrying", "Blocked")
 LOOK_EVERY_S = 30.0
 FIRST_WAIT_S = 30.0
 LONGEST_WAIT_S = 600.0
@@ -36,7 +38,8 @@ class Record:
     seen: frozenset[str] = frozenset()
     jobs: int = 0
     next_job: float = 0.0
-    pages: dict[str, str] = field(default_factory=dict)
+    champion: str = ""
+    """The train folder whose model has the alias."""
 
 
 class Recording:
@@ -54,9 +57,12 @@ class Recording:
             return None
         key = resource.metadata.namespace, resource.metadata.name
         runs = self._store.owned(STAGERUN, key)
-        done = frozenset(r["metadata"]["name"] for r in runs if (r.get("status") or {}).get("phase") == "Succeeded")
-        ended = done and len(done) == len(runs)
-        if record.tracked and record.seen == done and ended:
+        phases = {run["metadata"]["name"]: (run.get("status") or {}).get("phase") for run in runs}
+        done = frozenset(name for name, phase in phases.items() if phase == "Succeeded")
+        ended = bool(done) and not any(phase in GOING for phase in phases.values())
+        served = self._served(key)
+        crowned = served is None or served.train == record.champion
+        if record.tracked and record.seen == done and ended and crowned:
             return None
         if time.monotonic() - record.looked < LOOK_EVERY_S and record.seen == done:
             return LOOK_EVERY_S
@@ -70,6 +76,8 @@ class Recording:
         missing = done - found.stage_run_urls.keys()
         record.tracked = not missing
         await self._write_pages(runs, found)
+        if served is not None and not crowned:
+            await self._crown(key, served, runs, record)
         if missing and not self._at_work(key, runs):
             await self._record(resource, record)
         return None if ended and not missing else LOOK_EVERY_S
@@ -80,6 +88,18 @@ class Recording:
             return True
         stages = [job for job in self._store.owned(JOB, key) if job["metadata"]["labels"].get(ROLE) == "stage"]
         return any(not _is_over(job) for job in stages)
+
+    def _served(self, key: Key) -> ServedModel | None:
+        """The model that answers."""
+        deployment = self._store.get(DEPLOYMENT, key)
+        return served_model(deployment) if deployment is not None and is_rolled_out(deployment) else None
+
+    async def _crown(self, key: Key, served: ServedModel, runs: list[Body], record: Record) -> None:
+        """The model that answers is the champion."""
+        short = served.train.removeprefix("train-")
+        digest = next((r["spec"]["digest"] for r in runs if r["spec"]["digest"].startswith(short)), "")
+        if digest and self._mlflow is not None and await self._mlflow.crown(*key, digest):
+            record.champion = served.train
 
     async def _record(self, resource: Prompt2Model, record: Record) -> None:
         """Starts a recorder of its own, none beside a living one, ever more rarely where it does not help."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from prompt2model_api.stage_run import Stage
@@ -28,7 +29,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
 def test_knows_what_is_recorded_and_tidies_up(server: Tracking, tmp_path: Path) -> None:
     tracked = TrackedFolder(tmp_path)
     tracked.discover()
-    tracked.begin(Stage.TRAIN)
+    tracked.train()
+    tracked.begin(Stage.EVALUATE)
     Recorder(tracked.folder, server.uri).sync(live=True)
 
     async def scenario() -> None:
@@ -38,10 +40,15 @@ def test_knows_what_is_recorded_and_tidies_up(server: Tracking, tmp_path: Path) 
         found = await api.recorded("default", "dates")
         assert found is not None and found.run_url is not None
         assert found.run_url.startswith("https://mlflow.example/#/experiments/")
-        assert set(found.stage_run_urls) == {f"dates-discover-{DIGESTS[Stage.DISCOVER][:8]}"}  # train is still open
+        ended = {f"dates-{stage}-{DIGESTS[stage][:8]}" for stage in (Stage.DISCOVER, Stage.TRAIN)}
+        assert set(found.stage_run_urls) == ended  # evaluate is still open
+        assert await api.crown("default", "dates", DIGESTS[Stage.TRAIN])
+        assert not await api.crown("default", "dates", "0" * 64)
+        model = mlflow.MlflowClient(server.uri).get_model_version_by_alias("default.dates", "champion")
+        assert model.tags["p2m.digest"] == DIGESTS[Stage.TRAIN]
         await api.tidy("default", "dates", unregister=True)
         closed = await api.recorded("default", "dates")
-        assert closed is not None and len(closed.stage_run_urls) == 2
+        assert closed is not None and len(closed.stage_run_urls) == 3
         await api.close()
 
     asyncio.run(scenario())

@@ -53,7 +53,7 @@ Server-side apply asks for create beside patch.
 {{- end }}
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get]
+  verbs: {{ $once }}
 - apiGroups: [""]
   resources: [events]
   verbs: [create]

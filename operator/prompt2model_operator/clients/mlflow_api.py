@@ -15,7 +15,7 @@ import httpx
 
 LIMIT_S = 5.0
 ENDED = ("FINISHED", "FAILED", "KILLED")
-RESOURCE_TAG, KIND_TAG, STAGE_RUN_TAG = "p2m.resource", "p2m.kind", "p2m.stage_run"
+RESOURCE_TAG, KIND_TAG, STAGE_RUN_TAG, DIGEST_TAG = "p2m.resource", "p2m.kind", "p2m.stage_run", "p2m.digest"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,24 @@ class MlflowApi:
             elif STAGE_RUN_TAG in tags and run["info"]["status"] in ENDED:
                 stages[tags[STAGE_RUN_TAG]] = page
         return Recorded(own, stages)
+
+    async def crown(self, namespace: str, name: str, train_digest: str) -> bool:
+        """Gives the alias `champion` to the model version of this training; whether that could be done."""
+        model = f"{namespace}.{name}"
+        try:
+            answer = await self._client.get(
+                "/api/2.0/mlflow/model-versions/search", params={"filter": f"name='{model}'", "max_results": 200}
+            )
+            answer.raise_for_status()
+            for version in answer.json().get("model_versions", []):
+                tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
+                if tags.get(DIGEST_TAG) == train_digest:
+                    body = {"name": model, "alias": "champion", "version": version["version"]}
+                    await self._send("POST", "registered-models/alias", body)
+                    return True
+        except (httpx.HTTPError, ValueError):
+            return False
+        return False
 
     async def tidy(self, namespace: str, name: str, *, unregister: bool) -> None:
         """Closes the runs of a resource that is gone, and removes its registered model if asked to; best effort."""

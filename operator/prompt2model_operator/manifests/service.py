@@ -61,6 +61,14 @@ def served_model(deployment: Body) -> ServedModel | None:
     return ServedModel(notes[TRAIN], notes[EVALUATE], notes[DIGEST], notes[MODEL_SHA256])
 
 
+def is_rolled_out(deployment: Body) -> bool:
+    """Whether every pod of the newest template is ready and no other is left."""
+    status, meta = deployment.get("status") or {}, deployment["metadata"]
+    wanted = deployment["spec"].get("replicas", 1)
+    counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+    return status.get("observedGeneration", 0) >= meta.get("generation", 0) and counts == [wanted] * 3
+
+
 def service_objects(resource: Prompt2Model, served: ServedModel, settings: Settings) -> list[Body]:
     """All objects of the service, the Deployment last, with the hash of all of them in its annotations."""
     deployment = _deployment(resource, served, settings)

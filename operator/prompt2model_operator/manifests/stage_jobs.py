@@ -8,7 +8,7 @@ from typing import Any
 from prompt2model_api.names import RAYJOB_LIMIT, workload_name
 from prompt2model_api.prompt2model import OwnData, Prompt2Model, Resources, Teacher
 from prompt2model_api.stage_run import Stage, StageRun
-from prompt2model_operator.kinds import ATTEMPT, JOB, RAYJOB, ROLE, STAGE, STAGE_RUN
+from prompt2model_operator.kinds import ATTEMPT, CONFIGMAP, JOB, RAYJOB, ROLE, STAGE, STAGE_RUN
 from prompt2model_operator.manifests.common import (
     CONTAINER_SECURITY,
     OWN,
@@ -28,6 +28,11 @@ Body = dict[str, Any]
 ON_RAY = (Stage.GENERATE, Stage.TRAIN)
 USES_TEACHER = (Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE)
 EMBEDDED_SLOTS = 4
+
+
+JOB_FOLDER = "/job"
+LONGEST_IN_ENVIRONMENT = 96 * 1024
+"""Bytes of a job that an environment variable may hold; Linux ends at 128 KiB. A longer one comes as a file."""
 
 
 class NoTeacherError(Exception):
@@ -89,6 +94,16 @@ def stage_rayjob(run: StageRun, attempt: int, resource: Prompt2Model, settings: 
         "submitterPodTemplate": _submitter(run, attempt, resource, settings),
         "rayClusterSpec": _ray_cluster(run, attempt, resource, settings),
     }
+    return owned_by(body, run)
+
+
+def job_file(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body | None:
+    """The ConfigMap with a job that is too long for an environment variable; None for all others. Raises: NoTeacherError."""
+    text = _job(run, attempt, resource, settings)
+    if len(text.encode()) <= LONGEST_IN_ENVIRONMENT:
+        return None
+    body = metadata(CONFIGMAP, attempt_name(run, attempt), resource, _labels(run, attempt, resource))
+    body["data"] = {"job.json": text}
     return owned_by(body, run)
 
 
@@ -171,6 +186,9 @@ def _pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings
     """The pod that does a stage's work; the caller adds what its kind needs."""
     found, mounts = volumes(resource, settings)
     own_volumes, own_mounts = _own_data(run, resource)
+    if (file := job_file(run, attempt, resource, settings)) is not None:
+        own_volumes.append({"name": "job", "configMap": {"name": file["metadata"]["name"]}})
+        own_mounts.append({"name": "job", "mountPath": JOB_FOLDER, "readOnly": True})
     env, env_from = environment(resource, settings)
     stage = run.spec.stage
     container: Body = {
@@ -197,14 +215,10 @@ def _pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings
 
 def _job_environment(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> list[Body]:
     """The job itself, where to report, and the keys that this stage needs and no other."""
-    job = {
-        "stageRun": run.model_copy(update={"status": type(run.status)()}).dump(),
-        "attempt": attempt,
-        "settings": _stage_settings(run.spec.stage, resource, settings),
-        "resource": resource.model_copy(update={"status": None}).dump(),
-    }
+    text = _job(run, attempt, resource, settings)
+    in_file = len(text.encode()) > LONGEST_IN_ENVIRONMENT
     env: list[Body] = [
-        {"name": "P2M_JOB", "value": json.dumps(job, ensure_ascii=False, separators=(",", ":"))},
+        {"name": "P2M_JOB", "value": f"{JOB_FOLDER}/job.json" if in_file else text},
         {"name": "P2M_STAGE_RUN", "value": f"{run.metadata.namespace}/{run.metadata.name}"},
         {"name": "P2M_OWN_FOLDER", "value": OWN},
     ]
@@ -214,6 +228,17 @@ def _job_environment(run: StageRun, attempt: int, resource: Prompt2Model, settin
         source = {"secretKeyRef": {"name": ref.name, "key": ref.key}}
         env.append({"name": "P2M_TEACHER_API_KEY", "valueFrom": source})
     return env + tracking_environment(settings)
+
+
+def _job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> str:
+    """The stages' StageJob as JSON."""
+    job = {
+        "stageRun": run.model_copy(update={"status": type(run.status)()}).dump(),
+        "attempt": attempt,
+        "settings": _stage_settings(run.spec.stage, resource, settings),
+        "resource": resource.model_copy(update={"status": None}).dump(),
+    }
+    return json.dumps(job, ensure_ascii=False, separators=(",", ":"))
 
 
 def tracking_environment(settings: Settings) -> list[Body]:
