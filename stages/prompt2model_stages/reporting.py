@@ -38,6 +38,23 @@ class Reporter(Protocol):
         """Says that result.json is written."""
 
 
+def so_far(folder: Folder, unit: str, total: float) -> tuple[float, float]:
+    """How far the attempts before this one got: what is said until this one has caught up.
+
+    Args:
+        folder: the stage run's.
+        unit: what the stage counts.
+        total: what to say where there is nothing yet.
+
+    Returns: done and total.
+    """
+    try:
+        last = Progress.model_validate(folder.read_json(PROGRESS))
+    except (OSError, ValueError):
+        return 0, total
+    return (last.done, last.total) if last.unit == unit and last.total else (0, total)
+
+
 class FileReporter:
     """Reports into the stage run's folder."""
 

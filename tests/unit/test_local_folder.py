@@ -16,7 +16,7 @@ from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
 from prompt2model_stages.local import processes
 from prompt2model_stages.local.run_folder import InUseError, RunFolder
-from prompt2model_stages.reporting import FileReporter
+from prompt2model_stages.reporting import FileReporter, so_far
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.marks import StageMark, write_mark
 
@@ -27,6 +27,14 @@ def stage_run(folder: RunFolder) -> StageRun:
     spec = StageRunSpec(resource="dates", stage=Stage.TRAIN, digest="ab" * 32, storage=str(folder.path))
     status = StageRunStatus(phase=StageRunPhase.RUNNING, attempt=2, started_at=datetime(2026, 1, 1, tzinfo=UTC))
     return StageRun(metadata=Metadata(name="dates-train-abababab"), spec=spec, status=status)
+
+
+def test_a_new_attempt_begins_to_count_where_the_last_one_was(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    assert so_far(folder, "steps", 1) == (0, 1)
+    FileReporter(folder, 1).progress(3, 10, "steps", "epoch 1")
+    assert so_far(folder, "steps", 1) == (3, 10)
+    assert so_far(folder, "examples", 40) == (0, 40)
 
 
 def test_a_stage_run_is_read_back_with_the_progress_that_its_stage_wrote(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from prompt2model_api.results import StageOutputs
 from prompt2model_stages.generate.actor import generate_in_actor
 from prompt2model_stages.generate.base import Example, Generated, Order, Pair, Progress, Task
 from prompt2model_stages.ray_session import ray_session
+from prompt2model_stages.reporting import so_far
 from prompt2model_stages.stage_process import StageContext
 
 EXAMPLES = "examples.jsonl"
@@ -30,7 +31,8 @@ def run(context: StageContext) -> StageOutputs:
     """
     task = read_task(context.job.input("discover").read_json("task.json"))
     order = order_of(context, task)
-    context.reporter.progress(0, order.examples, "examples", "Ray is starting")
+    done, _ = so_far(context.folder, "examples", order.examples)
+    context.reporter.progress(done, order.examples, "examples", "Ray is starting")
     with ray_session(context):
         generated = generate_in_actor(context.job, task, order, _Watch(context))
     return write(context, generated)

@@ -14,6 +14,7 @@ from typing import Any
 from prompt2model_api.results import StageOutputs
 from prompt2model_stages.errors import StageError, failed, retrying
 from prompt2model_stages.ray_session import ray_session
+from prompt2model_stages.reporting import so_far
 from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder, sha256_of_tree
 from prompt2model_stages.student.resolving import ResolvedStudent, is_folder, resolve
@@ -41,7 +42,7 @@ def run(context: StageContext) -> StageOutputs:
     student = _student(context)
     if not context.folder.exists(SUMMARY):
         read_pairs(context.job.input("prepare"), "train")  # refused before Ray is started
-        context.reporter.progress(0, 1, "steps", f"starting Ray for {student.name}")
+        context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"starting Ray for {student.name}")
         _train(context, student)
     origin = {"name": student.name, "revision": student.revision}
     if is_folder(student.name):
