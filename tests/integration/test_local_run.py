@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,9 @@ def test_killed_in_each_stage_it_ends_as_its_unkilled_twin_and_pays_for_nothing_
 def test_a_second_run_of_the_same_folder_is_refused(tmp_path: Path, teacher: FakeTeacher) -> None:
     file = write(tmp_path, teacher.url)
     with (tmp_path / "first.log").open("w") as log:
-        first = subprocess.Popen(command(file), stdout=log, stderr=log)
+        # Where the tests run in the background of a shell, SIGINT is ignored, and children inherit that.
+        heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        first = subprocess.Popen(command(file), stdout=log, stderr=log, preexec_fn=heard)
     try:
         deadline = time.monotonic() + 60
         while not working(file, "discover") and time.monotonic() < deadline:
