@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -67,15 +68,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if call.excinfo is not None and call.when in ("setup", "call"):
         item.failed = True  # type: ignore[attr-defined]
+        sys.stderr.write(f"\n{item.nodeid}: {call.excinfo.exconly()[:2000]}\n")  # at once: the others take long
     return report
 
 
 @pytest.fixture
 def finished(release: Release, kube: Kube) -> Resource:
-    """The example, Ready. Tests edit it and leave it Ready."""
+    """The example, Ready. Tests edit it; what it was before is there already and is not made again."""
     resource = Resource(kube, RUNS, "dates")
-    if resource.body() is None:
-        resource.apply(small_example())
+    resource.apply(small_example())
     resource.wait_ready()
     return resource
 

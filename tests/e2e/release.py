@@ -66,14 +66,16 @@ class Release:
         """The operator's Deployment."""
         return f"{self.name}-prompt2model-operator"
 
-    def install(self, *changes: Body) -> None:
-        """Installs, or upgrades, with the tests' values and these changes."""
+    def install(self, *changes: Body, wait: bool = True) -> None:
+        """Installs, or upgrades, with the tests' values and these changes; waits for the operator at least."""
         values = merged(self._values, *changes)
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(values, file)
             file.flush()
             arguments = ["upgrade", "--install", self.name, str(CHART), "--values", file.name]
-            self._helm(*arguments, "--take-ownership", "--reset-values", "--wait", "--timeout", "5m")
+            self._helm(
+                *arguments, "--take-ownership", "--reset-values", "--timeout", "5m", *(["--wait"] if wait else [])
+            )
         self._share_processes()
         self.wait_operator()
 

@@ -75,9 +75,9 @@ class Resource:
         body = {"apiVersion": PROMPT2MODEL.api_version, "kind": PROMPT2MODEL.kind, "metadata": meta, "spec": spec}
         self.kube.kubectl("apply", "-f", "-", given=yaml.safe_dump(body))
 
-    def edit(self, spec: Body) -> None:
-        """A merge patch of the spec."""
-        self.kube.patch(PROMPT2MODEL, self.namespace, self.name, {"spec": spec})
+    def edit(self, change: Body) -> None:
+        """`kubectl apply` of the small example with a change."""
+        self.apply(small_example(change))
 
     def body(self) -> Body | None:
         """The object; None where there is none."""

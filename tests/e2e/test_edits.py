@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
@@ -26,15 +25,8 @@ def another_rate() -> float:
     return round(random.uniform(1e-4, 2e-4), 9)
 
 
-@pytest.fixture
-def ends_ready(finished: Resource) -> Iterator[Resource]:
-    """The finished resource, left Ready."""
-    yield finished
-    finished.wait_ready()
-
-
-def test_another_learning_rate_trains_anew_and_the_old_service_answers_on(ends_ready: Resource, kube: Kube) -> None:
-    resource = ends_ready
+def test_another_learning_rate_trains_anew_and_the_old_service_answers_on(finished: Resource, kube: Kube) -> None:
+    resource = finished
     old = resource.status()
     with (
         client(kube, resource.namespace, old["service"]["url"]) as asked,
@@ -55,9 +47,9 @@ def test_another_learning_rate_trains_anew_and_the_old_service_answers_on(ends_r
 
 
 def test_images_upgraded_in_the_middle_touch_no_running_workload(
-    ends_ready: Resource, release: Release, kube: Kube
+    finished: Resource, release: Release, kube: Kube
 ) -> None:
-    resource = ends_ready
+    resource = finished
     known = len(resource.stage_runs("train"))
     with Witness(kube, resource.namespace) as seen:
         resource.edit({"training": {"learningRate": another_rate()}})
@@ -83,8 +75,8 @@ def test_images_upgraded_in_the_middle_touch_no_running_workload(
         assert seen.stages() == RETRAINED
 
 
-def test_mlflow_away_stops_nothing_and_is_recorded_later(ends_ready: Resource, release: Release) -> None:
-    resource = ends_ready
+def test_mlflow_away_stops_nothing_and_is_recorded_later(finished: Resource, release: Release) -> None:
+    resource = finished
     with release.without(MLFLOW):
         resource.edit({"training": {"learningRate": another_rate()}})
         resource.wait_condition("Tracked", "MLflowAway")

@@ -76,5 +76,3 @@ def test_replicas_restart_nothing(finished: Resource, kube: Kube) -> None:
         time.sleep(QUIET_S)
         assert seen.stages() == [] and seen.made(POD) == []
     assert {pod["metadata"]["uid"] for pod in finished.pods("prompt2model.dev/role=service")} == pods
-    finished.edit({"service": {"replicas": {"min": 1, "max": 1}}})
-    finished.wait_ready(60)

@@ -120,7 +120,7 @@ class Witness:
         with self._lock:
             self._bodies[kind.plural][body["metadata"]["uid"]] = body
             progress = (body.get("status") or {}).get("progress") if kind is STAGERUN else None
-            if progress is not None:
+            if progress is not None and progress.get("total"):
                 step = progress["attempt"], progress.get("done", 0.0)
                 steps = self._steps[body["metadata"]["name"]]
                 if not steps or steps[-1] != step:

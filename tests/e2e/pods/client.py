@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import sys
 import threading
 import time
@@ -29,7 +30,9 @@ def keep_asking(url, method, path, body, pause, kept):
     while True:
         began = time.monotonic()
         try:
-            if connection is None:
+            if (
+                connection is None or select.select([connection.sock], [], [], 0)[0]
+            ):  # as libraries do: closed while idle
                 connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
             text = ask(connection, method, path, body)
             with lock:
