@@ -1,0 +1,1 @@
+"""Stand-in for the fetch of a model: there is none."""

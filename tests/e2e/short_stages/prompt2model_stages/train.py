@@ -1,0 +1,5 @@
+"""Stand-in for train."""
+
+from prompt2model_stages.canned import report
+
+report("train")
