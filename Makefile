@@ -39,7 +39,7 @@ run: $(STAMP) ## Run examples/dates.yaml from prompt to answering service
 	$(BIN)/p2m run examples/dates.yaml --exit
 
 test: $(STAMP) ## Run the unit and integration tests, with coverage
-	$(BIN)/pytest -m "unit or integration" -n 2 --dist loadfile --durations=12 --cov=prompt2model_api --cov=prompt2model_stages --cov-report=term:skip-covered
+	$(BIN)/pytest -m "unit or integration" --durations=12 --cov=prompt2model_api --cov=prompt2model_stages --cov-report=term:skip-covered
 
 unit: $(STAMP) ## Run the unit tests alone
 	$(BIN)/pytest -m unit
