@@ -56,8 +56,10 @@ class FakeTeacher:
         self.journal = {} if journal is None else journal
         self.concurrency = 16
         self.sent: list[TeacherRequest] = []
+        self.sent_before: list[TeacherRequest] = [request for request, _ in self.journal.values()]
         self.in_flight = self.most_in_flight = 0
         self.dies_after: int | None = None
+        self.turns: int | None = None  # fixed, answers come in waves
         self.error: StageError | None = None
 
     @property
@@ -75,7 +77,7 @@ class FakeTeacher:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         rng = random.Random(key)
         try:
-            for _ in range(rng.randint(1, 20)):
+            for _ in range(self.turns or rng.randint(1, 20)):
                 await asyncio.sleep(0)
         finally:
             self.in_flight -= 1
@@ -87,6 +89,9 @@ class FakeTeacher:
 
     def journalled(self, group: str) -> list[tuple[int, TeacherAnswer]]:
         return [(r.sample, a) for r, a in self.journal.values() if r.group == group]
+
+    def next_sample(self, group: str) -> int:
+        return max((r.sample + 1 for r in [*self.sent_before, *self.sent] if r.group == group), default=0)
 
 
 def order(examples: int, **more: object) -> Order:
@@ -226,6 +231,18 @@ def test_a_killed_run_goes_on_without_asking_again(dies_after: int, outputs_per_
     made = generate(second, wanted)
     assert len(made.examples) == 120
     assert not paid & {request_key(r, "fake", "") for r in second.sent}
+
+
+def test_a_request_that_was_lost_in_flight_is_not_repeated_word_for_word() -> None:
+    wanted = order(400)
+    killed = FakeTeacher(numbers())
+    killed.turns, killed.dies_after = 5, 16
+    with pytest.raises(KeyboardInterrupt):
+        generate(killed, wanted)
+    second = FakeTeacher(numbers(), killed.journal)
+    second.turns, second.sent_before = 5, killed.sent
+    generate(second, wanted)
+    assert not {str(r.messages) for r in killed.sent} & {str(r.messages) for r in second.sent}
 
 
 def test_the_same_journal_gives_the_same_examples_byte_by_byte() -> None:

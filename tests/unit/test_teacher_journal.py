@@ -43,6 +43,18 @@ async def test_each_process_has_a_segment_and_earlier_ones_are_never_touched(tmp
     assert spent["generate-1"].usd == pytest.approx(0.2)
 
 
+async def test_samples_go_on_after_the_highest_that_was_sent_though_nobody_saw_its_answer(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    journal = await Journal.open(folder, "generate", "generate-1")
+    answered = await journal.reserve("a", "test", Cost(1), group="g", sample=3)
+    await journal.reserve("b", "test", Cost(1), group="g", sample=5)
+    await journal.answer(answered, "a", ["A"], Cost(1), group="g", sample=3)
+    await journal.close()
+    ledger = Ledger.read(folder)
+    assert [sample for sample, _ in ledger.of_group("g")] == [3]
+    assert (ledger.next_sample["g"], ledger.next_sample["another"]) == (6, 0)
+
+
 @pytest.mark.parametrize("kept", range(0, 400, 7))
 async def test_torn_anywhere_the_rest_is_read(tmp_path: Path, kept: int) -> None:
     await fill(Folder(str(tmp_path)), "generate-1", ["a", "b"])

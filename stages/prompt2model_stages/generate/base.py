@@ -142,6 +142,9 @@ class Teacher(Protocol):
     def journalled(self, group: str) -> Sequence[tuple[int, TeacherAnswer]]:
         """Sample and answer of all that was answered for a group, this attempt included, in the journal's order."""
 
+    def next_sample(self, group: str) -> int:
+        """The first sample of a group that was never sent, answered or not."""
+
 
 class DatasetGenerator(ABC):
     """Writes labelled examples of a task."""

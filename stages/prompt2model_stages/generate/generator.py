@@ -1,9 +1,9 @@
 """The paper's dataset generator (Viswanathan et al. 2023, section 3.3), asynchronous and resumable.
 
 What was written so far is a fold over the journal, so nothing but the journal needs to survive: an attempt takes in all
-earlier answers of its group first and asks for what is missing. Requests show a random sample of the examples there are,
-so a request that was lost in flight cannot be repeated word for word; it is simply not there, and another takes its
-place.
+earlier answers of its group first and asks for what is missing. A request shows examples drawn by
+its number, and numbers go on after the highest that was ever sent, so a request that was lost in flight is not repeated
+word for word; it is simply not there, and another takes its place.
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ class FewShotGenerator(DatasetGenerator):
 
     def _take_in_journal(self) -> None:
         rich: list[bool] = []
-        for sample, answer in self._journal():
+        self._sample = self._teacher.next_sample(self._order.group)
+        for _sample, answer in self._journal():
             taken = self._collection.take(answer)
-            self._sample = max(self._sample, sample + 1)
             rich.append(taken.written > len(answer.texts))
         self._pace.remember(rich)
         self._collection.counts.journalled = self._collection.counts.requests

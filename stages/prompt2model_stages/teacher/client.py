@@ -168,6 +168,10 @@ class Teacher:
         """Sample and answer of all that was answered for a group, this process included, in the journal's order."""
         return self._journal.ledger.of_group(group)
 
+    def next_sample(self, group: str) -> int:
+        """The first sample of a group that was never sent, not even by an attempt that was killed before the answer."""
+        return self._journal.ledger.next_sample[group]
+
     async def close(self, grace_s: float) -> None:
         """Waits for what is in flight, drops what is not yet sent, closes journal and connections."""
         self._closing = True
@@ -254,7 +258,7 @@ class Teacher:
         try:
             permit = await self._rates.acquire(cost.tokens)
             self._stop_if_over()
-            identifier = await self._journal.reserve(key, request.purpose, cost)
+            identifier = await self._journal.reserve(key, request.purpose, cost, request.group, request.sample)
         except BaseException:
             self._purse.settle(cost, Cost())
             raise

@@ -1,7 +1,7 @@
 """What was asked, answered and spent, so that nothing is paid for twice.
 
 Records, one a line:
-    reserve  written before a request is sent: id, key, run, stage, purpose, at, and the most it can cost
+    reserve  written before a request is sent: id, key, run, stage, purpose, at, group, sample, and the most it can cost
     answer   the answer to it: id, key, texts, and what it cost. Without an id: put together from others, at no cost
     release  it was not served and cost nothing
     void     keys whose answers are of no use; they stay paid for, and may be asked again
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,8 @@ class Ledger:
         """By key; those of this process included."""
         self.groups: dict[str, dict[str, int]] = {}
         """Of each group the keys of what was answered, in order, each with its sample."""
+        self.next_sample: Counter[str] = Counter()
+        """Of each group the number after the highest sample that was sent, answered or not."""
         self.recent: list[tuple[float, int]] = []
         """When requests of the last minute were sent, and their tokens."""
         self._open: dict[str, _Reserved] = {}
@@ -54,6 +57,9 @@ class Ledger:
 
     def add(self, record: dict[str, Any]) -> None:
         """Takes one record in."""
+        if "group" in record:
+            group = record["group"]
+            self.next_sample[group] = max(self.next_sample[group], record.get("sample", 0) + 1)
         match record["type"]:
             case "reserve":
                 self._reserve(record)
@@ -153,7 +159,7 @@ class Journal:
             await segment.close()
             raise
 
-    async def reserve(self, key: str, purpose: str, cost: Cost) -> str:
+    async def reserve(self, key: str, purpose: str, cost: Cost, group: str = "", sample: int = 0) -> str:
         """Notes a request that is about to be sent. Returns: its id. Raises: OSError."""
         self._count += 1
         identifier = f"{self._segment.token}-{self._count}"
@@ -170,6 +176,7 @@ class Journal:
                     "at": round(time.time(), 3),
                     "tokens": cost.tokens,
                     **_amounts(cost),
+                    **_place(group, sample),
                 }
             )
         except BaseException:
@@ -199,8 +206,7 @@ class Journal:
         record |= {"texts": list(texts), **_amounts(cost)}
         if refused:
             record["refused"] = True
-        if group:
-            record |= {"group": group, "sample": sample}
+        record |= _place(group, sample)
         await self._write(record)
         return TeacherAnswer(tuple(texts), key, False, refused, cost.prompt, cost.completion, cost.usd)
 
@@ -229,6 +235,10 @@ class Journal:
         line = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
         await self._segment.write(line)
         self.ledger.add(record)
+
+
+def _place(group: str, sample: int) -> dict[str, Any]:
+    return {"group": group, "sample": sample} if group else {}
 
 
 def _amounts(cost: Cost) -> dict[str, Any]:
