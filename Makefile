@@ -38,8 +38,8 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP) ## Run examples/dates.yaml from prompt to answering service
 	$(BIN)/p2m run examples/dates.yaml --exit
 
-test: $(STAMP) ## Run the unit and integration tests, with coverage
-	$(BIN)/pytest -m "unit or integration" --durations=12 --cov=prompt2model_api --cov=prompt2model_stages --cov-report=term:skip-covered
+test: $(STAMP) ## Run the unit and integration tests, two at a time, with coverage
+	$(BIN)/pytest -m "unit or integration" -n 2 --dist worksteal --durations=12 --cov=prompt2model_api --cov=prompt2model_stages --cov-report=term:skip-covered
 
 unit: $(STAMP) ## Run the unit tests alone
 	$(BIN)/pytest -m unit

@@ -6,12 +6,11 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.fake_teacher import FakeTeacher, fake_teacher
-from tests.local_runs import command, journalled_keys, phase, run, wait_until_working, write
+from tests.local_runs import command, folder_of, journalled_keys, phase, run, wait_until_working, write
 from tests.small_disk import SmallDisk, small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -29,45 +28,44 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         yield mounted
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "words"),
-    [
-        ({"status": 401}, "P2M_TEACHER_API_KEY"),
-        ({"content": "¯\\_(ツ)_/¯"}, "teacher"),
-        ({"content": ""}, "teacher"),
-    ],
-)
-def test_a_bad_teacher_stops_the_run_midway_and_the_same_command_goes_on(
-    tmp_path: Path, behaviour: dict[str, Any], words: str
-) -> None:
-    with fake_teacher(**behaviour) as teacher:
+def test_a_bad_teacher_stops_the_run_midway_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    with fake_teacher() as teacher:
         file = write(tmp_path, teacher.url, generation={"examples": 12}, retries={"attempts": 1})
-        ended = run(file)
-        assert ended.returncode == 1, ended.stdout + ended.stderr
-        assert "Traceback" not in ended.stdout + ended.stderr
-        assert words in ended.stdout
+        for status, content, words in [
+            (401, None, "P2M_TEACHER_API_KEY"),
+            (200, "¯\\_(ツ)_/¯", "TeacherAnswersGarbage"),
+            (200, "", "TeacherAnswersGarbage"),
+        ]:
+            teacher.status, teacher.content = status, content
+            ended = run(file)
+            assert ended.returncode == 1, ended.stdout + ended.stderr
+            assert "Traceback" not in ended.stdout + ended.stderr
+            assert words in ended.stdout
         teacher.status, teacher.content = 200, None
         ended = run(file)
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("well_for", [pytest.param(4, id="in generate"), pytest.param(20, id="in evaluate")])
 def test_a_teacher_that_answers_429_for_ever_stops_the_run_and_no_journalled_request_is_sent_again(
-    tmp_path: Path, well_for: int
+    tmp_path: Path,
 ) -> None:
-    with fake_teacher(status=429, well_for=well_for) as teacher:
+    in_generate, in_evaluate = 4, 20
+    with fake_teacher(status=429) as teacher:
         file = write(tmp_path, teacher.url)
-        ended = run(file, P2M_TEACHER_TRIES="3")
-        assert ended.returncode == 1, ended.stdout + ended.stderr
-        told = sentence(ended.stdout + ended.stderr, "RateLimited")
-        assert "429, too many requests" in told and "Lower teacher.limits.requestsPerMinute" in told
+        for teacher.well_for in (in_generate, in_evaluate):
+            ended = run(file, P2M_TEACHER_TRIES="3")
+            assert ended.returncode == 1, ended.stdout + ended.stderr
+            told = sentence(ended.stdout + ended.stderr, "RateLimited")
+            assert "429, too many requests" in told and "Lower teacher.limits.requestsPerMinute" in told
+            assert len(sent(teacher)) == len(journalled_keys(file)) == teacher.well_for, "what was answered is kept"
         paid = sent(teacher)
-        assert len(paid) == len(journalled_keys(file)) == well_for, "everything that was answered is kept"
+        assert len(set(paid)) == len(paid)
+        assert any(folder_of(file).glob("train-*/result.json")), "the second time it came to evaluate"
         teacher.status = 200
         ended = run(file, P2M_TEACHER_TRIES="3")
         assert ended.returncode == 0, ended.stdout + ended.stderr
     assert phase(file) == "Ready"
-    assert not set(paid) & set(sent(teacher)[well_for:])
+    assert not set(paid) & set(sent(teacher)[in_evaluate:])
     keys = journalled_keys(file)
     assert len(keys) == len(set(keys))
 
