@@ -48,17 +48,17 @@ def timings(runs: Path) -> dict[str, Any]:
 
 def print_stages(tree: dict[str, Any]) -> None:
     """A line a stage."""
-    print("| stage | process, s | own work, s | Ray's start, s | peak memory, GiB | speed |")
+    print("| stage | process, s | own work, s | Ray's start, s | peak memory, MiB | speed |")
     print("|---|---|---|---|---|---|")
     for name, stage in tree["stages"].items():
         ray = stage["starts"].get("ray")
-        memory = stage["peak_memory_bytes"] / 2**30
+        memory = stage["peak_memory_bytes"] / 2**20
         cells = [
             name,
             f"{stage['wall_s']:.1f}",
             f"{stage['seconds']:.1f}",
             f"{ray:.1f}" if ray else "-",
-            f"{memory:.1f}",
+            f"{memory:.0f}",
         ]
         print("| " + " | ".join([*cells, speed(name, stage)]) + " |")
 

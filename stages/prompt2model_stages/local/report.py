@@ -54,7 +54,7 @@ def costs_table(stages: Mapping[Stage, StageRun], wall: Mapping[Stage, float], m
         result = run.status.result
         spent = result.outputs.spent if result else None
         seconds = f"{wall[stage]:.1f}" if stage in wall else "kept"
-        peak = f"{memory[stage] / 2**30:.1f} GiB" if memory.get(stage) else "-"
+        peak = _size(memory[stage]) if memory.get(stage) else "-"
         asked = spent is not None and spent.requests > 0
         tokens = f"{spent.prompt_tokens + spent.completion_tokens:,}" if spent and asked else "-"
         usd = f"{spent.usd:.4f}" if spent and asked else "-"
@@ -79,6 +79,10 @@ def print_report(
     if errors is not None and (table := differences_table(errors)) is not None:
         console.print(table)
     console.print(costs_table(stages, wall, memory))
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
 def _interval(interval: Interval | None) -> str:

@@ -204,7 +204,9 @@ class Runner:
         process = self.stand_bys.take(run.spec.stage, file) or processes.start(
             command(run.spec.stage, str(file)), self.run_folder.path, path / LOG, STAGE_ENVIRONMENT
         )
-        self.live[run.metadata.name] = LiveAttempt(process, attempt, began)
+        # Measured here and then every few seconds: a short stage ends before the next time.
+        memory = processes.tree_memory([process.pid])
+        self.live[run.metadata.name] = LiveAttempt(process, attempt, began, memory)
         self.costs.setdefault(run.spec.stage, StageCost(why="goes on"))
 
     def _settings(self, stage: Stage) -> StageSettings:
