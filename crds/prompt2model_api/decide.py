@@ -34,6 +34,7 @@ from prompt2model_api.snapshot import (
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
 from prompt2model_api.summarizing import Step, summarize
 
+UNDER_WAY = (StageRunPhase.RUNNING, StageRunPhase.RETRYING, StageRunPhase.BLOCKED)
 LONGEST_BACKOFF = timedelta(minutes=10)
 LINGER = timedelta(minutes=3)
 """How long a workload may live on after its result."""
@@ -93,11 +94,15 @@ class _Walk:
             self.steps[stage] = Step(stage, run=run, status=self._advance(run), gate=gate)
 
     def stop_what_nobody_wants(self) -> None:
-        """Ends live attempts of work that the spec no longer asks for."""
+        """Ends live attempts of work that the spec no longer asks for; asked for again, it is tried anew at once."""
         wanted = {step.run.metadata.name for step in self.steps.values() if step.run is not None}
         for workload in self.snapshot.workloads:
             if workload.alive and workload.stage_run not in wanted:
                 self.actions.append(StopAttempt(workload.stage_run, workload.attempt, "the spec no longer asks for it"))
+        for name, run in self.snapshot.stage_runs.items():
+            if name not in wanted and run.status.phase in UNDER_WAY:
+                update = {"phase": StageRunPhase.PENDING, "failure": None, "retry_at": None}
+                self._set(run, run.status.model_copy(update=update))
 
     def deploy(self) -> Gate | None:
         """Makes the service answer with the evaluated model, where it is good enough; returns the score gate."""

@@ -31,7 +31,8 @@ def test_the_operator_is_killed_in_generate_in_train_and_in_a_rollout(
         client(kube, resource.namespace, old["service"]["url"]) as asked,
         Witness(kube, resource.namespace) as seen,
     ):
-        resource.edit({"seed": random.randrange(1, 10**6)})
+        # More examples than the others make, so that the kill meets generate at work.
+        resource.edit({"seed": random.randrange(1, 10**6), "generation": {"examples": 16}})
         resource.wait_working("generate", generated)
         release.kill()
         resource.wait_working("train", trained)

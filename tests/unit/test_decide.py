@@ -200,6 +200,22 @@ def test_work_that_the_spec_no_longer_asks_for_is_stopped() -> None:
     assert StopAttempt(name, 1, "the spec no longer asks for it") in outcome.actions
 
 
+def test_stopped_work_that_is_asked_for_again_is_tried_anew_and_is_not_late() -> None:
+    world = World(resource())
+    world.step()
+    (name,) = world.alive()
+    first = world.resource.spec
+    world.resource = world.resource.model_copy(update={"spec": resource(prompt="other").spec})
+    world.step()
+    assert world.runs[name].status.phase is StageRunPhase.PENDING
+    world.now += timedelta(days=1)
+    world.resource = world.resource.model_copy(update={"spec": first})
+    world.step()
+    status = world.runs[name].status
+    assert (status.phase, status.attempt, status.failures) == (StageRunPhase.RUNNING, 2, 0)
+    assert (name, 2) in world.started and name in world.alive()
+
+
 def test_manual_choices_stop_prepare_and_train_and_nothing_else() -> None:
     manual = resource(datasets={"selection": "Manual"}, student={"selection": "Manual"})
     world = World(manual)
