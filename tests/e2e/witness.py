@@ -51,7 +51,7 @@ class Witness:
     def made(self, kind: Kind, resource: str | None = None) -> list[Body]:
         """Objects of a kind that were not there before, as last seen."""
         with self._lock:
-            found = [body for uid, body in self._bodies[kind.plural].items() if uid not in self._there]
+            found = [body for uid, body in self._bodies.get(kind.plural, {}).items() if uid not in self._there]
         labels = "prompt2model.dev/resource"
         return [body for body in found if resource in (None, body["metadata"].get("labels", {}).get(labels))]
 
