@@ -2,11 +2,13 @@
 
 import re
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from sqlalchemy import make_url
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {"operator": 8080, "stages": 8080, "service": 3000, "mlflow": 5000}
@@ -77,3 +79,10 @@ def test_what_the_dockerfile_copies_is_let_through() -> None:
         assert (ROOT / source).exists()
         assert any(source == folder or source.startswith(f"{folder}/") for folder in let_through), source
     assert not re.search(r"\b(gcc|g\+\+|build-essential|clang|python3-dev)\b", dockerfile)
+
+
+def test_mlflow_s_image_has_the_driver_of_a_plain_postgresql_url() -> None:
+    driver = make_url("postgresql://mlflow@db/mlflow").get_dialect().driver
+    there = pins("requirements/mlflow.txt")
+    assert f"{driver}-binary" in there
+    assert there["sqlalchemy"] == version("sqlalchemy"), "the image's SQLAlchemy chooses as this one does"
