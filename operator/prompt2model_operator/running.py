@@ -60,6 +60,7 @@ class Operator:
                 await self.sync()
                 await self._live(leader)
             finally:
+                LEADER.set(0)  # at once: the end below takes its time, and another operator may be active by now
                 await leader.release()
                 await health.cleanup()
         finally:

@@ -95,8 +95,7 @@ def test_two_operators_and_one_that_comes_back_from_a_pause(many: Release, nobod
             many.kill("CONT", paused)
             wait_ready(kube, 12)
             no_duplicates(seen, 12, 3)
-            leaders = [many.metric("p2m_leader", pod) for pod in many.operator_pods()]
-            assert leaders.count(1.0) == 1, leaders
+            wait_for("one active operator", lambda: _one_leads(many), 60)
     finally:
         many.scale(many.operator, 1)
 
@@ -168,3 +167,9 @@ def _takes_over(release: Release, paused: Body) -> None:
     others = [pod for pod in release.operator_pods() if pod["metadata"]["uid"] != paused["metadata"]["uid"]]
     if not any(release.metric("p2m_leader", pod) == 1 for pod in others):
         raise NotYet(f"{[pod['metadata']['name'] for pod in others]}")
+
+
+def _one_leads(release: Release) -> None:
+    leaders = [release.metric("p2m_leader", pod) for pod in release.operator_pods()]
+    if leaders.count(1.0) != 1 or None in leaders:
+        raise NotYet(f"{leaders}")
