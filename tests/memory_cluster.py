@@ -9,7 +9,7 @@ from typing import Any
 from prompt2model_api.conditions import Failure
 from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.stage_run import StageRun
-from prompt2model_operator.clients.kubernetes_api import ConflictError, Listing, NotFoundError
+from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, Listing, NotFoundError
 from prompt2model_operator.deleting import Deleter
 from prompt2model_operator.kinds import (
     ATTEMPT,
@@ -48,6 +48,7 @@ class MemoryApi:
         self.die_at: int | None = None
         self.die_after = False
         self.missing: set[str] = set()
+        self.refused: set[str] = set()
 
     async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> Listing:
         return Listing([copy.deepcopy(b) for k, b in self.objects.items() if k[0] == kind.plural], self.version)
@@ -60,8 +61,7 @@ class MemoryApi:
 
     async def create(self, manifest: Body) -> Body:
         kind = BY_KIND[manifest["kind"]]
-        if kind.plural in self.missing:
-            raise NotFoundError(404, "the server could not find the requested resource")
+        self._admit(kind)
         place = (kind.plural, *key_of(manifest))
         with self._write("create", kind, manifest):
             if place in self.objects:
@@ -71,6 +71,8 @@ class MemoryApi:
 
     async def apply(self, manifest: Body, subresource: str | None = None, manager: str = "prompt2model") -> Body:
         kind = BY_KIND[manifest["kind"]]
+        if not subresource:
+            self._admit(kind)
         place = (kind.plural, *key_of(manifest))
         with self._write("apply", kind, manifest):
             if subresource:
@@ -113,6 +115,12 @@ class MemoryApi:
             owners = body["metadata"].get("ownerReferences", [])
             if any(o["uid"] == gone["metadata"]["uid"] for o in owners):
                 self.remove(BY_KIND[body["kind"]], place[1], place[2])
+
+    def _admit(self, kind: Kind) -> None:
+        if kind.plural in self.missing:
+            raise NotFoundError(404, "the server could not find the requested resource")
+        if kind.plural in self.refused:
+            raise ApiError(403, "exceeded quota: team, used: 1, limited: 1")
 
     def _write(self, verb: str, kind: Kind, manifest: Body) -> _Write:
         return _Write(self, (verb, kind.kind, manifest["metadata"]["name"]))

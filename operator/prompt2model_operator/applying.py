@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from prompt2model_api.conditions import Failure, FailureState
@@ -55,8 +57,12 @@ logger = logging.getLogger(__name__)
 OPERATORS_FIELDS = ("phase", "attempt", "startedAt", "failures", "failure", "retryAt")
 
 
+REFUSALS = (400, 403, 413, 422)
+"""What an admission policy, a quota, a missing permission or a schema answers: the same request does not help."""
+
+
 class CannotStartError(Exception):
-    """An attempt's workload cannot be made; the failure says why and what to do."""
+    """An object of an attempt or of the service cannot be made; the failure says why and what to do."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -75,7 +81,7 @@ class Applier:
         self._key = resource.metadata.namespace, resource.metadata.name
 
     async def apply(self, action: Action) -> None:
-        """Does what the action says. Raises: ApiError; CannotStartError for StartAttempt."""
+        """Does what the action says. Raises: ApiError, CannotStartError."""
         match action:
             case MakeStageRun(run):
                 await self._make_stage_run(run)
@@ -136,20 +142,7 @@ class Applier:
             await self._create(BY_KIND["NetworkPolicy"], ray_policy(resource))
         if (file := job_file(run, attempt, resource, settings)) is not None:
             await self._create(CONFIGMAP, file)
-        await self._make_workload(workload)
-
-    async def _make_workload(self, workload: Body) -> None:
-        kind = BY_KIND[workload["kind"]]
-        try:
-            await self._create(kind, workload)
-        except NotFoundError as error:
-            if kind is not RAYJOB:
-                raise
-            raise CannotStartError(_no_kuberay(error)) from None
-        except ApiError as error:
-            if error.status not in (403, 422):
-                raise
-            raise CannotStartError(_refused(kind, error)) from None
+        await self._create(BY_KIND[workload["kind"]], workload)
 
     async def _claim(self) -> None:
         manifest = claim(self._resource, self._settings, CLAIM, self._settings.storage)
@@ -159,7 +152,9 @@ class Applier:
     async def _create(self, kind: Kind, manifest: Body) -> None:
         """Makes it unless it is there; the store knows it from now on."""
         try:
-            self._store.put(kind, await self._api.create(manifest))
+            with _named(kind):
+                made = await self._api.create(manifest)
+            self._store.put(kind, made)
         except ConflictError:
             name = manifest["metadata"]["name"]
             found = await self._api.get(kind, self._namespace, name)
@@ -206,9 +201,24 @@ class Applier:
         if known is not None and (known["metadata"].get("annotations") or {}).get(APPLIED) == wanted:
             return
         for manifest in objects:
-            made = await self._api.apply(manifest)
-            if manifest["kind"] == DEPLOYMENT.kind:
+            kind = BY_KIND[manifest["kind"]]
+            with _named(kind):
+                made = await self._api.apply(manifest)
+            if kind is DEPLOYMENT:
                 self._store.put(DEPLOYMENT, made)
+
+
+@contextmanager
+def _named(kind: Kind) -> Iterator[None]:
+    """Raises: CannotStartError for what only a change in the cluster mends, so that the status says it."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status == 404 and kind in (RAYJOB, HTTPROUTE):
+            raise CannotStartError(_no_kuberay(error) if kind is RAYJOB else _no_gateway(error)) from None
+        if error.status in REFUSALS:
+            raise CannotStartError(_refused(kind, error)) from None
+        raise
 
 
 def _blocked(reason: str, message: str, remedy: str) -> Failure:
@@ -223,6 +233,11 @@ def _no_teacher() -> Failure:
 def _no_kuberay(error: ApiError) -> Failure:
     message = f"The cluster has no RayJob (ray.io/v1): {error}"
     return _blocked("KubeRayMissing", message, "Install KubeRay's operator with its CRDs; it goes on by itself.")
+
+
+def _no_gateway(error: ApiError) -> Failure:
+    message = f"The chart's settings.service.httpRoute asks for an HTTPRoute, and the cluster has none: {error}"
+    return _blocked("GatewayAPIMissing", message, "Install the Gateway API's CRDs, or remove the setting.")
 
 
 def _refused(kind: Kind, error: ApiError) -> Failure:

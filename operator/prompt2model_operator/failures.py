@@ -1,7 +1,8 @@
-"""Why a pod does not run or ended badly, as a Failure with what to do. Root cause first."""
+"""Why a pod does not run, was never made or ended badly, as a Failure with what to do. Root cause first."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,9 @@ START = ("CreateContainerConfigError", "CreateContainerError", "RunContainerErro
 STARTING_S = 15.0
 """A pod may be unschedulable or without its volume this long without a word: a node or a claim may just be coming."""
 
+NO_POD_S = 30.0
+"""A Job may be without a pod this long: its controller has others to serve."""
+
 SEE_LOG = "Its log is kept in storage as log-<attempt>.txt."
 
 
@@ -23,6 +27,25 @@ def failure_of_pods(pods: Iterable[Body], now: datetime) -> Failure | None:
     for pod in sorted(pods, key=lambda p: str(p["metadata"].get("creationTimestamp"))):
         if (found := failure_of_pod(pod, now)) is not None:
             return found
+    return None
+
+
+def refused_pods(workload: Body, now: datetime) -> Failure | None:
+    """What keeps a Job, a RayJob or a Deployment from making its pods: the namespace's quota, or a policy of the cluster.
+
+    A Deployment and KubeRay's cluster say it in a condition; a Job says it in its events alone, and has no pod.
+    """
+    status, name = workload.get("status") or {}, workload["metadata"]["name"]
+    if workload["kind"] == "Job":
+        since = status.get("startTime")
+        if since is None or status.get("active") or status.get("conditions") or _young(since, NO_POD_S, now):
+            return None
+        return _refused(f"no pod of Job {name} was made; `kubectl describe job {name}` names what refuses it.")
+    seen = [status, status.get("rayClusterStatus") or {}]
+    for condition in [c for one in seen for c in one.get("conditions") or []]:
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            # The name of the pod that could not be made is another one at each try.
+            return _refused(re.sub(r'pods "[^"]*"', "the pod", str(condition.get("message", ""))))
     return None
 
 
@@ -69,11 +92,19 @@ def _unscheduled(pod: Body, now: datetime) -> Failure | None:
     held = next((c for c in conditions if c.get("type") == "PodScheduled" and c.get("status") == "False"), None)
     if held is None or held.get("reason") != "Unschedulable":
         return None
-    since = datetime.fromisoformat(str(held.get("lastTransitionTime") or pod["metadata"]["creationTimestamp"]))
-    if now - since < timedelta(seconds=STARTING_S):
+    if _young(held.get("lastTransitionTime") or pod["metadata"]["creationTimestamp"], STARTING_S, now):
         return None
     remedy = "Add a node that has this, ask for less, or bind the claim; it goes on by itself."
     return _blocked("Unschedulable", f"No node takes the pod: {held.get('message', '')}", remedy)
+
+
+def _young(since: str, seconds: float, now: datetime) -> bool:
+    return now - datetime.fromisoformat(str(since)) < timedelta(seconds=seconds)
+
+
+def _refused(message: str) -> Failure:
+    remedy = "Raise the namespace's quota, or mend what its policies ask for; it goes on by itself."
+    return _blocked("PodRefused", f"The cluster does not take the pods: {message}", remedy)
 
 
 def _blocked(reason: str, message: str, remedy: str) -> Failure:

@@ -11,7 +11,7 @@ from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.prompt2model import OwnData, Prompt2Model
 from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
 from prompt2model_api.stage_run import StageRun
-from prompt2model_operator.failures import failure_of_pods
+from prompt2model_operator.failures import failure_of_pods, refused_pods
 from prompt2model_operator.kinds import ATTEMPT, DEPLOYMENT, JOB, POD, RAYJOB, ROLE, STAGE_RUN, STAGERUN
 from prompt2model_operator.manifests.common import folder_uri
 from prompt2model_operator.manifests.service import DIGEST, is_rolled_out, served_model, service_url
@@ -86,6 +86,16 @@ def _belongs_to(body: Body, resource: Prompt2Model) -> bool:
     return resource.metadata.uid in owners and not body["metadata"].get("deletionTimestamp")
 
 
+def is_starting(snapshot: Snapshot) -> bool:
+    """Whether something has yet to start: how long it has not done so says whether it will, and no watch tells the time."""
+    for workload in snapshot.workloads:
+        if workload.alive and not workload.queued:
+            progress = snapshot.stage_runs[workload.stage_run].status.progress
+            if progress is None or progress.attempt != workload.attempt:
+                return True
+    return snapshot.service is not None and not snapshot.service.ready
+
+
 def _workloads(
     key: Key, store: Store, runs: Mapping[str, StageRun], never_made: Attempts, now: datetime
 ) -> list[Workload]:
@@ -101,7 +111,8 @@ def _workloads(
                 continue
             failed, why = ended(body)
             going = bool(body["metadata"].get("deletionTimestamp"))
-            failure = failure_of_pods(pods.get(of, []), now)
+            own = pods.get(of, [])
+            failure = failure_of_pods(own, now) or (None if own and kind is JOB else refused_pods(body, now))
             if failed or going:
                 failure = _reported(runs[of[0]], of[1]) or failure or why
             elif failure is not None and failure.state is not FailureState.BLOCKED:
@@ -158,7 +169,7 @@ def _service(resource: Prompt2Model, key: Key, store: Store, now: datetime) -> O
         and not pod["metadata"].get("deletionTimestamp")
     ]
     ready = is_rolled_out(deployment)
-    failure = None if ready else failure_of_pods(pods, now) or _stalled(deployment)
+    failure = None if ready else failure_of_pods(pods, now) or refused_pods(deployment, now) or _stalled(deployment)
     return ObservedService(served.digest, ready, service_url(resource), failure)
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from prompt2model_api.conditions import Condition, ConditionType, Failure, FailureState
 from prompt2model_api.decide import decide
 from prompt2model_api.prompt2model import Prompt2Model
-from prompt2model_api.snapshot import Action, SetStageRunStatus, Snapshot, StartAttempt
+from prompt2model_api.snapshot import Action, MakeStageRun, SetStageRunStatus, Snapshot, StartAttempt
 from prompt2model_api.stage_run import StageRun
 from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_operator.applying import Applier, CannotStartError
@@ -21,7 +21,7 @@ from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError
 from prompt2model_operator.deleting import Deleter
 from prompt2model_operator.kinds import CONFIGMAP, PROMPT2MODEL
 from prompt2model_operator.metrics import LOOK_ERRORS, LOOK_SECONDS
-from prompt2model_operator.observing import content_sha256, observe, own_data
+from prompt2model_operator.observing import content_sha256, is_starting, observe, own_data
 from prompt2model_operator.recording import Record, Recording
 from prompt2model_operator.reporting import count_stage_change, event, log_action, resource_change, stage_change
 from prompt2model_operator.settings import Settings
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 AFTER_ERROR_S = 2.0
 LONGEST_AFTER_ERROR_S = 60.0
+STARTING_EVERY_S = 20.0
 CONFIGMAP_EVERY_S = 60.0
 
 
@@ -104,16 +105,26 @@ class Worker:
         outcome = decide(snapshot, datetime.now(UTC))
         applier = Applier(self._api, self._store, self._settings, resource)
         status, runs = outcome.status, dict(snapshot.stage_runs)
+        unmade: set[str] = set()
         for action in outcome.actions:
+            if getattr(action, "name", None) in unmade:
+                continue
             try:
                 await applier.apply(action)
             except CannotStartError as error:
+                if isinstance(action, MakeStageRun):
+                    unmade.add(action.stage_run.metadata.name)
                 status = self._cannot(key, action, error.failure, memory, status, resource)
                 continue
             log_action(action, runs, key)
             await self._tell(resource, action, runs)
-        await applier.keep_service()
+        try:
+            await applier.keep_service()
+        except CannotStartError as error:
+            status = self._cannot(key, None, error.failure, memory, status, resource)
         await self._write(resource, status)
+        if is_starting(snapshot):
+            self._waker.wake(key, STARTING_EVERY_S)
         if outcome.wake_at is not None:
             self._waker.wake_at(key, outcome.wake_at)
 
@@ -132,7 +143,7 @@ class Worker:
     def _cannot(
         self,
         key: Key,
-        action: Action,
+        action: Action | None,
         failure: Failure,
         memory: Memory,
         status: Prompt2ModelStatus,
@@ -144,7 +155,8 @@ class Worker:
             self._waker.wake(key)
             return status
         self._waker.wake(key, LONGEST_AFTER_ERROR_S)
-        return blocked_status(status, failure, ConditionType.DEPLOYED, resource.metadata.generation)
+        kind = ConditionType.READY if isinstance(action, MakeStageRun) else ConditionType.DEPLOYED
+        return blocked_status(status, resource.status, failure, kind, resource.metadata.generation)
 
     async def _read_sources(self, resource: Prompt2Model, memory: Memory) -> None:
         """SHA-256 of the user's ConfigMaps; read again every minute, since nobody watches them."""
@@ -215,14 +227,16 @@ class Worker:
             return
         logger.warning("the spec cannot be used: %s", message, extra=_names((meta["namespace"], meta["name"])))
         empty = Prompt2ModelStatus(phase=Phase.FAILED, observed_generation=resource.metadata.generation)
-        await self._write(resource, blocked_status(empty, failure, ConditionType.READY, resource.metadata.generation))
+        status = blocked_status(empty, None, failure, ConditionType.READY, resource.metadata.generation)
+        await self._write(resource, status)
 
 
 def blocked_status(
-    status: Prompt2ModelStatus, failure: Failure, kind: ConditionType, generation: int
+    status: Prompt2ModelStatus, old: Prompt2ModelStatus | None, failure: Failure, kind: ConditionType, generation: int
 ) -> Prompt2ModelStatus:
-    """The status with a failure in this condition and in Ready."""
+    """The status with a failure in this condition and in Ready; the times of those that were False before stay."""
     now, message = datetime.now(UTC), f"{failure.message} {failure.remedy}".strip()[:1024]
+    since = {c.type: c.last_transition_time for c in (old.conditions if old else ()) if c.status == "False"}
     kept = [c for c in status.conditions if c.type not in (kind, ConditionType.READY)]
     made = [
         Condition(
@@ -231,7 +245,7 @@ def blocked_status(
             reason=failure.reason,
             message=message,
             observed_generation=generation,
-            last_transition_time=now,
+            last_transition_time=since.get(one, now),
         )
         for one in dict.fromkeys((kind, ConditionType.READY))
     ]

@@ -18,6 +18,7 @@ from tests.e2e.test_edits import another_rate
 pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 
 SECRET = Kind("", "v1", "secrets", "Secret")
+QUOTA = Kind("", "v1", "resourcequotas", "ResourceQuota")
 NODE = Kind("", "v1", "nodes", "Node")
 GOES_ON_S = 240.0
 KEY = "sk-right"
@@ -95,6 +96,26 @@ def test_the_chart_s_teacher_away(blocked: Resource, release: Release) -> None:
     blocked.wait_run("discover", phase="Succeeded", within=GOES_ON_S)
 
 
+def test_a_quota_that_takes_no_pod(blocked: Resource, kube: Kube) -> None:
+    quota(kube)
+    try:
+        blocked.apply(small_example())
+        blocked.wait_condition("Discovered", "PodRefused", "kubectl describe job blocked-discover")
+        kube.delete(QUOTA, FAULTS, "none")
+        wait_for("discover's pod", lambda: _works(blocked, "discover"), GOES_ON_S, every=0.5)
+        quota(kube)
+        blocked.wait_condition("DataReady", "PodRefused", "exceeded quota: none")
+    finally:
+        kube.delete(QUOTA, FAULTS, "none")
+    blocked.wait_run("generate", phase="Succeeded", within=GOES_ON_S)
+
+
+def quota(kube: Kube) -> None:
+    """No pod more in the namespace; those that are there stay."""
+    meta = {"name": "none", "namespace": FAULTS}
+    kube.create(QUOTA, {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": {"hard": {"pods": "0"}}})
+
+
 def secret(kube: Kube, key: str, value: str = "x") -> None:
     """The teacher's Secret, with this key alone."""
     kube.delete(SECRET, FAULTS, "llm")
@@ -127,6 +148,12 @@ def teacher_behind_a_key(kube: Kube) -> Iterator[None]:
 def _gone(kube: Kube) -> None:
     if kube.get(POD, FAULTS, "teacher") is not None:
         raise NotYet("still there")
+
+
+def _works(resource: Resource, stage: str) -> None:
+    pods = resource.pods(f"prompt2model.dev/stage={stage}")
+    if not any(pod["status"].get("phase") == "Running" for pod in pods):
+        raise NotYet(f"{[pod['status'].get('phase') for pod in pods]}")
 
 
 def _runs(resource: Resource) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prompt2model_api.conditions import FailureState
-from prompt2model_operator.failures import failure_of_pod, failure_of_pods
+from prompt2model_operator.failures import failure_of_pod, failure_of_pods, refused_pods
 
 pytestmark = pytest.mark.unit
 
@@ -82,3 +82,44 @@ def test_the_first_pod_that_failed_speaks() -> None:
     early = container({"terminated": {"reason": "OOMKilled", "exitCode": 137}})
     found = failure_of_pods([late, early], NOW)
     assert found is not None and found.reason == "OOMKilled"
+
+
+QUOTA = 'pods "d-785659bb7d-wgmn4" is forbidden: exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0'
+
+
+def workload(kind: str, status: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": "w"}, "status": status}
+
+
+def short_of(message: str) -> dict[str, Any]:
+    """As the Deployment's controller and KubeRay write it."""
+    return {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}]}
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (workload("Job", {"startTime": "2026-01-01T11:59:00Z", "ready": 0}), "kubectl describe job w"),
+        (workload("Deployment", short_of(QUOTA)), "the pod is forbidden: exceeded quota"),
+        (workload("RayJob", {"rayClusterStatus": short_of(f"FailedCreateHeadPod\n{QUOTA}")}), "exceeded quota"),
+    ],
+)
+def test_pods_that_are_refused_are_named(seen: dict[str, Any], words: str) -> None:
+    found = refused_pods(seen, NOW)
+    assert found is not None and (found.reason, found.state) == ("PodRefused", FailureState.BLOCKED)
+    assert words in found.message and "wgmn4" not in found.message
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        workload("Job", {}),
+        workload("Job", {"startTime": "2026-01-01T11:59:45Z"}),
+        workload("Job", {"startTime": "2026-01-01T11:00:00Z", "active": 1}),
+        workload("Job", {"startTime": "2026-01-01T11:00:00Z", "conditions": [{"type": "Complete", "status": "True"}]}),
+        workload("Deployment", {"conditions": [{"type": "ReplicaFailure", "status": "False"}]}),
+        workload("RayJob", {"jobDeploymentStatus": "Initializing"}),
+    ],
+)
+def test_workloads_whose_pods_come_are_no_failure(seen: dict[str, Any]) -> None:
+    assert refused_pods(seen, NOW) is None

@@ -10,17 +10,20 @@ import pytest
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_operator.kinds import (
     ATTEMPT,
+    AUTOSCALER,
     CLAIM,
     DEPLOYMENT,
     EVENT,
+    HTTPROUTE,
     JOB,
     PROMPT2MODEL,
     RAYJOB,
     SERVICE,
     STAGERUN,
+    Kind,
 )
-from prompt2model_operator.settings import Settings
-from tests.memory_cluster import KEY, Cluster, KilledError
+from prompt2model_operator.settings import ServiceDefaults, Settings
+from tests.memory_cluster import KEY, SETTINGS, Cluster, KilledError
 from tests.stage_outputs import outputs
 
 pytestmark = pytest.mark.unit
@@ -115,6 +118,56 @@ def test_without_kuberay_it_says_so_and_goes_on_when_it_comes() -> None:
         assert await cluster.run(outputs) == "Ready"
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("kind", [STAGERUN, CLAIM, JOB, RAYJOB, SERVICE, DEPLOYMENT], ids=lambda kind: kind.kind)
+def test_what_the_api_server_refuses_is_named_and_goes_on_when_it_is_mended(kind: Kind) -> None:
+    cluster = Cluster({"retries": {"backoffSeconds": 1}})
+    cluster.api.refused = {kind.plural}
+
+    async def scenario() -> None:
+        for _ in range(12):
+            await cluster.look()
+            cluster.finish(outputs)
+        first = cluster.condition("Ready")
+        assert cluster.phase() == "Blocked" and first["reason"] == "Refused"
+        assert f"refused the {kind.kind}: exceeded quota" in first["message"]
+        cluster.api.refused = set()
+        await asyncio.sleep(1.1)
+        assert await cluster.run(outputs) == "Ready"
+
+    asyncio.run(scenario())
+
+
+def test_a_route_that_the_cluster_does_not_know_is_named() -> None:
+    settings = SETTINGS.model_copy(
+        update={"service": ServiceDefaults(http_route={"parentRefs": [{"name": "gateway"}]})}
+    )
+    cluster = Cluster(settings=settings)
+    cluster.api.missing = {HTTPROUTE.plural}
+    for _ in range(8):
+        asyncio.run(cluster.look())
+        cluster.finish(outputs)
+    assert cluster.condition("Deployed")["reason"] == "GatewayAPIMissing"
+    cluster.api.missing = set()
+    assert asyncio.run(cluster.run(outputs)) == "Ready"
+    (route,) = cluster.of(HTTPROUTE)
+    assert route["spec"]["parentRefs"] == [{"name": "gateway"}] and route["metadata"]["ownerReferences"]
+
+
+def test_an_edit_of_the_service_that_is_refused_is_named_and_the_old_one_answers_on() -> None:
+    cluster = Cluster()
+    asyncio.run(cluster.run(outputs))
+    cluster.api.refused = {AUTOSCALER.plural}
+    cluster.edit(service={"replicas": {"min": 2, "max": 4}})
+    asyncio.run(cluster.look())
+    condition = cluster.condition("Deployed")
+    assert condition["reason"] == "Refused" and "HorizontalPodAutoscaler" in condition["message"]
+    assert cluster.of(DEPLOYMENT)
+    asyncio.run(cluster.look())
+    assert cluster.condition("Deployed") == condition, "the time is that of the change, not of the last look"
+    cluster.api.refused = set()
+    assert asyncio.run(cluster.run(outputs)) == "Ready"
 
 
 def test_without_any_teacher_it_says_what_to_do() -> None:
