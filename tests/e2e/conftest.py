@@ -7,10 +7,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from prompt2model_operator.kinds import DEPLOYMENT, JOB, POD, PROMPT2MODEL, STAGERUN
 from tests.e2e import clusters
 from tests.e2e.dumping import dump
-from tests.e2e.kube import Kube
-from tests.e2e.release import NAMESPACE, NAMESPACE_KIND, NAMESPACES, RUNS, Release, make_namespaces, remove_namespaces
+from tests.e2e.kube import Kube, NotYet, wait_for
+from tests.e2e.release import (
+    MANY,
+    MANY_NAMESPACE,
+    NAMESPACE,
+    NAMESPACE_KIND,
+    NAMESPACES,
+    RUNS,
+    SHORT_STAGES,
+    Release,
+    make_namespaces,
+    remove_namespaces,
+)
 from tests.e2e.resources import Resource, small_example
 
 TEST_S = 1800
@@ -79,6 +91,32 @@ def finished(release: Release, kube: Kube) -> Resource:
     resource.apply(small_example())
     resource.wait_ready()
     return resource
+
+
+@pytest.fixture(scope="session")
+def many(installed: Release, kube: Kube, tools: clusters.Tools) -> Iterator[Release]:
+    """A second release in namespaces of its own, with the short stages."""
+    release = Release(kube, tools, "p2m-many", MANY_NAMESPACE, SHORT_STAGES)
+    make_namespaces(kube, MANY, MANY_NAMESPACE)
+    release.install()
+    yield release
+    kube.kubectl("delete", "p2m", "--all", "-n", MANY, "--wait=false", check=False)
+    if not clusters.KEEP:
+        release.uninstall()
+        remove_namespaces(kube, MANY, MANY_NAMESPACE)
+
+
+@pytest.fixture
+def nobody(many: Release, kube: Kube) -> None:
+    """No resource of the second release is there, and nothing of one."""
+    kube.kubectl("delete", "p2m", "--all", "-n", MANY, "--wait=false")
+
+    def gone() -> None:
+        left = [body for kind in (PROMPT2MODEL, STAGERUN, JOB, POD, DEPLOYMENT) for body in kube.list(kind, MANY)]
+        if left:
+            raise NotYet(f"{len(left)} objects are left")
+
+    wait_for("an empty namespace", gone, 300)
 
 
 def _remove(kube: Kube, release: Release) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from prompt2model_operator.kinds import DEPLOYMENT, POD, Kind
 from tests.charts import CHART
-from tests.e2e.clusters import TAG, Tools
+from tests.e2e.clusters import SHORT, TAG, Tools
 from tests.e2e.kube import Body, Kube, NotYet, wait_for
 from tests.e2e.resources import merged
 
@@ -42,6 +42,23 @@ VALUES: Body = {
     },
 }
 """One node with two cores takes all of it; nothing else differs from what a user has."""
+
+MANY, MANY_NAMESPACE = "e2e-many", "p2m-e2e-many"
+SHORT_STAGES: Body = {
+    "images": {"tag": TAG, "stages": SHORT, "service": SHORT},
+    "watchNamespaces": [MANY],
+    "peering": "p2m-many",
+    "crds": {"install": False},
+    "rbac": {"aggregate": False},
+    "operator": {"resources": little("512Mi")},
+    "mlflow": {"enabled": False},
+    "teacher": {"enabled": False, "url": "http://teacher.example/v1", "model": "none"},
+    "settings": {
+        "pods": {name: little("256Mi") for name in (*STAGES, "submitter", "service", "tracking")},
+        "ray": {"mode": "Job"},
+    },
+}
+"""Beside the first release, with stages that only report."""
 
 
 class Release:

@@ -7,64 +7,21 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from prompt2model_operator.kinds import DEPLOYMENT, JOB, POD, PROMPT2MODEL, RESOURCE, STAGERUN
-from tests.e2e.clusters import KEEP, SHORT, TAG, Tools
 from tests.e2e.kube import Body, Kube, NotYet, wait_for
-from tests.e2e.release import STAGES, Release, little, make_namespaces, remove_namespaces
+from tests.e2e.release import MANY, STAGES, Release
 from tests.e2e.resources import summary
 from tests.e2e.witness import Witness
 
 pytestmark = [pytest.mark.e2e, pytest.mark.scale]
 
-MANY, NAMESPACE = "e2e-many", "p2m-e2e-many"
 COUNT, SERVED = 100, 20
 READY_S = 1500.0
 MEMORY = 300e6
-VALUES: Body = {
-    "images": {"tag": TAG, "stages": SHORT, "service": SHORT},
-    "watchNamespaces": [MANY],
-    "peering": "p2m-many",
-    "crds": {"install": False},
-    "rbac": {"aggregate": False},
-    "operator": {"resources": little("512Mi")},
-    "mlflow": {"enabled": False},
-    "teacher": {"enabled": False, "url": "http://teacher.example/v1", "model": "none"},
-    "settings": {
-        "pods": {name: little("256Mi") for name in (*STAGES, "submitter", "service", "tracking")},
-        "ray": {"mode": "Job"},
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def many(installed: Release, kube: Kube, tools: Tools) -> Iterator[Release]:
-    """A second release in namespaces of its own, with the short stages."""
-    release = Release(kube, tools, "p2m-many", NAMESPACE, VALUES)
-    make_namespaces(kube, MANY, NAMESPACE)
-    release.install()
-    yield release
-    kube.kubectl("delete", "p2m", "--all", "-n", MANY, "--wait=false", check=False)
-    if not KEEP:
-        release.uninstall()
-        remove_namespaces(kube, MANY, NAMESPACE)
-
-
-@pytest.fixture
-def nobody(many: Release, kube: Kube) -> None:
-    """No resource is there, and nothing of one."""
-    kube.kubectl("delete", "p2m", "--all", "-n", MANY, "--wait=false")
-
-    def gone() -> None:
-        left = [body for kind in (PROMPT2MODEL, STAGERUN, JOB, POD, DEPLOYMENT) for body in kube.list(kind, MANY)]
-        if left:
-            raise NotYet(f"{len(left)} objects are left")
-
-    wait_for("an empty namespace", gone, 300)
 
 
 def test_a_hundred_at_once(many: Release, nobody: None, kube: Kube) -> None:
