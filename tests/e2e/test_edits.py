@@ -46,6 +46,21 @@ def test_another_learning_rate_trains_anew_and_the_old_service_answers_on(finish
     assert new["service"]["digest"] in served
 
 
+def test_training_on_two_workers(finished: Resource, kube: Kube) -> None:
+    """Each in a pod of its own; Ray's head lends no CPU then, so neither can work there."""
+    resource = finished
+    with Witness(kube, resource.namespace) as seen:
+        resource.edit({"training": {"learningRate": another_rate(), "workers": 2}})
+        resource.wait_ready()
+        assert seen.stages() == RETRAINED
+        assert all(count == 1 for count in seen.attempts().values()), seen.attempts()
+        trained = [pod for pod in seen.made(POD) if pod["metadata"]["labels"].get("prompt2model.dev/stage") == "train"]
+        workers = [pod for pod in trained if pod["metadata"]["labels"].get("ray.io/node-type") == "worker"]
+        assert len(workers) == 2
+    status = resource.stage_runs("train")[-1]["status"]
+    assert status["progress"]["done"] == status["progress"]["total"] and status["attempt"] == 1
+
+
 def test_images_upgraded_in_the_middle_touch_no_running_workload(
     finished: Resource, release: Release, kube: Kube
 ) -> None:

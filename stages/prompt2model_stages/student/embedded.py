@@ -14,7 +14,6 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from prompt2model_stages.errors import failed
 from prompt2model_stages.storage import sha256_of_file
@@ -76,18 +75,16 @@ def unpacked() -> Path:
 
 def _unpack(file: Path, target: Path) -> None:
     import torch
+    from safetensors.torch import save_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(target)
     model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-    _forget_quantization(model)
-    model.save_pretrained(target)
-
-
-def _forget_quantization(model: Any) -> None:
-    """transformers refuses to save what came from a GGUF file, though its weights are plain floats by now."""
-    model.hf_quantizer = None
-    model.is_quantized = False
-    model.__dict__.pop("quantization_method", None)
+    # Its weights are plain floats by now.
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
+    # Not model.save_pretrained: it refuses what came from a GGUF file, and writes nothing in a distributed worker of another
+    # rank than 0, whose node may have no copy yet.
+    model.config.save_pretrained(target)
+    model.generation_config.save_pretrained(target)
+    save_model(model, str(target / "model.safetensors"), metadata={"format": "pt"})
