@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from prompt2model_api.base import Metadata
-from prompt2model_api.prompt2model import Budget, Limits, Teacher
+from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.generate.actor import generate_here, generate_in_actor
@@ -102,7 +102,7 @@ def ignore(progress: Progress) -> None:
 def context_of(url: str, concurrency: int, folder: Path) -> StageContext:
     """A stage context with that endpoint as its teacher and an empty journal."""
     spec = StageRunSpec(resource="benchmark", stage=Stage.GENERATE, digest="0" * 64, storage=str(folder))
-    teacher = Teacher(
+    teacher = TeacherSpec(
         base_url=f"{url}/v1", model="fake", limits=Limits(concurrency=concurrency), budget=Budget(unlimited=True)
     )
     run = StageRun(metadata=Metadata(name="benchmark"), spec=spec)

@@ -15,7 +15,7 @@ from typing import Any
 from prompt2model_api import graph
 from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import Failure, FailureState
-from prompt2model_api.gates import Gate, dataset_gate, review_gate, score_gate, student_gate
+from prompt2model_api.gates import GateState, dataset_gate, review_gate, score_gate, student_gate
 from prompt2model_api.names import stage_run_name
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs
@@ -104,7 +104,7 @@ class _Walk:
                 update = {"phase": StageRunPhase.PENDING, "failure": None, "retry_at": None}
                 self._set(run, run.status.model_copy(update=update))
 
-    def deploy(self) -> Gate | None:
+    def deploy(self) -> GateState | None:
         """Makes the service answer with the evaluated model, where it is good enough; returns the score gate."""
         service = self.snapshot.service
         if not self.spec.service.enabled and service is not None:
@@ -127,7 +127,7 @@ class _Walk:
             self.actions.append(Deploy(evaluate.metadata.name, train.metadata.name, wanted, sha))
         return gate
 
-    def _gate(self, stage: Stage) -> Gate | None:
+    def _gate(self, stage: Stage) -> GateState | None:
         """The gate before the stage, if any; prepare has two, and the closed one counts."""
         if stage is Stage.PREPARE:
             dataset = dataset_gate(self.spec, self._outputs(Stage.DISCOVER))
@@ -138,7 +138,7 @@ class _Walk:
             return student_gate(self.spec, self._outputs(Stage.DISCOVER))
         return None
 
-    def _make(self, stage: Stage, name: str, digest: str, decision: Decision | None, gate: Gate | None) -> None:
+    def _make(self, stage: Stage, name: str, digest: str, decision: Decision | None, gate: GateState | None) -> None:
         resource = self.snapshot.resource
         spec = StageRunSpec(
             resource=resource.metadata.name,

@@ -19,8 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prompt2model_api.prompt2model import Demonstration, Price, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs
+from prompt2model_api.spec.teacher import Price
 from prompt2model_api.stage_run import Stage
 from prompt2model_api.status import Estimate
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prompt2model_api.prompt2model import Prompt2ModelSpec, Selection
+from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Choice, Interval, Scores, StageOutputs
+from prompt2model_api.spec.datasets import Selection
 from prompt2model_api.stage_run import Decision
 
 
 @dataclass(frozen=True)
-class Gate:
+class GateState:
     """One gate's answer. open: whether work may go on; failed: whether only an edit of the spec opens it."""
 
     open: bool
@@ -24,7 +25,7 @@ class Gate:
     failed: bool = False
 
 
-def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> Gate:
+def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     """Which retrieved dataset prepare uses: the user's choice, else the first recommended candidate, else none."""
     candidates = discovered.dataset_candidates or []
     if (chosen := spec.datasets.choice) is not None:
@@ -35,7 +36,7 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> Gate:
         return _open(Decision(dataset=Choice(none=True), reason="datasets.enabled is false."))
     if spec.datasets.selection is Selection.MANUAL:
         message = f"Choose one of {len(candidates)} dataset candidates in datasets.choice, or none: true."
-        return Gate(False, "AwaitingChoice", message)
+        return GateState(False, "AwaitingChoice", message)
     best = next((c for c in candidates if c.recommended), None)
     if best is None or best.output_column is None:
         reason = f"No existing dataset is used: none of {len(candidates)} fits well enough to be chosen unasked."
@@ -52,33 +53,35 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> Gate:
     return _open(Decision(dataset=choice, dataset_revision=best.revision, reason=best.reason[:1024]))
 
 
-def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> Gate:
+def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     """Which student train uses: the one that the user names, else the first candidate."""
     candidates = discovered.student_candidates or []
     if (name := spec.student.name) is not None:
         revision = next((c.revision for c in candidates if c.name == name), None)
         return _open(Decision(student=name, student_revision=revision, reason="student.name names it."))
     if spec.student.selection is Selection.MANUAL:
-        return Gate(False, "AwaitingChoice", f"Choose one of {len(candidates)} student candidates in student.name.")
+        return GateState(
+            False, "AwaitingChoice", f"Choose one of {len(candidates)} student candidates in student.name."
+        )
     if not candidates:
         message = "No student in the catalog fits student.architectures and student.maxSize: change them, or set student.name."
-        return Gate(False, "NoStudent", message, failed=True)
+        return GateState(False, "NoStudent", message, failed=True)
     best = candidates[0]
     return _open(Decision(student=best.name, student_revision=best.revision, reason=best.reason[:1024]))
 
 
-def review_gate(spec: Prompt2ModelSpec, generated: StageOutputs | None) -> Gate:
+def review_gate(spec: Prompt2ModelSpec, generated: StageOutputs | None) -> GateState:
     """Whether a person accepted the generated examples, where the spec asks for it."""
     if spec.generation.review == "None" or generated is None:
-        return Gate(True, "NoReview", "No review is asked for.")
+        return GateState(True, "NoReview", "No review is asked for.")
     wanted, given = generated.examples_sha256 or "", spec.generation.accepted
     if given is not None and wanted.startswith(given):
-        return Gate(True, "Accepted", "generation.accepted names these examples.")
+        return GateState(True, "Accepted", "generation.accepted names these examples.")
     message = f"Look at the generated examples and set generation.accepted to {wanted[:16]}, or edit the prompt."
-    return Gate(False, "AwaitingReview", message)
+    return GateState(False, "AwaitingReview", message)
 
 
-def score_gate(spec: Prompt2ModelSpec, scores: list[Scores]) -> Gate:
+def score_gate(spec: Prompt2ModelSpec, scores: list[Scores]) -> GateState:
     """Whether the student is good enough to be served.
 
     It is compared on the user's test set, else on the retrieved one. On generated data alone the teacher wrote the
@@ -90,7 +93,7 @@ def score_gate(spec: Prompt2ModelSpec, scores: list[Scores]) -> Gate:
     score = compared_score(spec, scores)
     if score is None:
         where = f"the {asked.split} test split" if asked and asked.split else "any test split"
-        return Gate(False, "NotMeasured", f"{metric} was not measured on {where}: bring test data.", failed=True)
+        return GateState(False, "NotMeasured", f"{metric} was not measured on {where}: bring test data.", failed=True)
     if bound != "Teacher":
         return _reaches(score, float(bound), bound)
     if score.split == "Generated" or score.teacher is None:
@@ -107,29 +110,29 @@ def compared_score(spec: Prompt2ModelSpec, scores: list[Scores]) -> Scores | Non
     return next((found[name] for name in order if name in found), None)
 
 
-def _reaches(score: Scores, bound: float, named: str) -> Gate:
+def _reaches(score: Scores, bound: float, named: str) -> GateState:
     got = f"{score.metric} on {score.split.lower()} test data: student {score.student.value:.1f}"
     if score.student.value >= bound:
-        return Gate(True, "ScoreReached", f"{got}, asked for {named}.")
+        return GateState(True, "ScoreReached", f"{got}, asked for {named}.")
     message = f"{got}, below {named}: bring better or more data, train longer, or change evaluation.gate."
-    return Gate(False, "ScoreTooLow", message, failed=True)
+    return GateState(False, "ScoreTooLow", message, failed=True)
 
 
-def _beats_untrained(score: Scores) -> Gate:
+def _beats_untrained(score: Scores) -> GateState:
     why = "the teacher wrote its labels" if score.split == "Generated" else "the teacher was not measured"
     got = f"Weaker evidence, {why}. {score.metric} on {score.split.lower()} test data: student {_span(score.student)}"
     if score.untrained is None:
-        return Gate(False, "NotMeasured", f"{got}; the untrained student was not measured.", failed=True)
+        return GateState(False, "NotMeasured", f"{got}; the untrained student was not measured.", failed=True)
     got += f", untrained {_span(score.untrained)}"
     if score.student.low > score.untrained.high:
-        return Gate(True, "BeatsUntrained", f"{got}.")
+        return GateState(True, "BeatsUntrained", f"{got}.")
     message = f"{got}: the intervals are not apart. Bring test data of your own, or train on more."
-    return Gate(False, "ScoreTooLow", message, failed=True)
+    return GateState(False, "ScoreTooLow", message, failed=True)
 
 
 def _span(score: Interval) -> str:
     return f"{score.value:.1f} [{score.low:.1f}, {score.high:.1f}]"
 
 
-def _open(decision: Decision) -> Gate:
-    return Gate(True, "Chosen", decision.reason, decision)
+def _open(decision: Decision) -> GateState:
+    return GateState(True, "Chosen", decision.reason, decision)

@@ -16,7 +16,7 @@ from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.stage_run import Decision, Stage
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when a stage's result changes its form, so that old results are made again."""
 
 TEACHER = ("teacher.baseURL", "teacher.model")

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from prompt2model_api.complaints import complaints
 from prompt2model_api.fields import close_to, without_nulls
-from prompt2model_api.prompt2model import API_VERSION, OwnData, Prompt2Model
+from prompt2model_api.prompt2model import API_VERSION, Prompt2Model
+from prompt2model_api.spec.references import OwnData
 from prompt2model_api.yaml_text import YamlError, documents
 
 KIND = "Prompt2Model"

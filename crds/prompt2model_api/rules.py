@@ -10,20 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prompt2model_api.base import Model
-from prompt2model_api.prompt2model import (
-    NAME_LIMIT,
-    PROMPT_LIMIT,
-    Budget,
-    Evaluation,
-    OwnData,
-    Prompt2Model,
-    Prompt2ModelSpec,
-    Replicas,
-    Storage,
-    Teacher,
-    Temperature,
-)
+from prompt2model_api.prompt2model import NAME_LIMIT, PROMPT_LIMIT, Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.results import Choice
+from prompt2model_api.spec.evaluation import Evaluation
+from prompt2model_api.spec.generation import Temperature
+from prompt2model_api.spec.references import OwnData
+from prompt2model_api.spec.running import Storage
+from prompt2model_api.spec.service import Replicas
+from prompt2model_api.spec.teacher import Budget, TeacherSpec
 from prompt2model_api.stage_run import StageRun, StageRunSpec
 
 Reason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired"]
@@ -124,7 +118,7 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             reason="FieldValueRequired",
         ),
     ),
-    Teacher: (
+    TeacherSpec: (
         Rule(
             "!has(self.budget.usd) || has(self.price)",
             "budget.usd needs price.inputPerMillion and price.outputPerMillion",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from prompt2model_api.conditions import Condition, ConditionType, FailureState
 from prompt2model_api.estimate import estimate, total
-from prompt2model_api.gates import Gate, compared_score
+from prompt2model_api.gates import GateState, compared_score
 from prompt2model_api.names import stage_folder
 from prompt2model_api.results import Interval, Spent, StageOutputs
 from prompt2model_api.snapshot import Snapshot
@@ -34,7 +34,7 @@ class Step:
     stage: Stage
     run: StageRun | None = None
     status: StageRunStatus | None = None
-    gate: Gate | None = None
+    gate: GateState | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -55,7 +55,7 @@ class Step:
         return self.status.result.outputs if self.succeeded and self.status and self.status.result else None
 
 
-def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: Gate | None) -> Prompt2ModelStatus:
+def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState | None) -> Prompt2ModelStatus:
     """The whole status."""
     verdicts = _verdicts(snapshot, steps, score)
     old = snapshot.resource.status or Prompt2ModelStatus()
@@ -83,7 +83,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: Gate | Non
     )
 
 
-def _verdicts(snapshot: Snapshot, steps: Steps, score: Gate | None) -> dict[ConditionType, Verdict]:
+def _verdicts(snapshot: Snapshot, steps: Steps, score: GateState | None) -> dict[ConditionType, Verdict]:
     found: dict[ConditionType, Verdict] = {
         ConditionType.DISCOVERED: _stage_verdict(steps, Stage.DISCOVER),
         ConditionType.DATA_READY: _data_verdict(steps),
@@ -128,7 +128,7 @@ def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
     return ("Unknown", status.phase.value, f"Attempt {status.attempt}.")
 
 
-def _deployed_verdict(snapshot: Snapshot, steps: Steps, score: Gate | None) -> Verdict:
+def _deployed_verdict(snapshot: Snapshot, steps: Steps, score: GateState | None) -> Verdict:
     if not snapshot.resource.spec.service.enabled:
         return ("False", "Disabled", "service.enabled is false.")
     if score is not None and not score.open:
@@ -160,7 +160,7 @@ def _ready_verdict(snapshot: Snapshot, found: dict[ConditionType, Verdict]) -> V
     return ("True", "Ready", found[last][2])
 
 
-def _phase(snapshot: Snapshot, steps: Steps, verdicts: dict[ConditionType, Verdict], score: Gate | None) -> Phase:
+def _phase(snapshot: Snapshot, steps: Steps, verdicts: dict[ConditionType, Verdict], score: GateState | None) -> Phase:
     phases = [step.status.phase for step in steps.values() if step.status]
     gates = [step.gate for step in steps.values() if step.gate and not step.gate.open]
     if StageRunPhase.FAILED in phases or any(gate.failed for gate in [*gates, *([score] if score else [])]):
@@ -223,7 +223,7 @@ def _spent(snapshot: Snapshot) -> Spent:
     return total
 
 
-def _model(snapshot: Snapshot, steps: Steps, score: Gate | None) -> ModelStatus | None:
+def _model(snapshot: Snapshot, steps: Steps, score: GateState | None) -> ModelStatus | None:
     trained = steps.get(Stage.TRAIN)
     if score is None or trained is None or trained.run is None or trained.outputs is None:
         return None

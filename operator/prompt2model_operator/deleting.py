@@ -15,7 +15,7 @@ from prompt2model_operator.clients.kubernetes_api import ConflictError, Kubernet
 from prompt2model_operator.clients.mlflow_api import MlflowApi
 from prompt2model_operator.kinds import JOB, PROMPT2MODEL, RAYJOB, ROLE
 from prompt2model_operator.manifests.common import storage_uri
-from prompt2model_operator.manifests.record_jobs import cleaning_job
+from prompt2model_operator.manifests.record_jobs import storage_removal_job
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store
 
@@ -68,6 +68,6 @@ class Deleter:
         on_own_claim = storage_uri(resource, self._settings) is None and resource.spec.storage.claim is None
         if retention.storage == "Delete" and not on_own_claim:  # our claim goes with its owner
             try:
-                await self._api.create(cleaning_job(resource, self._settings))
+                await self._api.create(storage_removal_job(resource, self._settings))
             except ConflictError:
                 return

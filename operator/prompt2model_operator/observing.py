@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from prompt2model_api.conditions import Failure, FailureState
-from prompt2model_api.prompt2model import OwnData, Prompt2Model
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
+from prompt2model_api.spec.references import OwnData
 from prompt2model_api.stage_run import StageRun
 from prompt2model_operator.failures import failure_of_pods, refused_pods
 from prompt2model_operator.kinds import ATTEMPT, DEPLOYMENT, JOB, POD, RAYJOB, ROLE, STAGE_RUN, STAGERUN

@@ -9,7 +9,9 @@ from pydantic import Field
 
 from prompt2model_api.base import Model, Uri
 from prompt2model_api.names import stage_folder
-from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec, Resources, Teacher
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_run import StageRun
 from prompt2model_stages.storage import Folder
 
@@ -20,7 +22,7 @@ JOB = "P2M_JOB"
 class StageSettings(Model):
     """What may differ between attempts of the same work: never part of the digest."""
 
-    teacher: Teacher | None = Field(
+    teacher: TeacherSpec | None = Field(
         default=None, description="Address, limits, budget and price; the embedded teacher's where the spec names none."
     )
     teacher_key_env: str = Field(default="P2M_TEACHER_API_KEY", description="Environment variable with the API key.")

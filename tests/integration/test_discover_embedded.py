@@ -16,7 +16,8 @@ import pytest
 from prompt2model_api.base import Metadata
 from prompt2model_api.graph import digest, parameters
 from prompt2model_api.loading import load
-from prompt2model_api.prompt2model import EMBEDDED_STUDENT, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.spec.student import EMBEDDED_STUDENT
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.stage_process import read_result

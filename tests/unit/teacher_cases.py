@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from prompt2model_api.prompt2model import Teacher as TeacherSettings
+from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_stages.job import StageJob
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import Patience, Teacher, TeacherRequest
@@ -86,8 +86,8 @@ class Endpoint:
         return httpx2.AsyncClient(transport=httpx2.MockTransport(self))
 
 
-def settings(**fields: Any) -> TeacherSettings:
-    return TeacherSettings.model_validate({"baseURL": URL, "model": "small", **fields})
+def settings(**fields: Any) -> TeacherSpec:
+    return TeacherSpec.model_validate({"baseURL": URL, "model": "small", **fields})
 
 
 def ask(text: str = "hello", **fields: Any) -> TeacherRequest:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prompt2model_api.base import Architecture
-from prompt2model_api.prompt2model import EMBEDDED_STUDENT
+from prompt2model_api.spec.student import EMBEDDED_STUDENT
 from prompt2model_stages.catalogs import locate_dataset
 from prompt2model_stages.catalogs.bm25 import Index, tokens
 from prompt2model_stages.catalogs.catalog import DatasetEntry, datasets, models, read_catalog

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prompt2model_stages.discover.parsed_prompt import squeezed
 from prompt2model_stages.discover.parsing import TeacherParser, understood
-from prompt2model_stages.discover.prompts import squeezed
 from prompt2model_stages.discover.segmenting import WITHOUT_INSTRUCTION, segment
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.teacher.requests import TeacherAnswer, TeacherRequest

@@ -15,8 +15,9 @@ import pytest
 from prompt2model_api.base import Metadata
 from prompt2model_api.graph import digest, parameters
 from prompt2model_api.loading import load
-from prompt2model_api.prompt2model import EMBEDDED_STUDENT, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Spent, StageOutputs
+from prompt2model_api.spec.student import EMBEDDED_STUDENT
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.catalogs import locate_dataset
 from prompt2model_stages.discover import stage

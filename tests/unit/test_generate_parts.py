@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prompt2model_stages.generate.base import Order, Pair, Task
 from prompt2model_stages.generate.collecting import Collection, winner
-from prompt2model_stages.generate.pacing import HOPELESS, REMEMBERED, STALLED, Pace, temperature
+from prompt2model_stages.generate.pacing import HOPELESS, REMEMBERED, STALLED, RequestPlanner, temperature
 from prompt2model_stages.generate.prompts import (
     CHARACTERS_SHOWN,
     LONGEST,
@@ -130,7 +130,7 @@ def test_temperature_stays_within_its_bounds(made: float, repeats: int) -> None:
 
 def test_repeats_push_the_temperature_and_unreadable_answers_do_not() -> None:
     order = Order(100)
-    pace = Pace(order)
+    pace = RequestPlanner(order)
     pace.learn(asked=5, written=0, new=0, completions=5)
     assert temperature(order, 0, pace.repeats) == order.coolest
     pace.learn(asked=5, written=5, new=0, completions=5)
@@ -140,7 +140,7 @@ def test_repeats_push_the_temperature_and_unreadable_answers_do_not() -> None:
 
 
 def test_a_stall_takes_longer_where_there_is_something_to_lose() -> None:
-    pace = Pace(Order(100))
+    pace = RequestPlanner(Order(100))
     for _ in range(HOPELESS):
         pace.learn(asked=1, written=0, new=0, completions=1)
     assert pace.stalled(unique=3)
@@ -151,7 +151,7 @@ def test_a_stall_takes_longer_where_there_is_something_to_lose() -> None:
 
 
 def test_earlier_attempts_teach_to_ask_for_one() -> None:
-    poor, rich, new = Pace(Order(9)), Pace(Order(9)), Pace(Order(9))
+    poor, rich, new = RequestPlanner(Order(9)), RequestPlanner(Order(9)), RequestPlanner(Order(9))
     poor.remember([False] * REMEMBERED)
     rich.remember([False] * REMEMBERED + [True] + [False] * 3)
     new.remember([False] * 3)
@@ -160,7 +160,7 @@ def test_earlier_attempts_teach_to_ask_for_one() -> None:
 
 def test_what_takes_far_too_long_is_not_counted_on() -> None:
     now = [0.0]
-    pace = Pace(Order(9), clock=lambda: now[0])
+    pace = RequestPlanner(Order(9), clock=lambda: now[0])
     for _ in range(9):
         pace.latency(1.0)
     now[0] = 2.0

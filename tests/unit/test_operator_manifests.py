@@ -18,7 +18,7 @@ from prompt2model_operator.kinds import CLAIM
 from prompt2model_operator.manifests.access import access
 from prompt2model_operator.manifests.common import claim
 from prompt2model_operator.manifests.network import ray_policy
-from prompt2model_operator.manifests.record_jobs import cleaning_job, tracking_job
+from prompt2model_operator.manifests.record_jobs import storage_removal_job, tracking_job
 from prompt2model_operator.manifests.service import ServedModel, service_objects
 from prompt2model_operator.manifests.stage_jobs import attempt_name, job_file, stage_workload
 from prompt2model_operator.settings import EmbeddedTeacher, Ray, Settings, StorageDefaults, Tracking
@@ -75,7 +75,7 @@ CASES = {
     "claim": lambda: claim(resource(), PLAIN, CLAIM, PLAIN.storage),
     "ray-network-policy": lambda: ray_policy(resource()),
     "tracking-job": lambda: tracking_job(resource(), RICH, 1),
-    "cleaning-job": lambda: cleaning_job(resource(), RICH),
+    "storage-removal-job": lambda: storage_removal_job(resource(), RICH),
 }
 
 

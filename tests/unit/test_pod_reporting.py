@@ -18,7 +18,7 @@ from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.stage_run import StageRunStatus
 from prompt2model_stages.pod.api_server import StageRunStatusClient
-from prompt2model_stages.pod.reporting import ClusterReporter, Pace
+from prompt2model_stages.pod.reporting import ClusterReporter, ReportIntervals
 from prompt2model_stages.reporting import FAILURE, METRICS, PROGRESS, FileReporter
 from prompt2model_stages.storage import Folder
 from tests.fake_api_server import FakeApiServer, fake_api_server
@@ -26,7 +26,7 @@ from tests.fake_api_server import FakeApiServer, fake_api_server
 pytestmark = pytest.mark.unit
 
 NAME = "lab/dates-train-abababab"
-QUICK = Pace(tell=0.03, heartbeat=0.2, check=0.1, away=0.1, last_words=5)
+QUICK = ReportIntervals(tell=0.03, heartbeat=0.2, check=0.1, away=0.1, last_words=5)
 FAILED = Failure(state=FailureState.BLOCKED, reason="BudgetExhausted", message="Spent.", remedy="Raise it.")
 DONE = StageResult(attempt=1, digest="ab" * 32, sha256="cd" * 32, seconds=1.5, outputs=StageOutputs(steps=7))
 
@@ -39,7 +39,7 @@ class Pod:
         self.stopped: list[bool] = []
         self.url: str | None = None
 
-    def reporter(self, pace: Pace = QUICK, attempt: int = 1, uid: str = "") -> ClusterReporter:
+    def reporter(self, pace: ReportIntervals = QUICK, attempt: int = 1, uid: str = "") -> ClusterReporter:
         namespace, _, name = NAME.partition("/")
         client = StageRunStatusClient(namespace, name, self.api.environment())
         files = FileReporter(Folder(str(self.path)), attempt)
@@ -157,7 +157,7 @@ def test_away_harms_nothing(pod: Pod) -> None:
 
 def test_away_for_ever_ends_after_the_limit(pod: Pod, caplog: pytest.LogCaptureFixture) -> None:
     pod.api.go()
-    pace = Pace(tell=0.02, heartbeat=0.2, check=0.1, away=0.05, last_words=0.3)
+    pace = ReportIntervals(tell=0.02, heartbeat=0.2, check=0.1, away=0.05, last_words=0.3)
     began = time.monotonic()
     with pod.reporter(pace) as reporter:
         reporter.result(DONE)
@@ -166,7 +166,7 @@ def test_away_for_ever_ends_after_the_limit(pod: Pod, caplog: pytest.LogCaptureF
 
 
 def test_a_refused_word_is_said_and_not_repeated(pod: Pod, caplog: pytest.LogCaptureFixture) -> None:
-    with pod.reporter(Pace(tell=0.5)) as reporter:
+    with pod.reporter(ReportIntervals(tell=0.5)) as reporter:
         until(lambda: pod.api.patches)
         pod.api.statuses = [422]
         reporter.result(DONE)

@@ -11,7 +11,7 @@ import pytest
 from prompt2model_api.base import Architecture
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.student import resolve
-from prompt2model_stages.student.encoding import IGNORED, Encoder, StudentSettings
+from prompt2model_stages.student.encoding import IGNORED, StudentEncoder, StudentSettings
 
 pytestmark = pytest.mark.unit
 
@@ -83,7 +83,7 @@ class Letters:
 
 @pytest.mark.parametrize("architecture", Architecture)
 def test_loss_is_on_the_target_alone_and_the_end_token_is_learnt(architecture: Architecture) -> None:
-    encoder = Encoder(Letters(), StudentSettings(architecture, max_input_tokens=8, max_output_tokens=3))
+    encoder = StudentEncoder(Letters(), StudentSettings(architecture, max_input_tokens=8, max_output_tokens=3))
     examples = encoder.examples(["in", "longer input"], ["out!", ""])
     assert [example.target for example in examples] == [[ord("o"), ord("u"), 0], [0]]
     labels = encoder.batch(examples)["labels"]
@@ -91,7 +91,7 @@ def test_loss_is_on_the_target_alone_and_the_end_token_is_learnt(architecture: A
 
 
 def test_decoder_reads_text_and_separator_and_goes_on_at_its_end() -> None:
-    encoder = Encoder(Letters(), StudentSettings(Architecture.DECODER_ONLY, max_input_tokens=5))
+    encoder = StudentEncoder(Letters(), StudentSettings(Architecture.DECODER_ONLY, max_input_tokens=5))
     examples = encoder.examples(["ab", "abcdefg"], ["x", "y"])
     assert ["".join(map(chr, example.source)) for example in examples] == ["ab\n", "abcd\n"]
     batch = encoder.batch(examples)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompt2model_api.prompt2model import Budget
 from prompt2model_api.results import Spent
+from prompt2model_api.spec.teacher import Budget
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.teacher.budget import Cost, Purse
-from prompt2model_stages.teacher.limits import Pace, Rates
+from prompt2model_stages.teacher.limits import AdaptiveConcurrency, Rates
 from prompt2model_stages.teacher.patience import Patience, retry_after
 from tests.unit.teacher_cases import Clock
 
@@ -76,7 +76,7 @@ async def test_a_request_over_the_limit_goes_alone() -> None:
 
 
 async def test_the_pace_bounds_what_is_in_flight() -> None:
-    pace = Pace(3)
+    pace = AdaptiveConcurrency(3)
     most = 0
 
     async def one() -> None:
@@ -90,7 +90,7 @@ async def test_the_pace_bounds_what_is_in_flight() -> None:
 
 
 async def test_a_waiter_that_is_cancelled_leaves_no_trace() -> None:
-    pace = Pace(1)
+    pace = AdaptiveConcurrency(1)
     async with pace.slot():
         waiting = asyncio.create_task(pace.slot().__aenter__())
         await asyncio.sleep(0)
@@ -102,7 +102,7 @@ async def test_a_waiter_that_is_cancelled_leaves_no_trace() -> None:
 
 def test_a_few_refusals_at_random_change_nothing() -> None:
     clock = Clock()
-    pace, jitter = Pace(50, clock), random.Random(1)
+    pace, jitter = AdaptiveConcurrency(50, clock), random.Random(1)
     for _ in range(5000):
         clock.now += 0.01
         if jitter.random() < 0.02:
@@ -114,7 +114,7 @@ def test_a_few_refusals_at_random_change_nothing() -> None:
 
 def test_refusals_that_have_nothing_to_do_with_the_number_in_flight_do_not_slow_it_down() -> None:
     clock = Clock()
-    pace, jitter = Pace(50, clock), random.Random(1)
+    pace, jitter = AdaptiveConcurrency(50, clock), random.Random(1)
     pauses = 0
     for _ in range(3000):
         clock.now += 0.5 / pace.limit
@@ -128,7 +128,7 @@ def test_refusals_that_have_nothing_to_do_with_the_number_in_flight_do_not_slow_
 
 def test_trouble_halves_once_a_round_trip_and_answers_bring_it_back() -> None:
     clock = Clock()
-    pace = Pace(32, clock)
+    pace = AdaptiveConcurrency(32, clock)
     clock.now += 1
     for _ in range(32):  # all sent before the first refusal came
         pace.troubled(1000.0, lambda failures: 2.0**failures)
@@ -147,7 +147,7 @@ def test_trouble_halves_once_a_round_trip_and_answers_bring_it_back() -> None:
 
 def test_slow_answers_speak_for_fewer_in_flight() -> None:
     clock = Clock()
-    pace = Pace(32, clock)
+    pace = AdaptiveConcurrency(32, clock)
     for _ in range(64):
         clock.now += 100
         pace.answered(clock.now, slow=True)

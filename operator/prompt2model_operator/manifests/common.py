@@ -6,7 +6,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from prompt2model_api.prompt2model import Prompt2Model, Resources
+from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_run import StageRun
 from prompt2model_operator.kinds import MANAGED_BY, MANAGER, RESOURCE, Kind
 from prompt2model_operator.settings import ContainerResources, Settings, StorageDefaults

@@ -32,9 +32,9 @@ def tracking_job(resource: Prompt2Model, settings: Settings, attempt: int) -> Bo
     return owned_by(body, resource)
 
 
-def cleaning_job(resource: Prompt2Model, settings: Settings) -> Body:
+def storage_removal_job(resource: Prompt2Model, settings: Settings) -> Body:
     """Removes the resource's folder. It outlives the resource, so nothing owns it; its time to live ends it."""
-    command = ["python", "-m", "prompt2model_stages.cleaning", folder_uri(resource, settings)]
+    command = ["python", "-m", "prompt2model_stages.storage_removal", folder_uri(resource, settings)]
     return _job(resource, settings, f"{resource.metadata.name}-cleanup-{resource.metadata.uid[:8]}", "cleanup", command)
 
 

@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 from prompt2model_api.names import RAYJOB_LIMIT, workload_name
-from prompt2model_api.prompt2model import OwnData, Prompt2Model, Resources, Teacher
+from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.spec.references import OwnData
+from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_operator.kinds import ATTEMPT, CONFIGMAP, JOB, RAYJOB, ROLE, STAGE, STAGE_RUN
 from prompt2model_operator.manifests.common import (
@@ -278,7 +281,7 @@ def _teacher(resource: Prompt2Model, settings: Settings) -> Body:
         "limits": {"concurrency": EMBEDDED_SLOTS},
         "budget": {"unlimited": True},
     }
-    return Teacher.model_validate(embedded).dump()
+    return TeacherSpec.model_validate(embedded).dump()
 
 
 def _own_compute(run: StageRun, resource: Prompt2Model) -> Resources | None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_stages.discover.asking import Asks, asked
-from prompt2model_stages.discover.prompts import ParsedPrompt, PromptParser, squeezed
+from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, PromptParser, squeezed
 from prompt2model_stages.discover.segmenting import segment
 from prompt2model_stages.teacher.parsing import parse_json
 from prompt2model_stages.teacher.requests import TeacherRequest

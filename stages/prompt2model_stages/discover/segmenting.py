@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from prompt2model_api.prompt2model import Demonstration
-from prompt2model_stages.discover.prompts import ParsedPrompt
+from prompt2model_stages.discover.parsed_prompt import ParsedPrompt
 
 MOST = 64
 LONGEST = 8192

@@ -16,8 +16,8 @@ from prompt2model_api.quantities import bytes_of
 from prompt2model_api.results import DatasetCandidate, Spent, StageOutputs, StudentCandidate
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever, DatasetRetriever
+from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, PromptParser
 from prompt2model_stages.discover.parsing import TeacherParser
-from prompt2model_stages.discover.prompts import ParsedPrompt, PromptParser
 from prompt2model_stages.discover.revisions import RevisionResolver
 from prompt2model_stages.discover.student_retrieval import (
     CatalogStudentRetriever,

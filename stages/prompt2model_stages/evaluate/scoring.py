@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prompt2model_api.base import Metric
 from prompt2model_api.results import Interval, Scores
 from prompt2model_stages.evaluate.answers import cleaned
-from prompt2model_stages.evaluate.encoders import Encoder
+from prompt2model_stages.evaluate.encoders import TextEncoder
 from prompt2model_stages.evaluate.intervals import interval
 from prompt2model_stages.evaluate.metrics import RowMetric, metric_of
 from prompt2model_stages.evaluate.predictions import SPLITS, STUDENT, SYSTEMS, TEACHER, UNTRAINED, Answers, Row
@@ -20,7 +20,7 @@ def score(
     rows: Sequence[Row],
     answers: Answers,
     metrics: Sequence[Metric],
-    encoder: Encoder | None,
+    encoder: TextEncoder | None,
     seed: int,
     note: str = "",
 ) -> list[Scores]:

@@ -125,7 +125,7 @@ class Generated:
     spent: Spent = field(default_factory=Spent)
 
 
-class Teacher(Protocol):
+class AskableTeacher(Protocol):
     """The part of the teacher's client that a generator uses."""
 
     @property

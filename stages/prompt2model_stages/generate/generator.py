@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from prompt2model_stages.errors import blocked
 from prompt2model_stages.generate.base import (
     PURPOSE,
+    AskableTeacher,
     DatasetGenerator,
     Example,
     Generated,
     Order,
     Progress,
     Task,
-    Teacher,
 )
 from prompt2model_stages.generate.collecting import Candidate, Collection, winner
-from prompt2model_stages.generate.pacing import ENOUGH, Pace, temperature
+from prompt2model_stages.generate.pacing import ENOUGH, RequestPlanner, temperature
 from prompt2model_stages.generate.pool import Pool
 from prompt2model_stages.generate.prompts import (
     ANSWER_TOKENS,
@@ -72,9 +72,11 @@ class FewShotGenerator(DatasetGenerator):
         clock: seconds.
     """
 
-    def __init__(self, task: Task, order: Order, teacher: Teacher, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, task: Task, order: Order, teacher: AskableTeacher, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._task, self._order, self._teacher, self._clock = task, order, teacher, clock
-        self._pace = Pace(order, clock)
+        self._pace = RequestPlanner(order, clock)
         self._pool = Pool()
         self._collection = Collection(task, order.examples)
         self._writing: dict[int, _Writing] = {}

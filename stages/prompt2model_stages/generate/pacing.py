@@ -41,7 +41,7 @@ def temperature(order: Order, made: float, repeats: int) -> float:
     return round(order.coolest + (order.hottest - order.coolest) * pushed, 4)
 
 
-class Pace:
+class RequestPlanner:
     """What was learnt about the teacher: how many new examples it gives per one asked for, how fast, and in what form."""
 
     def __init__(self, order: Order, clock: Callable[[], float] = time.monotonic) -> None:

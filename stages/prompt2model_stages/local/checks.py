@@ -7,8 +7,9 @@ from pathlib import Path
 
 from prompt2model_api.base import Metric
 from prompt2model_api.loading import SpecError, load, resolve_paths
-from prompt2model_api.prompt2model import OwnData, Prompt2Model
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.quantities import bytes_of
+from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, load_choice

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from prompt2model_api.prompt2model import Budget, Limits, Teacher
 from prompt2model_api.snapshot import Deploy, ObservedService
+from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.stage_run import StageRun
 from prompt2model_stages.errors import blocked
 from prompt2model_stages.local import processes
@@ -32,13 +32,13 @@ class EmbeddedTeacherProcess:
     process: subprocess.Popen[bytes] | None = None
     seconds: float = 0.0
 
-    def teacher(self) -> Teacher:
+    def teacher(self) -> TeacherSpec:
         """The teacher's settings, the server running. Raises: StageError where it does not start."""
         ready = self.run_folder.path / "teacher" / "embedded.json"
         if self.process is None or self.process.poll() is not None:
             self._start(ready)
         told = json.loads(ready.read_bytes())
-        return Teacher(
+        return TeacherSpec(
             base_url=told["baseURL"],
             model=told["model"],
             limits=Limits(concurrency=TEACHER_SLOTS),

@@ -16,7 +16,7 @@ from pathlib import Path
 from prompt2model_api.conditions import Failure
 from prompt2model_api.decide import decide
 from prompt2model_api.graph import stages_of
-from prompt2model_api.prompt2model import Prompt2Model, Teacher
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import (
     Deploy,
     MakeStageRun,
@@ -28,6 +28,7 @@ from prompt2model_api.snapshot import (
     Undeploy,
     Workload,
 )
+from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
 from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_stages.errors import StageError, retrying
@@ -218,7 +219,7 @@ class Runner:
             resources=training.resources,
         )
 
-    def _teacher(self) -> Teacher:
+    def _teacher(self) -> TeacherSpec:
         return self.resource.spec.teacher or self.teacher.teacher()
 
     def _wait(self, wake_at: datetime | None) -> None:

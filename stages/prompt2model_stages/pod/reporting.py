@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Pace:
+class ReportIntervals:
     """How often the API server hears of the attempt, in seconds.
 
     tell: the shortest between two writes of progress.
@@ -63,14 +63,14 @@ class ClusterReporter:
         client: StageRunStatusClient,
         stop: Callable[[bool], None],
         uid: str = "",
-        pace: Pace | None = None,
+        pace: ReportIntervals | None = None,
         run_url: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._files = files
         self._client = client
         self._stop = stop
         self._uid = uid
-        self._pace = pace or Pace()
+        self._pace = pace or ReportIntervals()
         self._run_url = run_url
         self._url_told: str | None = None
         self._changed = threading.Condition()

@@ -14,8 +14,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from prompt2model_api.prompt2model import OwnData
 from prompt2model_api.results import StageOutputs
+from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.errors import blocked, failed, retrying
 from prompt2model_stages.prepare.examples import SOURCES, Example, group_of
 from prompt2model_stages.prepare.retrieving import load_choice

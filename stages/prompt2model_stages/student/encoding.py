@@ -56,7 +56,7 @@ class Encoded:
         return len(self.source) + len(self.target)
 
 
-class Encoder:
+class StudentEncoder:
     """A tokenizer with a student's settings."""
 
     def __init__(self, tokenizer: Any, settings: StudentSettings) -> None:

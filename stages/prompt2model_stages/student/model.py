@@ -13,7 +13,7 @@ import torch
 from prompt2model_api.base import Architecture
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.student import embedded
-from prompt2model_stages.student.encoding import Encoded, Encoder, StudentSettings
+from prompt2model_stages.student.encoding import Encoded, StudentEncoder, StudentSettings
 from prompt2model_stages.student.resolving import architecture_of, is_folder
 
 SETTINGS = "student.json"
@@ -46,7 +46,7 @@ class Student:
         self.model = model
         self.tokenizer = tokenizer
         self.settings = settings
-        self.encoder = Encoder(tokenizer, settings)
+        self.encoder = StudentEncoder(tokenizer, settings)
         ends = model.generation_config.eos_token_id
         self._ends = sorted({self.encoder.end, *([ends] if isinstance(ends, int) else ends or [])})
 

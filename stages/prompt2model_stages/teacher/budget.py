@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from prompt2model_api.prompt2model import Budget, Price
 from prompt2model_api.results import Spent
+from prompt2model_api.spec.teacher import Budget, Price
 from prompt2model_stages.errors import StageError, blocked
 
 

@@ -19,8 +19,8 @@ import httpx2
 import openai
 
 from prompt2model_api.names import stage_folder
-from prompt2model_api.prompt2model import Teacher as TeacherSettings
 from prompt2model_api.results import Spent
+from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_stages.errors import StageError, failed
 from prompt2model_stages.job import StageJob
 from prompt2model_stages.teacher import failures
@@ -28,7 +28,7 @@ from prompt2model_stages.teacher.budget import Cost, Purse, priced
 from prompt2model_stages.teacher.dialect import Reply
 from prompt2model_stages.teacher.exchange import Exchange
 from prompt2model_stages.teacher.journal import Journal
-from prompt2model_stages.teacher.limits import Clock, Pace, Permit, Rates, Sleep
+from prompt2model_stages.teacher.limits import AdaptiveConcurrency, Clock, Permit, Rates, Sleep
 from prompt2model_stages.teacher.patience import Patience
 from prompt2model_stages.teacher.requests import (
     TeacherAnswer,
@@ -111,7 +111,7 @@ class Teacher:
 
     def __init__(
         self,
-        settings: TeacherSettings,
+        settings: TeacherSpec,
         journal: Journal,
         patience: Patience,
         key: str | None = None,
@@ -130,7 +130,7 @@ class Teacher:
         self._scope = scope(settings.base_url)
         self._exchange = Exchange(self._endpoint, settings.limits.concurrency, patience, http)
         limits = settings.limits
-        self._pace = Pace(limits.concurrency, clock, sleep)
+        self._pace = AdaptiveConcurrency(limits.concurrency, clock, sleep)
         self._rates = Rates(limits.requests_per_minute, limits.tokens_per_minute, clock, sleep)
         for at, tokens in journal.ledger.recent:
             self._rates.remember(max(0.0, time.time() - at), tokens)

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from prompt2model_api.prompt2model import Budget, Limits, Teacher
+from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_stages.errors import StageError, blocked
 
 logger = logging.getLogger(__name__)
@@ -56,9 +56,11 @@ def default_threads() -> int:
     return max(1, (os.cpu_count() or 1) - 1)
 
 
-def settings(base_url: str, slots: int = SLOTS) -> Teacher:
+def settings(base_url: str, slots: int = SLOTS) -> TeacherSpec:
     """The embedded teacher as a resource would name it: twice as many requests in flight as slots keep them all busy."""
-    return Teacher(base_url=base_url, model=MODEL, limits=Limits(concurrency=2 * slots), budget=Budget(unlimited=True))
+    return TeacherSpec(
+        base_url=base_url, model=MODEL, limits=Limits(concurrency=2 * slots), budget=Budget(unlimited=True)
+    )
 
 
 class EmbeddedTeacher:

@@ -113,7 +113,7 @@ class Rates:
         return Permit(self._tokens.take(at, tokens) if self._tokens is not None else None)
 
 
-class Pace:
+class AdaptiveConcurrency:
     """How many requests are in flight: more while answers come, half as many when the endpoint is in trouble.
 
     A round is as many results as requests may be in flight, twenty at the least. Trouble in over a tenth of a round

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 import torch.distributed
 
-from prompt2model_api.prompt2model import Training
+from prompt2model_api.spec.training import Training
 from prompt2model_stages.cpus import usable_cpus
 from prompt2model_stages.errors import failed
 from prompt2model_stages.reporting import Reporter

@@ -1,4 +1,4 @@
-"""`python -m prompt2model_stages.cleaning FOLDER`: removes the folder of a resource that is deleted.
+"""`python -m prompt2model_stages.storage_removal FOLDER`: removes the folder of a resource that is deleted.
 
 FOLDER is <root>/<namespace>/<name>, a path or a URI. What is not there counts as removed. A pod of the resource may write
 a last line while it ends, so it is looked at again until nothing comes any more.
@@ -24,7 +24,7 @@ PARTS = 2
 def main(arguments: list[str] | None = None, pause_s: float = PAUSE_S) -> int:
     """Removes. Returns the exit status: 1 where the folder cannot be removed, 2 where it is none of a resource."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    parser = argparse.ArgumentParser(prog="python -m prompt2model_stages.cleaning", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m prompt2model_stages.storage_removal", description=__doc__)
     parser.add_argument("folder", help="<root>/<namespace>/<name>, a path or a URI")
     folder = Folder(parser.parse_args(arguments).folder)
     parts = [part for part in folder.path("").split("/") if part]

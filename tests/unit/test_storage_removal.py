@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prompt2model_stages.cleaning import main
+from prompt2model_stages.storage_removal import main
 
 pytestmark = pytest.mark.unit
 

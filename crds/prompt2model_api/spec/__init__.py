@@ -1,0 +1,1 @@
+"""The sections of a `Prompt2Model` spec, one module each."""

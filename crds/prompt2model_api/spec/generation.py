@@ -1,0 +1,37 @@
+"""`spec.generation`: the data that the teacher writes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from prompt2model_api.base import Model
+
+
+class Temperature(Model):
+    """Sampling temperature, raised in a line from `from` to `to` as examples come in (paper, section 3.3)."""
+
+    from_: float = Field(default=0.3, ge=0, le=2, alias="from", description="At the first example.")
+    to: float = Field(default=1.4, ge=0, le=2, description="At the last example.")
+
+    @model_validator(mode="after")
+    def _rises(self) -> Temperature:
+        if self.from_ > self.to:
+            raise ValueError("from must be at most to: write a lower from or a higher to")
+        return self
+
+
+class Generation(Model):
+    """How much data the teacher writes, and how."""
+
+    enabled: bool = Field(default=True, description="False: the teacher writes no data.")
+    examples: int = Field(default=3000, ge=1, le=1_000_000, description="Unique examples wanted.")
+    temperature: Temperature = Field(default_factory=Temperature)
+    outputs_per_input: int = Field(
+        default=1, ge=1, le=20, description="Answers asked for each input; the most frequent one is kept."
+    )
+    review: Literal["None", "Required"] = Field(default="None", description="Required: prepare waits for accepted.")
+    accepted: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$", max_length=64)] | None = Field(
+        default=None, description="The hash of the reviewed examples (status shows it); answers the review gate."
+    )

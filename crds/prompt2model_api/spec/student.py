@@ -1,0 +1,24 @@
+"""`spec.student`: the pretrained model that is fine-tuned."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from prompt2model_api.base import Architecture, Model, Quantity, Uri
+from prompt2model_api.spec.datasets import Selection
+
+EMBEDDED_STUDENT = "embedded:SmolLM2-135M-Instruct"
+
+
+class StudentSpec(Model):
+    """The small pretrained model that is fine-tuned."""
+
+    selection: Selection = Field(default=Selection.AUTOMATIC, description="Manual: train waits for name.")
+    name: Uri | None = Field(
+        default=None,
+        description="A Hugging Face name, a folder (with a / or ./ before it), or " + EMBEDDED_STUDENT + ".",
+    )
+    architectures: list[Architecture] = Field(
+        default=[Architecture.ENCODER_DECODER], min_length=1, max_length=2, description="Families to choose from."
+    )
+    max_size: Quantity = Field(default="3Gi", description="Largest size of the weights, as a Kubernetes quantity.")

@@ -1,0 +1,68 @@
+"""`spec.teacher`: the LLM that parses the prompt and writes data."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, model_validator
+
+from prompt2model_api.base import Model, Name
+from prompt2model_api.spec.references import SecretKey
+
+
+class Limits(Model):
+    """What the teacher's endpoint allows. None of it changes a result."""
+
+    requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000, description="Requests in any 60 s.")
+    tokens_per_minute: int | None = Field(
+        default=None, ge=100, le=1_000_000_000, description="Prompt and completion tokens in any 60 s."
+    )
+    concurrency: int = Field(
+        default=50, ge=1, le=1000, description="Most requests in flight; fewer are used when the endpoint slows down."
+    )
+
+
+class Budget(Model):
+    """The most that may be spent on the teacher, over all stages. Reserved before a request is sent, never exceeded."""
+
+    tokens: int | None = Field(default=None, ge=1, le=10**12, description="Prompt and completion tokens.")
+    usd: float | None = Field(default=None, gt=0, le=10**6, description="US dollars; needs teacher.price.")
+    unlimited: bool = Field(default=False, description="True: no limit at all. Excludes tokens and usd.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Budget:
+        limited = self.tokens is not None or self.usd is not None
+        if self.unlimited and limited:
+            raise ValueError("unlimited excludes tokens and usd: keep one of them")
+        if not self.unlimited and not limited:
+            raise ValueError("write tokens or usd, or unlimited: true for no limit at all")
+        return self
+
+
+class Price(Model):
+    """US dollars for a million tokens."""
+
+    input_per_million: float = Field(ge=0, le=10_000, description="US dollars for 1,000,000 prompt tokens.")
+    output_per_million: float = Field(ge=0, le=10_000, description="US dollars for 1,000,000 completion tokens.")
+
+
+class TeacherSpec(Model):
+    """The LLM that parses the prompt and writes data, behind an OpenAI-compatible endpoint."""
+
+    base_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)] = Field(
+        alias="baseURL", description="The endpoint's address, up to and with /v1."
+    )
+    model: Name = Field(description="The model's name at that endpoint.")
+    api_key_secret_ref: SecretKey | None = Field(
+        default=None,
+        description="Where the key is. A local run reads it from the environment variable P2M_TEACHER_API_KEY instead.",
+    )
+    limits: Limits = Field(default_factory=Limits)
+    budget: Budget = Field(default_factory=lambda: Budget(tokens=10_000_000))
+    price: Price | None = Field(default=None, description="Needed for costs in money, and for a budget in money.")
+
+    @model_validator(mode="after")
+    def _money_needs_a_price(self) -> TeacherSpec:
+        if self.budget.usd is not None and self.price is None:
+            raise ValueError("budget.usd needs price.inputPerMillion and price.outputPerMillion")
+        return self

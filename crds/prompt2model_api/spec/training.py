@@ -1,0 +1,31 @@
+"""`spec.training`: fine-tuning."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from prompt2model_api.base import Model, Quantity
+
+
+class Resources(Model):
+    """Compute of one pod, as Kubernetes quantities."""
+
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+    gpu: int = Field(default=0, ge=0, le=64, description="Whole GPUs.")
+
+
+class Training(Model):
+    """Fine-tuning. Defaults are the paper's (section 4)."""
+
+    epochs: int = Field(default=3, ge=1, le=1000, description="Passes over the training split, at most.")
+    learning_rate: float = Field(default=5e-5, gt=0, le=1, description="Peak rate of AdamW.")
+    batch_size: int = Field(default=16, ge=1, le=4096, description="Rows a step, over all workers.")
+    max_input_tokens: int = Field(default=512, ge=8, le=32768, description="Longer inputs are cut.")
+    max_output_tokens: int = Field(default=128, ge=1, le=8192, description="Longest target, and longest answer.")
+    early_stopping_patience: int = Field(
+        default=1, ge=0, le=100, description="Epochs without a better validation loss before it stops; 0: never."
+    )
+    workers: int = Field(default=1, ge=1, le=256, description="Ray Train workers.")
+    checkpoint_every: int = Field(default=50, ge=1, le=1_000_000, description="Steps between checkpoints.")
+    resources: Resources = Field(default_factory=Resources, description="Of each worker.")
