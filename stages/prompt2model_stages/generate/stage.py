@@ -21,6 +21,8 @@ from prompt2model_stages.stage_process import StageContext
 
 EXAMPLES = "examples.jsonl"
 STATISTICS = "statistics.json"
+EMBEDDED_COMPLETIONS = 4
+"""Of one prompt, in parallel: reading a prompt costs the embedded teacher three times as much as writing an example."""
 CURVE_POINTS = 100
 
 
@@ -45,9 +47,9 @@ def read_task(tree: dict[str, Any]) -> Task:
 
 
 def order_of(context: StageContext, task: Task) -> Order:
-    """What the spec orders. The embedded teacher writes one example at a time: it is too weak for more."""
+    """What the spec orders. The embedded teacher writes one example a completion: it is too weak for more."""
     generation, teacher = context.spec.generation, context.spec.teacher
-    strong = {} if teacher is not None else {"examples_per_answer": 1, "completions": 1}
+    strong = {} if teacher is not None else {"examples_per_answer": 1, "completions": EMBEDDED_COMPLETIONS}
     return Order(
         examples=generation.examples,
         coolest=generation.temperature.from_,

@@ -85,6 +85,7 @@ def _unpack(file: Path, target: Path) -> None:
         del model.config.quantization_config
     # Not model.save_pretrained: it refuses what came from a GGUF file, and writes nothing in a distributed worker of another
     # rank than 0, whose node may have no copy yet.
+    model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(target)
     model.generation_config.save_pretrained(target)
     save_model(model, str(target / "model.safetensors"), metadata={"format": "pt"})

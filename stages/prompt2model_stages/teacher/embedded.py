@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Self
 
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
+from prompt2model_stages.cpus import usable_cpus
 from prompt2model_stages.errors import StageError, blocked
 
 logger = logging.getLogger(__name__)
@@ -51,9 +52,12 @@ def gguf_path() -> Path:
 
 
 def default_threads() -> int:
-    """One a core but one: llama.cpp's threads wait for the slowest of them at every layer, and one that shares its core
-    with a stage slows all down (2 cores, load 4: 15 tokens/s with two threads, 80 with one)."""
-    return max(1, (os.cpu_count() or 1) - 1)
+    """One for each CPU that the process may use: the stages that ask the teacher wait for its answers.
+
+    Threads that wait for each other sleep (see `serve`). Spinning ones would be twice as fast at best, and on a busy
+    machine ten times slower.
+    """
+    return usable_cpus()
 
 
 def settings(base_url: str, slots: int = SLOTS) -> TeacherSpec:
@@ -158,7 +162,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--slots", type=int, default=SLOTS, help="requests answered at a time")
-    parser.add_argument("--threads", type=int, default=0, help="of the computation; 0: one a core but one")
+    parser.add_argument("--threads", type=int, default=0, help="of the computation; 0: one for each usable CPU")
     parser.add_argument("--ready-file", type=Path, help="written when the server answers")
     parser.add_argument("--parent", type=int, default=0, help="ends with this process; by default with its parent")
     options = parser.parse_args(arguments)
@@ -178,6 +182,7 @@ def main(arguments: list[str] | None = None) -> None:
 def serve(options: argparse.Namespace, stop: threading.Event) -> None:
     """Runs the server until the event is set or the parent is gone. Raises: StageError."""
     model = gguf_path()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when the library is loaded
     import xllamacpp  # heavy, and of an extra that not every image has
 
     parameters = xllamacpp.CommonParams()
