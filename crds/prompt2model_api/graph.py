@@ -55,7 +55,7 @@ GRAPH: dict[Stage, StageNode] = {
     Stage.TRAIN: StageNode(
         reads=(
             *("training.epochs", "training.learningRate", "training.batchSize", "training.maxInputTokens"),
-            *("training.maxOutputTokens", "training.earlyStoppingPatience", "seed"),
+            *("training.maxOutputTokens", "training.frozenLayers", "training.earlyStoppingPatience", "seed"),
         ),
         after=(Stage.PREPARE,),
     ),

@@ -23,6 +23,12 @@ class Training(Model):
     batch_size: int = Field(default=16, ge=1, le=4096, description="Rows a step, over all workers.")
     max_input_tokens: int = Field(default=512, ge=8, le=32768, description="Longer inputs are cut.")
     max_output_tokens: int = Field(default=128, ge=1, le=8192, description="Longest target, and longest answer.")
+    frozen_layers: int | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="Lowest layers that stay as they are, with the embeddings: faster, with less memory. None: 0.",
+    )
     early_stopping_patience: int = Field(
         default=1, ge=0, le=100, description="Epochs without a better validation loss before it stops; 0: never."
     )

@@ -26,6 +26,7 @@ from prompt2model_stages.student.model import Student
 from prompt2model_stages.train.batches import epoch_batches, learning_rate, share, sorted_batches
 from prompt2model_stages.train.checkpoints import CHECKPOINTS, Checkpoints, Position
 from prompt2model_stages.train.curves import POINTS, Curves
+from prompt2model_stages.train.freezing import freeze_lowest
 from prompt2model_stages.train.model_folder import publish
 from prompt2model_stages.train.objective import Objective, low_precision, optimizer_of
 from prompt2model_stages.train.rows import read_pairs
@@ -81,6 +82,7 @@ class Loop:
         self.job, self.rank, self.workers = job, rank, workers
         settings = job.training
         self.student = Student.load(job.student, job.revision, settings.max_input_tokens, settings.max_output_tokens)
+        freeze_lowest(self.student.model, settings.frozen_layers or 0)
         self.rows = self._encoded("train")
         self.validation = self._encoded("validation")
         self.steps_per_epoch = math.ceil(len(self.rows) / settings.batch_size)
