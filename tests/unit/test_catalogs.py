@@ -134,4 +134,7 @@ def test_words_are_compared_by_their_stem():
     assert tokens("Converting dates") == tokens("convert a date") == tokens("the converted Date")
     assert tokens("summarization") == tokens("summarize") == tokens("summarizing")
     assert tokens("entities") == tokens("entity")
+    assert tokens("translate") == tokens("translation") == tokens("translating")
+    assert tokens("classify") == tokens("classifies")
+    assert tokens("größe") == ["größe"]
     assert tokens("class") != tokens("clas")

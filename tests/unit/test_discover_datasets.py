@@ -231,5 +231,5 @@ def test_nested_columns_are_recommended(
 
 def test_a_reason_shows_words_as_the_task_writes_them(retriever: CatalogDatasetRetriever):
     found = retriever.retrieve("Translate German sentences into English.", ISO, 2)
-    assert found[0].reason.startswith("Its description shares German, English, sentences with your task")
+    assert found[0].reason.startswith("Its description shares German, Translate, English, sentences with your task")
     assert found[1].reason.endswith("another one is nearer.")

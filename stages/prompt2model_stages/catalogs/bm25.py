@@ -1,9 +1,11 @@
-"""BM25 in memory: rank-bm25 over words with plain endings, without stop words."""
+"""BM25 in memory: rank-bm25 over stemmed words, without stop words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 _STOP_WORDS = """
 a about after all also an and any are as at be because been before being between both but by can could did do does
@@ -64,25 +66,18 @@ class Index:
         return ", ".join(written[stem] for stem in self.shared(query, number)[:most])
 
 
+@cache
 def _stem(word: str) -> str:
-    """Cuts plural and the commonest endings, so that `converting dates` meets `convert a date`."""
-    for ending in (
-        "ization",
-        "ations",
-        "ation",
-        "izing",
-        "ized",
-        "izes",
-        "ize",
-        "ings",
-        "ing",
-        "ied",
-        "ies",
-        "ed",
-        "es",
-        "s",
-    ):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
-            stem = word[: -len(ending)]
-            return stem if ending not in ("ied", "ies") else stem + "y"
-    return word[:-1] if len(word) > 3 and word.endswith("e") else word
+    """The word's stem, so that `translation` meets `translate`; the catalogs and the instruction are in English.
+
+    Source: Porter, Snowball: a language for stemming algorithms (2001); its stemmer for English. A word with letters beyond
+    ASCII is of another language and stays as it is.
+    """
+    return str(_stemmer().stemWord(word)) if word.isascii() else word
+
+
+@cache
+def _stemmer() -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("english")
