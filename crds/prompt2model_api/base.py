@@ -36,6 +36,13 @@ class Metric(StrEnum):
     BERT_SCORE = "BERTScore"
 
 
+class TeacherPrompt(StrEnum):
+    """How evaluate asks the teacher."""
+
+    FEW_SHOT = "FewShot"
+    ZERO_SHOT = "ZeroShot"
+
+
 class Architecture(StrEnum):
     """The two families of students."""
 

@@ -9,7 +9,7 @@ answer, P = T(prompt), or T(instruction) + T(demonstrations) where they come in 
 | | translate (prompts may be in any language) | P + 200 | P + 200 |
 | | describe the student wanted (HyDE) | P + 200 | 300 |
 | generate | examples x outputsPerInput: one example a request, though a good teacher writes several | P + 10 E + 250 | E + 20 |
-| evaluate | rows: at most maxRows of each test split | P + E + 50 | E |
+| evaluate | rows: at most maxRows of each test split; twice as many where the teacher is asked in two ways | P + E + 100 | E |
 
 An example longer than E, answers that have to be asked for again, and duplicates come on top; the budget bounds them.
 A journalled answer is not paid for again, and is not known here.
@@ -82,7 +82,9 @@ def _evaluate(spec: Prompt2ModelSpec, task: int, prepared: StageOutputs | None) 
         rows = sum(min(most, count) for split, count in prepared.rows.items() if split.startswith(TEST_SPLIT))
     else:
         rows = most * _splits(spec)
-    return [(rows, task + EXAMPLE + 50, EXAMPLE)]
+    asked = spec.evaluation.teacher_prompts
+    ways = len(asked) if asked else 2
+    return [(ways * rows, task + EXAMPLE + 100, EXAMPLE)]
 
 
 def _splits(spec: Prompt2ModelSpec) -> int:

@@ -48,7 +48,9 @@ GRAPH: dict[Stage, StageNode] = {
         after=(Stage.DISCOVER,),
     ),
     Stage.PREPARE: StageNode(
-        reads=("datasets.maxRows", "datasets.own", "evaluation.testData", "seed"),
+        reads=(
+            *("datasets.maxRows", "datasets.own", "evaluation.testData", "training.maxInstructionCharacters", "seed"),
+        ),
         after=(Stage.DISCOVER, Stage.GENERATE),
         sources=("datasets.own", "evaluation.testData"),
     ),
@@ -60,7 +62,10 @@ GRAPH: dict[Stage, StageNode] = {
         after=(Stage.PREPARE,),
     ),
     Stage.EVALUATE: StageNode(
-        reads=("evaluation.metrics", "evaluation.maxRows", "evaluation.encoder", "seed", *TEACHER),
+        reads=(
+            *("evaluation.metrics", "evaluation.maxRows", "evaluation.encoder", "evaluation.teacherPrompts", "seed"),
+            *TEACHER,
+        ),
         after=(Stage.DISCOVER, Stage.PREPARE, Stage.TRAIN),
     ),
 }

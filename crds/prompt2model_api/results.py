@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from prompt2model_api.base import Architecture, Column, Digest, Metric, Model, Name, Uri
+from prompt2model_api.base import Architecture, Column, Digest, Metric, Model, Name, TeacherPrompt, Uri
 
 ShortText = Annotated[str, StringConstraints(max_length=512)]
 
@@ -80,15 +80,43 @@ class Spent(Model):
 
 
 class Interval(Model):
-    """A score with its 95 % bootstrap interval. All three are 0 to 100."""
+    """A score, 0 to 100, or a difference, -100 to 100, with its 95 % bootstrap interval."""
 
     value: float
     low: float
     high: float
 
 
+class AnswerCounts(Model):
+    """What came of the rows of a test split that the teacher was asked for. Cut, refused and tooLong are not measured."""
+
+    asked: int = Field(ge=0, description="Rows sent, whatever came of them.")
+    empty: int = Field(default=0, ge=0, description="Answered with nothing: measured, and wrong.")
+    cut: int = Field(default=0, ge=0, description="Ended by the limit of tokens.")
+    refused: int = Field(default=0, ge=0, description="Refused by the teacher or its content filter.")
+    too_long: int = Field(default=0, ge=0, description="Longer than the teacher's context.")
+    same: bool = Field(
+        default=False, description="Every answer is one and the same text, and not the most frequent reference."
+    )
+
+    @property
+    def unusable(self) -> int:
+        """Rows without an answer that says anything."""
+        return self.empty + self.cut + self.refused + self.too_long
+
+
+class PromptScore(Model):
+    """One way to ask the teacher, measured on the rows on which all ways are compared."""
+
+    prompt: TeacherPrompt
+    metric: Metric
+    rows: int = Field(ge=0, description="Rows that every way answered.")
+    score: Interval | None = Field(default=None, description="Missing where there are no such rows.")
+    chosen: bool = Field(default=False, description="Whether the teacher's scores are of this way.")
+
+
 class Scores(Model):
-    """One metric on one test split. A system that could not be measured is missing, and note says why."""
+    """One metric on one test split, all systems on the same rows. One that could not be measured is missing; note says why."""
 
     split: Literal["Own", "Retrieved", "Generated"]
     metric: Metric
@@ -97,13 +125,23 @@ class Scores(Model):
     untrained: Interval | None = None
     teacher: Interval | None = None
     teacher_rows: int = 0
+    difference: Interval | None = Field(
+        default=None, description="Student minus teacher, row by row on the same rows (paired bootstrap)."
+    )
+    teacher_prompt: TeacherPrompt | None = Field(default=None, description="How the teacher was asked.")
+    teacher_answers: AnswerCounts | None = None
+    student_all: Interval | None = Field(
+        default=None, description="The student on all rows of the split, where the teacher answered a part of them."
+    )
+    student_same: bool = Field(
+        default=False, description="The student gives one and the same answer to all rows, and the references differ."
+    )
     note: ShortText = ""
 
 
-class StageOutputs(Model):
-    """What the stages hand on. Each stage sets its own part and leaves the rest."""
+class Discovered(Model):
+    """What discover hands on."""
 
-    # discover
     instruction: Annotated[str, StringConstraints(max_length=8192)] | None = Field(
         default=None, description="In English; cut at 8,192 characters here, whole in storage."
     )
@@ -111,6 +149,11 @@ class StageOutputs(Model):
     demonstrations: int | None = Field(default=None, description="How many the prompt holds.")
     dataset_candidates: list[DatasetCandidate] | None = Field(default=None, max_length=100)
     student_candidates: list[StudentCandidate] | None = Field(default=None, max_length=25)
+
+
+class StageOutputs(Discovered):
+    """What the stages hand on. Each stage sets its own part and leaves the rest."""
+
     # generate
     examples: int | None = Field(default=None, description="Unique examples.")
     examples_sha256: Digest | None = Field(default=None, description="The review gate's hash.")
@@ -122,8 +165,18 @@ class StageOutputs(Model):
     steps: int | None = None
     train_tokens_per_second: float | None = None
     # evaluate
-    scores: list[Scores] | None = Field(default=None, max_length=16)
+    scores: list[Scores] | None = Field(
+        default=None, max_length=16, description="A split's first one is of the metric that the gate compares unasked."
+    )
+    metric_reason: ShortText | None = Field(default=None, description="Why that metric comes first.")
+    teacher_prompts: list[PromptScore] | None = Field(default=None, max_length=2)
     golden_requests: int | None = None
+    # all of them
+    notes: list[ShortText] | None = Field(
+        default=None,
+        max_length=8,
+        description="What was left out or cut, a sentence each; stands in the condition too.",
+    )
     # discover, generate, evaluate
     spent: Spent = Field(default_factory=Spent)
 

@@ -140,14 +140,19 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
     ),
     Evaluation: (
         Rule(
-            "!has(self.gate) || self.gate.metric in self.metrics",
+            "!has(self.gate) || !has(self.gate.metric) || !has(self.metrics) || self.gate.metric in self.metrics",
             "gate.metric is not in metrics: add it there",
             ".gate",
         ),
         Rule(
-            "self.metrics.all(one, self.metrics.exists_one(other, other == one))",
+            "!has(self.metrics) || self.metrics.all(one, self.metrics.exists_one(other, other == one))",
             "metrics names one of them twice: keep one",
             ".metrics",
+        ),
+        Rule(
+            "!has(self.teacherPrompts) || size(self.teacherPrompts) < 2 || self.teacherPrompts[0] != self.teacherPrompts[1]",
+            "teacherPrompts names one of them twice: keep one",
+            ".teacherPrompts",
         ),
     ),
     Temperature: (Rule("self.from <= self.to", "from must be at most to: write a lower from or a higher to", ".from"),),

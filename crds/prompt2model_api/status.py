@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from prompt2model_api.base import Model, Uri
 from prompt2model_api.conditions import Condition
-from prompt2model_api.results import Choice, Scores, Spent, StageOutputs
+from prompt2model_api.results import Choice, Discovered, Scores, Spent
 
 
 class Phase(StrEnum):
@@ -57,6 +57,12 @@ class ServiceStatus(Model):
     digest: str | None = Field(default=None, max_length=64, description="Digest of the evaluate stage run it serves.")
 
 
+class DiscoveredStatus(Discovered):
+    """As in the result. Fields of other stages, which earlier versions wrote here, are left out."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class Prompt2ModelStatus(Model):
     """Where the resource stands, recomputed from what is observed."""
 
@@ -65,7 +71,7 @@ class Prompt2ModelStatus(Model):
     observed_generation: int = 0
     progress: str = Field(default="", max_length=64, description="Of the stage that runs, such as `train 40 %`.")
     estimate: Estimate | None = None
-    discovered: StageOutputs | None = Field(default=None, description="Instruction, language and candidates.")
+    discovered: DiscoveredStatus | None = Field(default=None, description="Instruction, language and candidates.")
     choice: Choice | None = None
     spent: Spent = Field(default_factory=Spent)
     scores: list[Scores] = Field(default=[], max_length=16)

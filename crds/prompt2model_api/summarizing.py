@@ -13,7 +13,7 @@ from prompt2model_api.names import stage_folder
 from prompt2model_api.results import Interval, Spent, StageOutputs
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunStatus
-from prompt2model_api.status import ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
+from prompt2model_api.status import DiscoveredStatus, ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
 
 Steps = dict[Stage, "Step"]
 Verdict = tuple[Literal["True", "False", "Unknown"], str, str]
@@ -71,7 +71,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
         observed_generation=snapshot.resource.metadata.generation,
         progress=_progress(steps),
         estimate=total(estimate(snapshot.resource.spec, outputs)),
-        discovered=_without_spent(outputs.get(Stage.DISCOVER)),
+        discovered=_discovered(outputs.get(Stage.DISCOVER)),
         choice=prepared.gate.decision.dataset if prepared and prepared.gate and prepared.gate.decision else None,
         spent=_spent(snapshot),
         scores=scores,
@@ -98,7 +98,7 @@ def _verdicts(snapshot: Snapshot, steps: Steps, score: GateState | None) -> dict
     if snapshot.tracking_problem:
         message = f"{snapshot.tracking_problem}: the work goes on, and is recorded when it answers."
         found[ConditionType.TRACKED] = ("False", "MLflowAway", message)
-    found[ConditionType.READY] = _ready_verdict(snapshot, found)
+    found[ConditionType.READY] = _ready_verdict(snapshot, found, score)
     return found
 
 
@@ -122,7 +122,7 @@ def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
     if status is None:
         return ("Unknown", "Waiting", "Waits for the stages before it.")
     if step.succeeded:
-        return ("True", "Succeeded", step.gate.message if step.gate else "")
+        return ("True", "Succeeded", _said(step))
     if status.failure is not None and (status.phase.value in ("Retrying", "Blocked", "Failed") or step.stuck):
         return ("False", status.failure.reason, f"{status.failure.message} {status.failure.remedy}".strip()[:1024])
     return ("Unknown", status.phase.value, f"Attempt {status.attempt}.")
@@ -143,7 +143,8 @@ def _deployed_verdict(snapshot: Snapshot, steps: Steps, score: GateState | None)
     return ("Unknown", "Starting", "The service has not reproduced its golden requests yet.")
 
 
-def _ready_verdict(snapshot: Snapshot, found: dict[ConditionType, Verdict]) -> Verdict:
+def _ready_verdict(snapshot: Snapshot, found: dict[ConditionType, Verdict], score: GateState | None) -> Verdict:
+    """Sums the conditions up. A closed score gate counts with and without a service: phase and exit code follow it."""
     last = ConditionType.DEPLOYED if snapshot.resource.spec.service.enabled else ConditionType.EVALUATED
     for condition in (
         ConditionType.DISCOVERED,
@@ -157,7 +158,9 @@ def _ready_verdict(snapshot: Snapshot, found: dict[ConditionType, Verdict]) -> V
             return ("False" if status == "False" else "Unknown", reason, message)
         if condition is last:
             break
-    return ("True", "Ready", found[last][2])
+    if score is None:
+        return ("Unknown", "Waiting", "")
+    return ("True", "Ready", score.message) if score.open else ("False", score.reason, score.message)
 
 
 def _phase(snapshot: Snapshot, steps: Steps, verdicts: dict[ConditionType, Verdict], score: GateState | None) -> Phase:
@@ -248,8 +251,15 @@ def _evaluated(steps: Steps) -> str | None:
 def _rows(step: Step) -> str:
     rows = step.outputs.rows if step.outputs else None
     counts = ", ".join(f"{split} {count}" for split, count in (rows or {}).items())
-    return f"Rows: {counts}. {step.gate.message if step.gate else ''}".strip()
+    return f"Rows: {counts}. {_said(step)}".strip()[:1024]
 
 
-def _without_spent(outputs: StageOutputs | None) -> StageOutputs | None:
-    return outputs.model_copy(update={"spent": Spent()}) if outputs else None
+def _said(step: Step) -> str:
+    """What a person should know of a stage that succeeded: what the gate decided, what was left out, what was chosen."""
+    outputs = step.outputs or StageOutputs()
+    parts = [step.gate.message if step.gate else "", outputs.metric_reason or "", *(outputs.notes or [])]
+    return " ".join(part for part in parts if part)[:1024]
+
+
+def _discovered(outputs: StageOutputs | None) -> DiscoveredStatus | None:
+    return DiscoveredStatus.model_validate(outputs.model_dump()) if outputs else None

@@ -52,6 +52,10 @@ TAKEN: dict[str, dict[str, Any]] = {
         "datasets": {"enabled": False, "choice": CHOICE},
         "evaluation": {"gate": {**OWN_GATE, "split": "Retrieved"}},
     },
+    "gate-without-a-metric": {"prompt": "p", "evaluation": {"gate": {"margin": 2.5}}},
+    "gate-of-any-metric": {"prompt": "p", "evaluation": {"gate": {"metric": "BERTScore"}}},
+    "teacher-prompts": {"prompt": "p", "evaluation": {"teacherPrompts": ["ZeroShot", "FewShot"]}},
+    "instruction-limit": {"prompt": "p", "training": {"maxInstructionCharacters": 0}},
     "one-temperature": {"prompt": "p", "generation": {"temperature": {"from": 1.4}}},
     "nothing-written": {
         "prompt": "p",
@@ -134,6 +138,13 @@ REFUSED: dict[str, Refused] = {
     "metric-twice": Refused(
         {"prompt": "p", "evaluation": {"metrics": ["ChrF++", "ExactMatch", "ChrF++"]}},
         "metrics names one of them twice",
+    ),
+    "teacher-prompt-twice": Refused(
+        {"prompt": "p", "evaluation": {"teacherPrompts": ["FewShot", "FewShot"]}},
+        "teacherPrompts names one of them twice",
+    ),
+    "negative-margin": Refused(
+        {"prompt": "p", "evaluation": {"gate": {"margin": -1}}}, "it must be at least 0", "greater than or equal"
     ),
     "gate-over-100": Refused(
         {"prompt": "p", "evaluation": {"gate": {"metric": "ExactMatch", "atLeast": "100.5"}}},

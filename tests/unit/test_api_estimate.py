@@ -29,10 +29,10 @@ def test_the_formula() -> None:
     assert found == {
         Stage.DISCOVER: Estimate(requests=3, tokens=(1600 + 300) + (300 + 300) + (300 + 300)),
         Stage.GENERATE: Estimate(requests=20, tokens=20 * (100 + 600 + 250 + 80)),
-        Stage.EVALUATE: Estimate(requests=10, tokens=10 * (100 + 110 + 60)),
+        Stage.EVALUATE: Estimate(requests=20, tokens=20 * (100 + 160 + 60)),
     }
     assert list(found) == [Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE]
-    assert total(found) == Estimate(requests=33, tokens=3100 + 20600 + 2700)
+    assert total(found) == Estimate(requests=43, tokens=3100 + 20600 + 6400)
 
 
 def test_money() -> None:
@@ -63,12 +63,14 @@ def test_stages_that_are_not_wanted() -> None:
     ],
 )
 def test_splits_that_there_may_be(fields: dict[str, Any], splits: int) -> None:
-    assert estimate(spec(**fields), {})[Stage.EVALUATE].requests == splits * 500
+    assert estimate(spec(**fields), {})[Stage.EVALUATE].requests == 2 * splits * 500
 
 
 def test_rows_are_counted_once_they_are_there() -> None:
     rows = StageOutputs(rows={"train": 900, "test-own": 40, "test-retrieved": 900})
-    assert estimate(spec(), {Stage.PREPARE: rows})[Stage.EVALUATE].requests == 540
+    assert estimate(spec(), {Stage.PREPARE: rows})[Stage.EVALUATE].requests == 1080
+    once = spec(evaluation={"teacherPrompts": ["FewShot"]})
+    assert estimate(once, {Stage.PREPARE: rows})[Stage.EVALUATE].requests == 540
 
 
 def test_parts_need_no_parsing() -> None:

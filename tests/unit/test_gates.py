@@ -9,7 +9,7 @@ import pytest
 from prompt2model_api.base import Metric
 from prompt2model_api.gates import dataset_gate, score_gate
 from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import DatasetCandidate, Interval, Scores, StageOutputs
+from prompt2model_api.results import AnswerCounts, DatasetCandidate, Interval, Scores, StageOutputs
 
 pytestmark = pytest.mark.unit
 
@@ -73,3 +73,102 @@ def test_no_dataset_is_used_where_none_is_recommended() -> None:
     far = DatasetCandidate(name="a/b", score=1.0, input_columns=["x"], output_column="y")
     gate = dataset_gate(spec(), StageOutputs(dataset_candidates=[far]))
     assert gate.open and gate.decision is not None and gate.decision.dataset is not None and gate.decision.dataset.none
+
+
+def test_a_teacher_that_scores_next_to_nothing_is_no_baseline() -> None:
+    """0 >= 0 opened the gate once; so must no student that is good, for want of anything to compare it with."""
+    for student, teacher in ((0.0, 0.0), (3.0, 2.0), (90.0, 4.9)):
+        gate = score_gate(spec(), [score("Retrieved", student, teacher=teacher)])
+        assert (gate.open, gate.failed, gate.reason) == (False, True, "NotMeasured"), (student, teacher)
+        assert "next to nothing" in gate.message and "evaluation.gate.atLeast" in gate.message
+    assert score_gate(spec(), [score("Retrieved", 90, teacher=5.0)]).open
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut", "refused", "too_long"])
+def test_a_teacher_that_mostly_did_not_answer_is_no_baseline(kind: str) -> None:
+    for bad, teacher, reason in ((6, 20.0, "NotMeasured"), (6, None, "NotMeasured"), (5, 20.0, "ScoreReached")):
+        made = score("Retrieved", 90, teacher=teacher)
+        made = made.model_copy(update={"teacher_answers": AnswerCounts.model_validate({"asked": 10, kind: bad})})
+        assert score_gate(spec(), [made]).reason == reason
+    closed = score_gate(spec(), [made.model_copy(update={"teacher_answers": AnswerCounts(asked=9, cut=4, refused=3)})])
+    assert "of its 9 answers 7 are unusable (4 cut, 3 refused)" in closed.message
+
+
+def test_one_answer_to_everything_is_neither_a_baseline_nor_a_student() -> None:
+    same = {"teacher_answers": AnswerCounts(asked=10, same=True)}
+    assert score_gate(spec(), [score("Retrieved", 90).model_copy(update=same)]).reason == "NotMeasured"
+    constant = score("Retrieved", 90).model_copy(update={"student_same": True})
+    assert score_gate(spec(), [constant]).reason == "ScoreTooLow"
+    number = spec(evaluation={"gate": {"atLeast": "85"}})
+    assert score_gate(number, [constant]).open, "a number is the user's own word"
+
+
+def test_the_teacher_of_generated_rows_does_not_count() -> None:
+    refused = {"teacher_answers": AnswerCounts(asked=10, refused=10)}
+    assert score_gate(spec(), [score("Generated", 40, untrained=10).model_copy(update=refused)]).open
+    gate = score_gate(spec(), [score("Generated", 4, untrained=0, width=1)])
+    assert gate.reason == "ScoreTooLow" and "next to nothing" in gate.message
+
+
+def difference(value: float, low: float, high: float, student: float = 50.0) -> Scores:
+    made = score("Retrieved", student, teacher=student - value)
+    return made.model_copy(update={"difference": Interval(value=value, low=low, high=high)})
+
+
+@pytest.mark.parametrize(
+    ("margin", "value", "low", "is_open"),
+    [
+        (0, 0.0, -9.0, True),  # a tie reaches it
+        (0, -0.1, -1.0, False),
+        (0, 0.1, -20.0, True),
+        (2, -1.0, -1.9, True),
+        (2, -1.0, -2.0, False),  # above -margin, not at it
+        (2, 5.0, -2.1, False),  # too few rows to tell
+        (100, -50.0, -99.0, True),
+    ],
+)
+def test_the_margin_is_compared_with_the_paired_difference(
+    margin: float, value: float, low: float, is_open: bool
+) -> None:
+    gate = score_gate(spec(evaluation={"gate": {"margin": margin}}), [difference(value, low, max(value, 3.0))])
+    assert gate.open is is_open, gate.message
+    assert f"difference {value:.1f} [{low:.1f}" in gate.message
+
+
+def test_without_a_paired_difference_the_intervals_stand_in_for_it() -> None:
+    margin = spec(evaluation={"gate": {"margin": 8}})
+    assert not score_gate(margin, [score("Retrieved", 52, teacher=50)]).open
+    assert score_gate(margin, [score("Retrieved", 53, teacher=50)]).open
+
+
+def test_few_rows_say_nothing_and_those_of_the_next_split_are_taken() -> None:
+    few = score("Own", 100, teacher=50).model_copy(update={"rows": 4})
+    gate = score_gate(spec(), [few])
+    assert gate.reason == "NotMeasured" and "4 rows are too few" in gate.message
+    assert "retrieved" in score_gate(spec(), [few, score("Retrieved", 90)]).message
+    named = spec(evaluation={"gate": {"split": "Own"}, "testData": {"uri": "own.csv"}})
+    assert score_gate(named, [few, score("Retrieved", 90)]).reason == "NotMeasured"
+    number = spec(evaluation={"gate": {"atLeast": "85", "split": "Own"}, "testData": {"uri": "own.csv"}})
+    assert score_gate(number, [few]).open
+
+
+@pytest.mark.parametrize("system", ["student", "teacher", "difference"])
+def test_what_is_no_number_opens_nothing(system: str) -> None:
+    nan = Interval(value=float("nan"), low=0.0, high=0.0)
+    made = difference(0, 0, 0).model_copy(update={system: nan})
+    for asked in (spec(), spec(evaluation={"gate": {"atLeast": "0"}})):
+        assert score_gate(asked, [made]).reason == "NotMeasured"
+
+
+def test_the_metric_is_the_users_word_before_what_evaluate_chose() -> None:
+    exact, chrf = score("Retrieved", 10), score("Retrieved", 90).model_copy(update={"metric": Metric.CHRF})
+    assert score_gate(spec(), [chrf, exact]).open
+    assert not score_gate(spec(), [exact, chrf]).open
+    assert not score_gate(spec(evaluation={"metrics": ["ExactMatch", "ChrF++"]}), [chrf, exact]).open
+    assert not score_gate(spec(evaluation={"gate": {"metric": "ExactMatch"}}), [chrf, exact]).open
+    assert score_gate(spec(), []).reason == "NotMeasured"
+
+
+def test_a_number_is_compared_with_the_student_on_all_rows() -> None:
+    made = score("Retrieved", 90).model_copy(update={"student_all": Interval(value=80, low=70, high=90)})
+    assert not score_gate(spec(evaluation={"gate": {"atLeast": "85"}}), [made]).open

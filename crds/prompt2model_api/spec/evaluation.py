@@ -6,44 +6,70 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from prompt2model_api.base import Metric, Model, Uri
+from prompt2model_api.base import Metric, Model, TeacherPrompt, Uri
 from prompt2model_api.spec.references import OwnData
 
 AT_LEAST_PATTERN = r"^(Teacher|100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)$"
 
 
 class GateSpec(Model):
-    """What the student must reach before it is served."""
+    """What the student must reach: a run whose student does not reach it ends as Failed, with or without a service."""
 
-    metric: Metric = Field(description="One of evaluation.metrics.")
+    metric: Metric | None = Field(
+        default=None,
+        description="One of evaluation.metrics. Without it: the first of them, else what the outputs ask for.",
+    )
     split: Literal["Own", "Retrieved", "Generated"] | None = Field(
         default=None, description="The test split compared on; without it the user's own, else the retrieved one."
     )
     at_least: Annotated[str, StringConstraints(pattern=AT_LEAST_PATTERN, max_length=16)] = Field(
         default="Teacher", description='Teacher, or a number from 0 to 100 in quotes ("85").'
     )
+    margin: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="Points that the student may lie below the teacher. 0: its score is at least the teacher's on the same "
+        "rows. Above 0: the 95 % interval of the difference (student minus teacher) lies above -margin.",
+    )
 
 
 class Evaluation(Model):
     """How student, untrained student and teacher are measured."""
 
-    metrics: list[Metric] = Field(default=list(Metric), min_length=1, max_length=3)
+    metrics: list[Metric] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=3,
+        description="What is measured; the score gate compares the first one. Without it all three, and the gate compares "
+        "ExactMatch where the outputs are short or from a closed set, else ChrF++.",
+    )
+    teacher_prompts: list[TeacherPrompt] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2,
+        description="How the teacher is asked: FewShot shows it the prompt's demonstrations, ZeroShot the instruction alone. "
+        "Without it both, where there are demonstrations; the one that scores better is what the student is compared with.",
+    )
     test_data: OwnData | None = Field(default=None, description="The user's own test set; never trained on.")
     max_rows: int = Field(default=500, ge=1, le=100_000, description="Most rows of each test split.")
     encoder: Uri = Field(
         default="xlm-roberta-base",
         description="BERTScore's encoder: a Hugging Face name, a folder, or embedded:MiniLM.",
     )
-    gate: GateSpec | None = Field(default=None, description="Without it: the first metric must reach the teacher.")
+    gate: GateSpec | None = Field(default=None, description="Without it: the student must reach the teacher.")
 
     @model_validator(mode="after")
     def _gate_is_measured(self) -> Evaluation:
-        if self.gate is not None and self.gate.metric not in self.metrics:
-            raise ValueError(f"gate.metric {self.gate.metric} is not in metrics: add it there")
+        metric = self.gate.metric if self.gate is not None else None
+        if metric is not None and self.metrics is not None and metric not in self.metrics:
+            raise ValueError(f"gate.metric {metric} is not in metrics: add it there")
         return self
 
     @model_validator(mode="after")
     def _each_metric_once(self) -> Evaluation:
-        if len(set(self.metrics)) < len(self.metrics):
+        if self.metrics is not None and len(set(self.metrics)) < len(self.metrics):
             raise ValueError("metrics names one of them twice: keep one")
+        if self.teacher_prompts is not None and len(set(self.teacher_prompts)) < len(self.teacher_prompts):
+            raise ValueError("teacherPrompts names one of them twice: keep one")
         return self

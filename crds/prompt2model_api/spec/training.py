@@ -22,6 +22,13 @@ class Training(Model):
     learning_rate: float = Field(default=5e-5, gt=0, le=1, description="Peak rate of AdamW.")
     batch_size: int = Field(default=16, ge=1, le=4096, description="Rows a step, over all workers.")
     max_input_tokens: int = Field(default=512, ge=8, le=32768, description="Longer inputs are cut.")
+    max_instruction_characters: int | None = Field(
+        default=None,
+        ge=0,
+        le=32768,
+        description="Characters of the instruction that stand before each input; longer ones are cut at a word's end, and "
+        "the result says so. 0: none. Without it 600.",
+    )
     max_output_tokens: int = Field(default=128, ge=1, le=8192, description="Longest target, and longest answer.")
     frozen_layers: int | None = Field(
         default=None,

@@ -79,12 +79,16 @@ def _run_locked(
             console.print("MLflow is not complete: the next run records what is missing.")
         wall = {"wall_s": round(time.monotonic() - began, 2), **runner.timings()}
         run_folder.folder.write_json("last_run.json", wall)
+        code, sentence = ending(status)
+        console.print(escape(f"\n{sentence}"), highlight=False, soft_wrap=True)
         if status.phase is not Phase.READY:
-            return _say_why(console, file, status)
-        _say_how_to_go_on(console, resource, run_folder)
+            kept = f"Everything so far is kept: `p2m run {file}` goes on where it was."
+            console.print(kept, highlight=False, soft_wrap=True)
+            return code
+        _say_how_to_go_on(console, resource, run_folder, status)
         if keep_serving and answered:
             _serve_until_interrupted(console, service)
-        return DONE
+        return code
     finally:
         service.stop()
         runner.tracker.finish(limit_s=1)
@@ -226,17 +230,23 @@ def _ask_once(console: Console, run_folder: RunFolder, service: ServiceProcess) 
     return True
 
 
-def _say_why(console: Console, file: Path, status: Prompt2ModelStatus) -> int:
+def ending(status: Prompt2ModelStatus) -> tuple[int, str]:
+    """The exit code and the sentence that a run ends with: both of what phase and conditions say."""
     ready = next(c for c in status.conditions if c.type is ConditionType.READY)
-    console.print(escape(f"\n{status.phase}: {ready.message} ({ready.reason})"), highlight=False, soft_wrap=True)
-    console.print(f"Everything so far is kept: `p2m run {file}` goes on where it was.", highlight=False, soft_wrap=True)
-    return DONE if status.phase in WAITING else STOPPED
+    said = f"{status.phase}: {ready.message}" if ready.message else str(status.phase)
+    sentence = said if ready.reason == status.phase else f"{said} ({ready.reason})"
+    return (DONE if status.phase is Phase.READY or status.phase in WAITING else STOPPED), sentence
 
 
-def _say_how_to_go_on(console: Console, resource: Prompt2Model, run_folder: RunFolder) -> None:
+def _say_how_to_go_on(
+    console: Console, resource: Prompt2Model, run_folder: RunFolder, status: Prompt2ModelStatus
+) -> None:
     where = "" if run_folder.runs == Path("runs").absolute() else f" --runs {run_folder.runs}"
     console.print("\nHow to go on:")
-    console.print(f"  p2m serve {resource.metadata.name}{where}   serve this model", highlight=False)
+    if resource.spec.service.enabled:
+        console.print(f"  p2m serve {resource.metadata.name}{where}   serve this model", highlight=False)
+    elif status.model is not None:
+        console.print(f"  the model, not served: {status.model.uri}", highlight=False, soft_wrap=True)
     console.print(f"  p2m ui{where}            see every run in MLflow", highlight=False)
 
 
@@ -258,11 +268,16 @@ def _all_table(runs: Path) -> Table:
         found = run_folder.read_status()
         if found is None:
             continue
-        best = found.scores[0] if found.scores else None
-        student = f"{best.student.value:.1f}" if best else ""
-        teacher = f"{best.teacher.value:.1f}" if best and best.teacher else ""
         running = "yes" if run_folder.in_use() else ""
-        table.add_row(run_folder.namespace, run_folder.name, found.phase, found.progress, student, teacher, running)
+        table.add_row(
+            run_folder.namespace,
+            run_folder.name,
+            found.phase,
+            found.progress,
+            found.score,
+            found.teacher_score,
+            running,
+        )
     return table
 
 

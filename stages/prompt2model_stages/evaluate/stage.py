@@ -47,7 +47,7 @@ def run(context: StageContext) -> StageOutputs:
     """
     spec, folder = context.spec, context.folder
     prepared, trained = context.job.input("prepare"), context.job.input("train")
-    metrics = list(dict.fromkeys(spec.evaluation.metrics))
+    metrics = list(spec.evaluation.metrics or Metric)
     # Resolved first: an encoder that cannot be had shall not be found out after everything is answered and paid for.
     encoder = resolve_encoder(spec.evaluation.encoder) if Metric.BERT_SCORE in metrics else None
     rows = sampled_rows(prepared, spec.evaluation.max_rows, spec.seed)

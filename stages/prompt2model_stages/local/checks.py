@@ -64,5 +64,6 @@ def _check_choice(resource: Prompt2Model) -> None:
 
 
 def _check_encoder(resource: Prompt2Model) -> None:
-    if Metric.BERT_SCORE in resource.spec.evaluation.metrics:
+    metrics = resource.spec.evaluation.metrics
+    if metrics is None or Metric.BERT_SCORE in metrics:
         resolve_encoder(resource.spec.evaluation.encoder)
