@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from prompt2model_api.complaints import complaints
 from prompt2model_api.fields import close_to, without_nulls
 from prompt2model_api.prompt2model import API_VERSION, Prompt2Model
+from prompt2model_api.redaction import mask
 from prompt2model_api.spec.references import OwnData
 from prompt2model_api.yaml_text import YamlError, documents
 
@@ -28,6 +29,7 @@ class SpecError(Exception):
 
     def __init__(self, *problems: str) -> None:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        problems = tuple(mask(problem) for problem in problems)
         super().__init__("\n".join([*problems[:SHOWN], *more]))
         self.problems = problems
 

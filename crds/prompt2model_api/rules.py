@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prompt2model_api.base import Model
+from prompt2model_api.base_url import CHECKS as BASE_URL_CHECKS
 from prompt2model_api.prompt2model import NAME_LIMIT, PROMPT_LIMIT, Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.results import Choice
 from prompt2model_api.spec.evaluation import Evaluation
@@ -124,6 +125,7 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             "budget.usd needs price.inputPerMillion and price.outputPerMillion",
             ".budget.usd",
         ),
+        *(Rule(check.rule("self.baseURL"), check.message, ".baseURL") for check in BASE_URL_CHECKS),
     ),
     OwnData: (Rule("has(self.uri) != has(self.configMap)", "name exactly one of uri and configMap"),),
     Choice: (

@@ -7,6 +7,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from prompt2model_api.redaction import mask
+
 EXTRA = ("resource_namespace", "resource", "stage", "digest")
 
 
@@ -26,7 +28,7 @@ class JsonFormatter(logging.Formatter):
             names["name"] = names.pop("resource")
         if record.exc_info:
             names["error"] = self.formatException(record.exc_info)
-        return json.dumps({**line, **names}, ensure_ascii=False)
+        return mask(json.dumps({**line, **names}, ensure_ascii=False))
 
 
 def configure(level: int = logging.INFO) -> None:

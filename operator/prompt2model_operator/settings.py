@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from prompt2model_api.base import Model, Name, Quantity, Uri
+from prompt2model_api.base_url import check_base_url
 from prompt2model_api.stage_run import Stage
 
 DEFAULT_FILE = "/etc/prompt2model/settings.yaml"
@@ -43,7 +44,7 @@ class Tracking(Model):
 class EmbeddedTeacher(Model):
     """The teacher of resources that name none."""
 
-    url: Uri | None = Field(default=None, description="Up to and with /v1.")
+    url: Annotated[Uri, AfterValidator(check_base_url)] | None = Field(default=None, description="Up to and with /v1.")
     model: Name = "SmolLM2-135M-Instruct"
 
 

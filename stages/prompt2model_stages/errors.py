@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.redaction import mask
 
 
 class StageError(Exception):
@@ -50,4 +51,5 @@ def disk_full(error: OSError) -> StageError | None:
 
 
 def _error(state: FailureState, reason: str, message: str, remedy: str) -> StageError:
-    return StageError(Failure(state=state, reason=reason, message=message[:1024], remedy=remedy[:1024]))
+    # Masked before it is cut: half a key is no secret that anything would find again.
+    return StageError(Failure(state=state, reason=reason, message=mask(message)[:1024], remedy=mask(remedy)[:1024]))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from prompt2model_api.conditions import Failure
+from prompt2model_api.redaction import mask
 from prompt2model_api.results import StageResult
 from prompt2model_api.stage_run import Progress
 from prompt2model_stages.storage import Folder
@@ -55,6 +56,12 @@ def so_far(folder: Folder, unit: str, total: float) -> tuple[float, float]:
     return (last.done, last.total) if last.unit == unit and last.total else (0, total)
 
 
+def masked(failure: Failure) -> Failure:
+    """The failure without keys, whoever made it: what is reported is read in status, log and MLflow."""
+    said = {"message": mask(failure.message)[:1024], "remedy": mask(failure.remedy)[:1024]}
+    return failure.model_copy(update=said)
+
+
 class FileReporter:
     """Reports into the stage run's folder."""
 
@@ -71,7 +78,8 @@ class FileReporter:
             return
         self._written = now
         at = datetime.now(UTC)
-        progress = Progress(attempt=self.attempt, done=done, total=total, unit=unit, message=message[:256], at=at)
+        said = mask(message)[:256]
+        progress = Progress(attempt=self.attempt, done=done, total=total, unit=unit, message=said, at=at)
         self.folder.write_json(PROGRESS, progress.dump())
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
@@ -81,7 +89,7 @@ class FileReporter:
 
     def failure(self, failure: Failure) -> None:
         """See Reporter."""
-        self.folder.write_json(FAILURE, {"attempt": self.attempt, **failure.dump()})
+        self.folder.write_json(FAILURE, {"attempt": self.attempt, **masked(failure).dump()})
 
     def result(self, result: StageResult) -> None:
         """See Reporter. result.json itself is the report."""

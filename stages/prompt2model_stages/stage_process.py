@@ -20,6 +20,7 @@ from pathlib import Path
 
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.redaction import first_line, mask_streams
 from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_stages.errors import StageError, disk_full
 from prompt2model_stages.job import StageJob
@@ -57,6 +58,7 @@ def main(run: Callable[[StageContext], StageOutputs], warm: Sequence[str] = ()) 
     With STAND_BY in its place the process imports `warm`, the modules that the stage takes long to import, and waits
     for a line on its standard input that names the job file; at the input's end it ends with status 0.
     """
+    mask_streams()
     if len(sys.argv) < 2:
         from prompt2model_stages.pod.running import run_in_pod  # of the cluster's alone, and it imports this module
 
@@ -136,10 +138,9 @@ def _of_system(error: OSError) -> Failure:
 
 
 def _of_crash(error: Exception) -> Failure:
-    text = f"{type(error).__name__}: {error}".splitlines()[0]
     return Failure(
         state=FailureState.RETRYING,
         reason="Crashed",
-        message=text[:1024],
+        message=first_line(error)[:1024],
         remedy="The stage's log has the whole error.",
     )

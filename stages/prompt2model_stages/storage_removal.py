@@ -11,6 +11,7 @@ import logging
 import sys
 import time
 
+from prompt2model_api.redaction import mask_streams
 from prompt2model_stages.storage import Folder
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ PARTS = 2
 
 def main(arguments: list[str] | None = None, pause_s: float = PAUSE_S) -> int:
     """Removes. Returns the exit status: 1 where the folder cannot be removed, 2 where it is none of a resource."""
+    mask_streams()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     parser = argparse.ArgumentParser(prog="python -m prompt2model_stages.storage_removal", description=__doc__)
     parser.add_argument("folder", help="<root>/<namespace>/<name>, a path or a URI")

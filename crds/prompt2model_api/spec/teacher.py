@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from prompt2model_api.base import Model, Name
+from prompt2model_api.base_url import PATTERN, check_base_url
 from prompt2model_api.spec.references import SecretKey
 
 
@@ -49,8 +50,12 @@ class Price(Model):
 class TeacherSpec(Model):
     """The LLM that parses the prompt and writes data, behind an OpenAI-compatible endpoint."""
 
-    base_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)] = Field(
-        alias="baseURL", description="The endpoint's address, up to and with /v1."
+    base_url: Annotated[str, StringConstraints(pattern=PATTERN, max_length=2048), AfterValidator(check_base_url)] = (
+        Field(
+            alias="baseURL",
+            description="The endpoint's address, up to and with /v1; or the whole address of an Azure deployment, with its "
+            "api-version. Holds no key, user or password.",
+        )
     )
     model: Name = Field(description="The model's name at that endpoint.")
     api_key_secret_ref: SecretKey | None = Field(

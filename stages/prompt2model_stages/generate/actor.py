@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prompt2model_api.conditions import Failure
+from prompt2model_api.redaction import mask, mask_streams
 from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.generate.base import Counts, Generated, Order, Progress, Task
 from prompt2model_stages.generate.generator import FewShotGenerator
@@ -47,6 +48,7 @@ class GeneratorActor:
     """
 
     def __init__(self, job: str, task: Task, order: Order, key: str | None) -> None:
+        mask_streams()
         logging.basicConfig(level=logging.INFO)
         self._job = StageJob.model_validate_json(job)
         self._task, self._order = task, order
@@ -91,7 +93,7 @@ def generate_in_actor(job: StageJob, task: Task, order: Order, progress: Callabl
     except ray.exceptions.GetTimeoutError:
         raise retrying("GeneratorStuck", "The generator has not said for 60 s how far it is.") from None
     except ray.exceptions.RayActorError as error:
-        message = f"The generator's process died: {str(error).splitlines()[0]}"
+        message = f"The generator's process died: {mask(str(error)).splitlines()[0]}"
         raise retrying("GeneratorDied", message, "Every answer so far is kept; more memory may help.") from None
     except ray.exceptions.RayTaskError as error:
         # as_instanceof_cause is Ray's mixture of both classes; a disk that is full must stay an OSError

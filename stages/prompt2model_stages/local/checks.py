@@ -16,6 +16,8 @@ from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, load_choice
 from prompt2model_stages.prepare.tables import read_table
 from prompt2model_stages.student import resolve
 
+KEY = "P2M_TEACHER_API_KEY"
+
 
 def load_checked(file: Path) -> Prompt2Model:
     """The resource in a YAML file, paths made absolute. Raises: SpecError with one sentence."""
@@ -34,10 +36,16 @@ def load_checked(file: Path) -> Prompt2Model:
 
 def _check_key(resource: Prompt2Model) -> None:
     teacher = resource.spec.teacher
-    if teacher and teacher.api_key_secret_ref and not os.environ.get("P2M_TEACHER_API_KEY"):
+    if teacher is None:
+        return
+    key = os.environ.get(KEY)
+    if key:
+        from prompt2model_stages.teacher.keys import usable_key  # its package imports the HTTP libraries
+
+        usable_key(key, KEY)
+    elif teacher.api_key_secret_ref:
         raise SpecError(
-            "spec.teacher.apiKeySecretRef asks for a key, and a local run takes it from the environment: "
-            "set P2M_TEACHER_API_KEY."
+            f"spec.teacher.apiKeySecretRef asks for a key, and a local run takes it from the environment: set {KEY}."
         )
 
 

@@ -19,10 +19,11 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from prompt2model_api.conditions import Failure
+from prompt2model_api.redaction import mask
 from prompt2model_api.results import StageResult
 from prompt2model_api.stage_run import Progress, ReportedFailure
 from prompt2model_stages.pod.api_server import Away, Gone, Refused, Seen, StageRunStatusClient
-from prompt2model_stages.reporting import PROGRESS, FileReporter
+from prompt2model_stages.reporting import PROGRESS, FileReporter, masked
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class ClusterReporter:
         at = datetime.now(UTC)
         with self._changed:
             self._progress = Progress(
-                attempt=self._files.attempt, done=done, total=total, unit=unit, message=message[:256], at=at
+                attempt=self._files.attempt, done=done, total=total, unit=unit, message=mask(message)[:256], at=at
             )
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
@@ -115,7 +116,7 @@ class ClusterReporter:
 
     def failure(self, failure: Failure) -> None:
         """See Reporter. Also where the storage cannot take it."""
-        self.failed = failure
+        self.failed = failure = masked(failure)
         try:
             self._files.failure(failure)
         except Exception as error:  # whatever the storage's library raises: it may be what the failure is about

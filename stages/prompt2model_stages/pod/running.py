@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import yaml
 
 from prompt2model_api.conditions import Failure
+from prompt2model_api.redaction import first_line
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_run import StageRunPhase
 from prompt2model_stages.cpus import limit_threads
@@ -143,10 +144,9 @@ def _note_end(job: StageJob, failure: Failure | None) -> None:
 def _of_storage(job: StageJob, error: Exception) -> StageError:
     """Storage that cannot be written is mendable outside, whatever it is: a claim, credentials, a bucket."""
     logger.error("the storage cannot be written", exc_info=error)
-    sentence = f"{type(error).__name__}: {error}".splitlines()[0]
     return blocked(
         "StorageUnavailable",
-        f"{job.stage_run.spec.storage} cannot be written: {sentence}"[:1024],
+        f"{job.stage_run.spec.storage} cannot be written: {first_line(error)}",
         "Check that the claim is bound, has space and is writable for the pod's user; or the bucket, its endpoint and the "
         "Secret named in spec.storage.secret.",
     )

@@ -13,6 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from prompt2model_api.redaction import first_line, mask_streams
 from prompt2model_stages.service.answering import read_golden
 from prompt2model_stages.storage import Folder, sha256_of_tree
 
@@ -28,6 +29,7 @@ class FetchError(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Fetches. Returns the exit status."""
+    mask_streams()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     parser = argparse.ArgumentParser(prog="python -m prompt2model_stages.service.fetch", description=__doc__)
     parser.add_argument("--model", required=True, help="URI of the model folder that train wrote")
@@ -45,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         Exception
     ) as error:  # each storage's library has errors of its own: of the network, of credentials, of a bucket
         logger.debug("", exc_info=True)
-        logger.error("%s", f"The storage cannot be read: {type(error).__name__}: {error}".splitlines()[0])
+        logger.error("%s", f"The storage cannot be read: {first_line(error)}")
         return 1
     return 0
 

@@ -28,6 +28,7 @@ from prompt2model_stages.teacher.budget import Cost, Purse, priced
 from prompt2model_stages.teacher.dialect import Reply
 from prompt2model_stages.teacher.exchange import Exchange
 from prompt2model_stages.teacher.journal import Journal
+from prompt2model_stages.teacher.keys import read_key, usable_key
 from prompt2model_stages.teacher.limits import AdaptiveConcurrency, Clock, Permit, Rates, Sleep
 from prompt2model_stages.teacher.patience import Patience
 from prompt2model_stages.teacher.requests import (
@@ -91,8 +92,8 @@ async def open_teacher(
     patience = patience or Patience.from_environment()
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request drowns everything else
     spec = job.stage_run.spec
+    key = read_key(os.environ, job.settings.teacher_key_env)  # before anything is booked
     journal = await Journal.open(job.teacher_folder, stage, stage_folder(spec.stage, spec.digest))
-    key = os.environ.get(job.settings.teacher_key_env) or None
     teacher = Teacher(settings, journal, patience, key, job.settings.teacher_key_env, http=http)
     interrupted = True
     try:
@@ -121,6 +122,7 @@ class Teacher:
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        key = usable_key(key, key_env)
         self._settings = settings
         self._journal = journal
         self._patience = patience

@@ -10,6 +10,7 @@ import openai
 
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.teacher import failures
+from prompt2model_stages.teacher.address import Address
 from prompt2model_stages.teacher.dialect import Dialect, Reply, read_reply
 from prompt2model_stages.teacher.patience import Patience
 from prompt2model_stages.teacher.requests import TeacherRequest, is_loopback
@@ -32,8 +33,11 @@ class Exchange:
         self._endpoint = endpoint
         self._patience = patience
         self._own = _http_client(endpoint.base_url, concurrency, patience) if http is None else None
+        address = Address.of(endpoint.base_url)
+        self._options: openai.RequestOptions = {"headers": address.headers(endpoint.key)}
         self._api = openai.AsyncOpenAI(
-            base_url=endpoint.base_url,
+            base_url=address.base,
+            default_query=address.query,
             api_key=endpoint.key or "none",  # the library insists on one; endpoints without keys ignore it
             timeout=_timeout(patience),
             max_retries=0,
@@ -48,7 +52,9 @@ class Exchange:
         body = self.dialect.body(request, self._endpoint.model)
         try:
             async with asyncio.timeout(self._patience.timeout_s):  # httpx2 bounds each read, not the whole
-                response = await self._api.post("/chat/completions", cast_to=httpx2.Response, body=body)
+                response = await self._api.post(
+                    "/chat/completions", cast_to=httpx2.Response, body=body, options=self._options
+                )
         except TimeoutError as error:
             raise openai.APITimeoutError(httpx2.Request("POST", self._endpoint.base_url)) from error
         except openai.APIStatusError as error:
@@ -68,7 +74,7 @@ class Exchange:
         text = failures.said(error, self._endpoint)
         models: list[str] | None = None
         try:
-            response = await self._api.get("/models", cast_to=httpx2.Response)
+            response = await self._api.get("/models", cast_to=httpx2.Response, options=self._options)
             models = sorted(str(model["id"]) for model in response.json()["data"])
         except (openai.APIError, ValueError, KeyError, TypeError, json.JSONDecodeError):
             models = None

@@ -13,10 +13,10 @@ from typing import Any
 import httpx2
 import openai
 
+from prompt2model_api.redaction import mask
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.teacher.patience import retry_after
 
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|key|Bearer)[-_ ][\w*.-]{6,}", re.IGNORECASE)
 _TOO_LONG = re.compile(
     r"context[ _](?:length|size|window)|maximum context|too many tokens|prompt is too long|exceed_context",
     re.IGNORECASE,
@@ -101,9 +101,7 @@ def is_too_long(error: openai.APIStatusError) -> bool:
 
 def redact(text: str, endpoint: Endpoint) -> str:
     """The text without the key and without whatever looks like one."""
-    if endpoint.key and len(endpoint.key) > 3:
-        text = text.replace(endpoint.key, "***")
-    return _KEY_LIKE.sub("***", text)
+    return mask(text, endpoint.key)
 
 
 def model_unknown(endpoint: Endpoint, text: str, models: list[str] | None) -> StageError:

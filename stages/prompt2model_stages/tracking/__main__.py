@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 
+from prompt2model_api.redaction import first_line, mask_streams
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.marks import resource_seen
 from prompt2model_stages.tracking.recorder import Recorder
@@ -83,10 +84,11 @@ def synced(recorder: Recorder, live: bool) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:500]
+    return first_line(error)[:500]
 
 
 def _quiet() -> None:
+    mask_streams()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import torch.distributed
 
+from prompt2model_api.redaction import mask_streams
 from prompt2model_api.spec.training import Training
 from prompt2model_stages.cpus import usable_cpus
 from prompt2model_stages.errors import failed
@@ -62,6 +63,7 @@ def train_worker(config: dict[str, Any]) -> None:
 
     job: TrainingJob = config["job"]
     context = get_context()
+    mask_streams()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     torch.set_num_threads(max(1, usable_cpus() // context.get_local_world_size()))  # Ray sets it to 1
     Loop(job, context.get_world_rank(), context.get_world_size()).run()
