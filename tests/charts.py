@@ -38,7 +38,7 @@ def run(*arguments: str, values: Manifest | None = None) -> subprocess.Completed
         file.flush()
         given = ["--values", file.name] if values is not None else []
         command = [program, *arguments, *given]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 def template(values: Manifest, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -58,7 +58,7 @@ def command(file: Path) -> list[str]:
 def run(file: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a file to its end."""
     environment = {**os.environ, **environment}
-    return subprocess.run(command(file), env=environment, capture_output=True, text=True, timeout=400, check=False)
+    return subprocess.run(command(file), env=environment, capture_output=True, text=True, timeout=2000, check=False)
 
 
 def folder_of(file: Path) -> Path:
@@ -125,7 +125,7 @@ def working(file: Path, stage: str) -> bool:
 
 def wait_until_working(file: Path, stage: str, process: subprocess.Popen[Any], log: Path) -> None:
     """Waits until the running command is in the middle of a stage."""
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 1000
     while not working(file, stage):
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, f"{stage} never worked"

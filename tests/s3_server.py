@@ -51,7 +51,7 @@ def s3_server(log: Path) -> Iterator[S3Server]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not _made(url):
             assert time.monotonic() < deadline and process.poll() is None, log.read_text()
             time.sleep(0.1)

@@ -20,7 +20,7 @@ class SmallDisk:
 
     def fill(self, left: int = 0) -> None:
         """Leaves so many bytes, while others may be writing."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 50
         while not self._resize(self._used() + left):  # refused where something was written in between
             assert time.monotonic() < deadline, "the disk was never still"
 

@@ -54,7 +54,7 @@ def discovered(spec: Prompt2ModelSpec, root: Path, teacher_url: str, attempt: in
     command = [sys.executable, "-m", "prompt2model_stages.discover", str(root / "job.json")]
     sources = os.pathsep.join(str(ROOT / name) for name in ("crds", "stages"))
     environment = os.environ | {"PYTHONPATH": sources, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return job, read_result(job.folder), done.stderr
 

@@ -13,7 +13,7 @@ from tests.fake_teacher import FakeTeacher, fake_teacher
 from tests.local_runs import command, folder_of, journalled_keys, phase, run, wait_until_working, write
 from tests.small_disk import SmallDisk, small_disk
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_full_disk_stops_the_run_and_a_larger_one_lets_it_go_on(
         process = subprocess.Popen(command(file), stdout=log, stderr=log)
     wait_until_working(file, stage, process, path)
     disk.fill(left)
-    assert process.wait(200) == 1, path.read_text()
+    assert process.wait(1000) == 1, path.read_text()
     assert "No space left on the disk while writing " in sentence(path.read_text(), "DiskFull")
     assert "Free some space" in sentence(path.read_text(), "DiskFull")
     paid = journalled_keys(file)

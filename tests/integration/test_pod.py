@@ -92,7 +92,7 @@ def pod(tmp_path: Path) -> Iterator[Pod]:
         yield Pod(tmp_path, api)
 
 
-def finish(process: subprocess.Popen[bytes], limit_s: float = 120) -> tuple[int, str]:
+def finish(process: subprocess.Popen[bytes], limit_s: float = 600) -> tuple[int, str]:
     """The exit status and what `kubectl logs` would show."""
     try:
         _, said = process.communicate(timeout=limit_s)
@@ -101,7 +101,7 @@ def finish(process: subprocess.Popen[bytes], limit_s: float = 120) -> tuple[int,
         process.kill()
 
 
-def until(condition: Callable[[], object], limit_s: float = 60) -> None:
+def until(condition: Callable[[], object], limit_s: float = 300) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come"

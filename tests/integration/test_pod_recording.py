@@ -43,7 +43,7 @@ class Tracking:
             self._process = subprocess.Popen(
                 command, env={**os.environ, **quiet}, stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not self._answers():
             assert time.monotonic() < deadline and self._process.poll() is None, "MLflow did not start"
             time.sleep(0.2)
@@ -93,7 +93,7 @@ def recorded(pod: Pod, uri: str) -> int:
     """What the operator's job runs where something is missing in MLflow."""
     command = [sys.executable, "-m", "prompt2model_stages.tracking", str(pod.storage), "--tracking-uri", uri]
     roots = os.pathsep.join(path for path in sys.path if path)
-    return subprocess.run(command, env={**os.environ, "PYTHONPATH": roots}, timeout=120).returncode
+    return subprocess.run(command, env={**os.environ, "PYTHONPATH": roots}, timeout=600).returncode
 
 
 def test_a_stage_is_recorded_beside_its_work(pod: Pod, tracking: Tracking) -> None:

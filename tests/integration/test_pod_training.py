@@ -38,7 +38,7 @@ class Head:
         command += ["--num-cpus=2", "--include-dashboard=false", f"--temp-dir={self._folder}"]
         command += ["--object-store-memory=100000000", "--disable-usage-stats", "--node-ip-address=127.0.0.1"]
         self._process = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + 1000
         while not (self._folder / "ray_current_cluster").exists():
             assert time.monotonic() < deadline and self._process.poll() is None, "Ray did not start"
             time.sleep(0.2)
@@ -67,7 +67,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
             head.die()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_the_next_attempt_goes_on_when_the_head_dies(tmp_path: Path, head: Head) -> None:
     prepare(tmp_path)
     student = tiny_t5(tmp_path / "student")
@@ -90,7 +90,7 @@ def test_the_next_attempt_goes_on_when_the_head_dies(tmp_path: Path, head: Head)
 
         head.start()
         first = start(1)
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + 1000
         while not list((folder / "checkpoints").glob("step-*/state.json")):
             assert first.poll() is None and time.monotonic() < deadline, "no checkpoint was written"
             time.sleep(0.05)
@@ -103,7 +103,7 @@ def test_the_next_attempt_goes_on_when_the_head_dies(tmp_path: Path, head: Head)
         head.start()
         second = start(2)
         try:
-            assert second.wait(200) == 0, (folder / "log-2.txt").read_text()[-3000:]
+            assert second.wait(1000) == 0, (folder / "log-2.txt").read_text()[-3000:]
         finally:
             second.kill()
         told = [one["done"] for one in api.told("progress") if one["attempt"] == 2 and one["unit"] == "steps"]

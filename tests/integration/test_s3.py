@@ -97,7 +97,7 @@ def test_a_users_file(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "from prompt2model_stages.prepare.tables import read_table; read_table('s3://p2m/own/rows.csv', 'datasets.own')"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=_environment(), capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], env=_environment(), capture_output=True, text=True, timeout=600)
     assert "StageError: datasets.own: s3://p2m/own/rows.csv cannot be read" in done.stderr
 
 
@@ -155,10 +155,10 @@ class Cluster:
             status = self.api.status(f"default/{name}")
             status["attempt"] = attempt = 2
             process = self.start(name, attempt)
-        assert process.wait(400) == 0, self.api.status(f"default/{name}")
+        assert process.wait(2000) == 0, self.api.status(f"default/{name}")
 
     def _kill_at_a_checkpoint(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 1500
         folder = self.folder(Stage.TRAIN) / "checkpoints"
         while not any((folder / name).exists("state.json") for name in folder.names()):
             assert process.poll() is None and time.monotonic() < deadline, "no checkpoint was written"
@@ -174,7 +174,7 @@ class Cluster:
         return found
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_a_whole_chain(s3: S3Server, tmp_path: Path) -> None:
     storage = s3.uri("chain/default/backwards")
     with fake_teacher() as teacher, fake_api_server(tmp_path / "account") as api:
@@ -227,7 +227,7 @@ def test_storage_that_cannot_be_reached_blocks(s3: S3Server, tmp_path: Path) -> 
         cluster._apply(make)
         name = make.stage_run.metadata.name
         api.status(f"default/{name}")["attempt"] = 1
-        assert cluster.start(name, 1).wait(120) == 3
+        assert cluster.start(name, 1).wait(600) == 3
         reported = StageRunStatus.model_validate(api.status(f"default/{name}")).reported_failure
     assert reported is not None
     assert (reported.failure.state, reported.failure.reason) == (FailureState.BLOCKED, "StorageUnavailable")

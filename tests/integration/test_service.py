@@ -26,7 +26,7 @@ from tests.tiny_students import tiny_llama
 pytestmark = pytest.mark.integration
 
 INPUTS = ["3 May 2021", "the day after 2 June 1999", "5/17/2030"]
-START_LIMIT_S = 90.0
+START_LIMIT_S = 450.0
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Running:
         raise AssertionError(f"not {statuses} in {START_LIMIT_S} s: {self.log.read_text()}")
 
     def predict(self, body: object) -> httpx.Response:
-        return httpx.post(f"{self.url}/predict", json=body, timeout=30)
+        return httpx.post(f"{self.url}/predict", json=body, timeout=150)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def started(trained: Trained, folder: Path, golden: Path | None = None, sha256: 
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(30)
+            process.wait(150)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_many_texts_in_their_order(service: Running, trained: Trained) -> None:
 
 def test_curl_needs_no_content_type(service: Running) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    response = httpx.post(f"{service.url}/predict", content=b'{"text": "3 May 2021"}', headers=headers, timeout=30)
+    response = httpx.post(f"{service.url}/predict", content=b'{"text": "3 May 2021"}', headers=headers, timeout=150)
     assert response.status_code == 200
 
 
@@ -151,6 +151,7 @@ def test_bad_requests(service: Running) -> None:
 
 def test_health_metrics_and_documentation(service: Running) -> None:
     assert httpx.get(f"{service.url}/livez").status_code == 200
+    assert service.predict({"text": "3 May 2021"}).status_code == 200  # a batch at least, whichever tests ran before
     metrics = httpx.get(f"{service.url}/metrics").text
     for name in ("request_total", "request_duration_seconds_bucket", "adaptive_batch_size_bucket"):
         assert f"bentoml_service_{name}" in metrics
@@ -187,7 +188,7 @@ def test_ends_gracefully(trained: Trained, tmp_path: Path) -> None:
         workers = psutil.Process(running.process.pid).children(recursive=True)
         assert workers
         running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(30) == 0
+        assert running.process.wait(150) == 0
         _, alive = psutil.wait_procs(workers, 10)
         assert not alive
 
@@ -197,7 +198,7 @@ def test_the_worker_ends_with_a_killed_parent(trained: Trained, tmp_path: Path) 
         running.wait(503, 200)
         workers = psutil.Process(running.process.pid).children(recursive=True)
         running.process.kill()
-        running.process.wait(10)
+        running.process.wait(50)
         _, alive = psutil.wait_procs(workers, 20)
         assert not alive
 
@@ -214,7 +215,7 @@ def test_refuses_to_start_with_one_sentence(trained: Trained, tmp_path: Path, wr
         command += ["--golden", str(tmp_path / "nothing.json" if wrong == "golden" else trained.golden)]
         sources = [str(Path(__file__).parents[2] / name) for name in ("crds", "stages")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sources)}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
     expected = {

@@ -66,7 +66,7 @@ def start(job: Path) -> subprocess.Popen[bytes]:
 
 def finish(job: Path) -> Path:
     """Runs an attempt to its good end; the stage run's folder."""
-    status = start(job).wait(timeout=150)
+    status = start(job).wait(timeout=750)
     folder = job.parent / f"train-{DIGEST[:8]}"
     assert status == 0, (job.parent / "log.txt").read_text("utf-8")[-4000:]
     assert (folder / RESULT).exists()
@@ -78,7 +78,7 @@ def steps_in(folder: Path) -> list[int]:
 
 
 def wait_for_checkpoint(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 450
     while not list((folder / "checkpoints").glob("step-*/state.json")):
         assert process.poll() is None and time.monotonic() < deadline, "no checkpoint was written"
         time.sleep(0.02)
@@ -144,7 +144,7 @@ def test_dead_worker_ends_the_attempt_with_a_reason(tmp_path: Path) -> None:
     process = start(job)
     wait_for_checkpoint(folder, process)
     _training_worker(process.pid).kill()
-    assert process.wait(timeout=60) == 3
+    assert process.wait(timeout=300) == 3
     failure = json.loads((folder / FAILURE).read_text("utf-8"))
     assert (failure["state"], failure["reason"]) == ("Retrying", "WorkerDied")
     assert "memory" in failure["remedy"]
@@ -156,7 +156,7 @@ def _training_worker(driver: int) -> psutil.Process:
 
 
 def _wait_until_workers_are_gone() -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 150
     while any("RayTrainWorker" in " ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])):
         assert time.monotonic() < deadline, "Ray's workers outlived the stage that was killed"
         time.sleep(0.2)
