@@ -26,6 +26,7 @@ class TextEncoder:
     def __init__(self, resolved: ResolvedEncoder) -> None:
         from bert_score import BERTScorer
 
+        self._name = resolved.name
         with contextlib.chdir(resolved.folder) if resolved.folder else contextlib.nullcontext():
             # bert-score takes a name with "t5" in it for a T5, and a path may hold that anywhere: "." does not.
             name = "." if resolved.folder else resolved.name
@@ -35,9 +36,18 @@ class TextEncoder:
         tokenizer.model_max_length = min(tokenizer.model_max_length, resolved.positions)
 
     def f1(self, predictions: Sequence[str], references: Sequence[str]) -> npt.NDArray[np.float64]:
-        """BERTScore's F1 of each pair, 0 to 1, float64 [n]; no text may be empty."""
-        _, _, f1 = self._scorer.score(list(predictions), list(references))
-        return np.nan_to_num(np.asarray(f1.tolist(), dtype=np.float64))
+        """BERTScore's F1 of each pair, 0 to 1, float64 [n]; no text may be empty. Each different text is encoded once.
+
+        Raises: StageError EncoderUnusable where an encoder gives no numbers: bert-score would make 0 of them.
+        """
+        precision, recall, f1 = self._scorer.score(list(predictions), list(references))
+        if not bool((precision + recall).isfinite().all()):
+            raise failed(
+                "EncoderUnusable",
+                f"{FIELD}: the encoder {self._name} gives no numbers for some texts.",
+                f"Its weights may be damaged: fetch them again, or name another encoder in {FIELD}.",
+            )
+        return np.asarray(f1.tolist(), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,6 @@ def _unusable(name: str, error: Exception) -> StageError:
         return blocked(
             "EncoderUnreachable",
             text,
-            f"Mend the way to the hub (HF_ENDPOINT, HF_HUB_OFFLINE), or set {FIELD} to a folder or {EMBEDDED}.",
+            f"Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE, or set {FIELD} to a folder or {EMBEDDED}.",
         )
     return failed("EncoderUnusable", text, f"Name another encoder in {FIELD}.")

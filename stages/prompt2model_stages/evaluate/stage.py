@@ -11,11 +11,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from prompt2model_api.base import Metric
-from prompt2model_api.results import StageOutputs
+from prompt2model_api.base import Metric, TeacherPrompt
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.results import PromptScore, Scores, StageOutputs
+from prompt2model_stages.evaluate.choosing import choose_metric
 from prompt2model_stages.evaluate.differences import errors
 from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.evaluate.golden import GOLDEN, golden_requests
@@ -23,6 +26,7 @@ from prompt2model_stages.evaluate.predictions import (
     STUDENT,
     TEACHER,
     UNTRAINED,
+    Answers,
     Predictions,
     Row,
     read_rows,
@@ -32,6 +36,10 @@ from prompt2model_stages.evaluate.predictions import (
 )
 from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder
+
+if TYPE_CHECKING:
+    from prompt2model_stages.evaluate.metrics import RowMetric
+    from prompt2model_stages.evaluate.teaching import TeacherAnswers
 
 logger = logging.getLogger(__name__)
 
@@ -47,31 +55,51 @@ def run(context: StageContext) -> StageOutputs:
     """
     spec, folder = context.spec, context.folder
     prepared, trained = context.job.input("prepare"), context.job.input("train")
-    metrics = list(spec.evaluation.metrics or Metric)
-    # Resolved first: an encoder that cannot be had shall not be found out after everything is answered and paid for.
-    encoder = resolve_encoder(spec.evaluation.encoder) if Metric.BERT_SCORE in metrics else None
     rows = sampled_rows(prepared, spec.evaluation.max_rows, spec.seed)
+    metrics, reason = _metrics(spec, rows, prepared)
+    # Resolved first: an encoder that cannot be had must be found out before everything is answered and paid for.
+    encoder = resolve_encoder(spec.evaluation.encoder) if Metric.BERT_SCORE in metrics else None
     bar = _Bar(context, 3 * len(rows))
     settings: Mapping[str, Any] = (trained / "model").read_json("student.json")
     max_tokens = int(settings["max_output_tokens"])
 
     student = _student_answers(trained, folder, rows, prepared, max_tokens, bar)
     untrained = _untrained_answers(trained, folder, rows, settings, bar)
-    task = context.job.input("discover").read_json("task.json")
-    taught = _teacher_answers(context, task, rows, max_tokens, bar)
-    answers = {STUDENT: list(student), UNTRAINED: list(untrained), TEACHER: taught.answers}
+    load = cache(lambda: encoder.load() if encoder is not None and rows else None)
+    taught, prompts = _teacher_answers(context, rows, max_tokens, bar, metrics[0], load)
+    answers: Answers = {STUDENT: list(student), UNTRAINED: list(untrained), TEACHER: taught.answers}
 
     from prompt2model_stages.evaluate.scoring import score
 
     bar.say("scores")
-    note = "The budget ended." if taught.budget_ended else ""
-    loaded = encoder.load() if encoder is not None and rows else None
-    scores = score(rows, answers, metrics, loaded, spec.seed, note)
+    scores = score(rows, answers, metrics, load(), spec.seed, taught)
     write_predictions(folder, rows, answers)
     write_lines(folder, ERRORS, errors(rows, answers))
     folder.write_json(SCORES, [score.dump() for score in scores])
     bar.full()
-    return StageOutputs(scores=scores, golden_requests=len(folder.read_json(GOLDEN)), spent=taught.spent)
+    return StageOutputs(
+        scores=scores,
+        metric_reason=reason,
+        teacher_prompts=prompts or None,
+        golden_requests=len(folder.read_json(GOLDEN)),
+        notes=_notes(scores) or None,
+        spent=taught.spent,
+    )
+
+
+def _metrics(spec: Prompt2ModelSpec, rows: list[Row], prepared: Folder) -> tuple[list[Metric], str | None]:
+    """What is measured, the metric that the gate compares unasked first, and why it does."""
+    if spec.evaluation.metrics is not None:
+        return list(spec.evaluation.metrics), None
+    training = [row.output for row in read_rows(prepared, "train")] if prepared.exists("train.parquet") else []
+    most_telling = [row.output for row in rows if row.split == rows[0].split]
+    first, why = choose_metric(most_telling, training)
+    return [first, *(metric for metric in Metric if metric is not first)], why
+
+
+def _notes(scores: list[Scores]) -> list[str]:
+    """What a person should know beside the scores; a split says it once."""
+    return list(dict.fromkeys(f"{score.split} test split: {score.note}"[:512] for score in scores if score.note))
 
 
 class _Bar:
@@ -90,6 +118,10 @@ class _Bar:
 
         progress(0)
         return progress
+
+    def nothing(self, message: str) -> Callable[[int], None]:
+        """Progress that counts for nothing, because these rows are counted already; it stays a sign of life."""
+        return lambda done: self.say(f"{message}: {done}")
 
     def say(self, message: str) -> None:
         """What is being done beside answering."""
@@ -140,18 +172,38 @@ def _untrained_answers(
 
 
 def _teacher_answers(
-    context: StageContext, task: Mapping[str, Any], rows: list[Row], max_tokens: int, bar: _Bar
-) -> Any:
+    context: StageContext, rows: list[Row], max_tokens: int, bar: _Bar, name: Metric, load: Callable[[], Any]
+) -> tuple[TeacherAnswers, list[PromptScore]]:
+    """The teacher's answers in the better of the ways to ask it, and how the ways compare."""
+    from prompt2model_stages.evaluate.metrics import metric_of
+    from prompt2model_stages.evaluate.prompting import better_answers, ways
     from prompt2model_stages.evaluate.teaching import ask_teacher
 
-    inputs = [row.input for row in rows]
-    return asyncio.run(ask_teacher(context.job, task, inputs, teacher_tokens(rows, max_tokens), bar.of(TEACHER)))
+    task = context.job.input("discover").read_json("task.json")
+    inputs, room = [row.input for row in rows], teacher_tokens(rows, max_tokens)
+    progress = bar.of(TEACHER)
+
+    def ask(prompt: TeacherPrompt, wanted: Sequence[int] | None) -> TeacherAnswers:
+        told = progress if wanted is None else bar.nothing(f"{TEACHER}, {prompt}")
+        return asyncio.run(ask_teacher(context.job, task, inputs, room, told, prompt, wanted))
+
+    def measure() -> RowMetric:
+        return metric_of(name, load() if name is Metric.BERT_SCORE else None)
+
+    return better_answers(rows, ways(context.spec, task), ask, name, measure, context.spec.seed)
+
+
+LEAST_ROOM = 64
+"""Tokens of the shortest limit: a short answer with a word too many is not cut, and so stays an answer."""
 
 
 def teacher_tokens(rows: list[Row], student_tokens: int) -> int:
-    """The longest answer allowed to the teacher: its tokenizer may need more tokens than the student's for the same."""
+    """The longest answer allowed to the teacher: room for the longest reference in any tokenizer.
+
+    A token has at least one byte; in a long text it has two on average, in every language and tokenizer that are used.
+    """
     longest = max((len(row.output.encode()) for row in rows), default=0)
-    return max(student_tokens, min(2 * student_tokens, longest + 8))
+    return max(LEAST_ROOM, student_tokens, min(longest, 256 + longest // 2) + 32)
 
 
 def _nothing(texts: list[str], told: Callable[[int], None]) -> list[str]:

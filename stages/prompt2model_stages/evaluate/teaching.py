@@ -1,4 +1,4 @@
-"""Lets the teacher answer the test rows, as well as a prompt can make it: instruction and all demonstrations."""
+"""Lets the teacher answer the test rows, as well as a prompt can make it, and tells what is an answer from what is none."""
 
 from __future__ import annotations
 
@@ -6,47 +6,78 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
+from prompt2model_api.base import TeacherPrompt
 from prompt2model_api.results import Spent
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.job import StageJob
-from prompt2model_stages.teacher import TeacherRequest, open_teacher
+from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest, open_teacher
 
 logger = logging.getLogger(__name__)
 
 BUDGET_EXHAUSTED = "BudgetExhausted"
-TOO_LONG = "PromptTooLong"
-"""Concerns one input, not the teacher: the row counts as answered with nothing, unless all inputs are too long."""
+ANSWER_ALONE = "Answer with the output alone: no explanation, no label, nothing before or after it."
+
+
+class Outcome(Enum):
+    """What came of one row. An answer that is cut or refused is none: it is not scored, and it is counted."""
+
+    UNASKED = "unasked"
+    ANSWERED = "answered"
+    CUT = "cut"
+    REFUSED = "refused"
+    TOO_LONG = "too_long"
+
+
+NO_ANSWER = {
+    "PromptTooLong": Outcome.TOO_LONG,
+    "TeacherAnswerCut": Outcome.CUT,
+    "TeacherRefused": Outcome.REFUSED,
+}
+"""Reasons of errors that concern one row, and say nothing of the next."""
 
 
 @dataclass(frozen=True)
 class TeacherAnswers:
     """What the teacher answered.
 
-    answers: in the order of the inputs; none where it was not asked.
+    answers: in the order of the inputs; none where it was not asked, or what came is no answer.
+    outcomes: what came of each input.
     spent: by evaluate, earlier attempts included.
     budget_ended: whether the budget ended it.
+    prompt: how it was asked.
     """
 
     answers: list[str | None]
+    outcomes: list[Outcome]
     spent: Spent
     budget_ended: bool = False
+    prompt: TeacherPrompt = TeacherPrompt.FEW_SHOT
 
 
-def messages(task: Mapping[str, Any], text: str) -> list[dict[str, str]]:
-    """The chat for one input: the instruction, each demonstration as a turn, the input."""
-    chat = [{"role": "system", "content": str(task["instruction"])}]
-    for demonstration in task.get("demonstrations", []):
+def messages(
+    task: Mapping[str, Any], text: str, prompt: TeacherPrompt = TeacherPrompt.FEW_SHOT
+) -> list[dict[str, str]]:
+    """The chat for one input: the instruction, with FewShot each demonstration as a turn, the input."""
+    chat = [{"role": "system", "content": f"{task['instruction']}\n\n{ANSWER_ALONE}"}]
+    for demonstration in task.get("demonstrations", []) if prompt is TeacherPrompt.FEW_SHOT else []:
         chat.append({"role": "user", "content": str(demonstration["input"])})
         chat.append({"role": "assistant", "content": str(demonstration["output"])})
     return [*chat, {"role": "user", "content": text}]
 
 
 async def ask_teacher(
-    job: StageJob, task: Mapping[str, Any], inputs: Sequence[str], max_tokens: int, progress: Callable[[int], None]
+    job: StageJob,
+    task: Mapping[str, Any],
+    inputs: Sequence[str],
+    max_tokens: int,
+    progress: Callable[[int], None],
+    prompt: TeacherPrompt = TeacherPrompt.FEW_SHOT,
+    wanted: Sequence[int] | None = None,
 ) -> TeacherAnswers:
-    """Asks for all inputs at temperature 0, as many at a time as the endpoint takes.
+    """Asks for inputs at temperature 0, as many at a time as the endpoint takes.
 
     Answers of earlier attempts come from the journal. Inputs are asked in order, so that a budget that ends leaves the
     last ones unanswered.
@@ -56,39 +87,47 @@ async def ask_teacher(
         task: discover's task.json.
         inputs: raw inputs.
         max_tokens: the longest answer.
-        progress: told how many are answered.
+        progress: told how many are through.
+        prompt: how it is asked.
+        wanted: which inputs; by default all.
 
-    Raises: StageError of the teacher, but for an exhausted budget.
+    Raises: StageError of the teacher, but for an exhausted budget and for what concerns one input.
     """
     answers: list[str | None] = [None] * len(inputs)
+    outcomes = [Outcome.UNASKED] * len(inputs)
     done: list[int] = []
     ended: list[StageError] = []
-    too_long: list[StageError] = []
+    asked = list(range(len(inputs)) if wanted is None else wanted)
     async with open_teacher(job, stage="evaluate") as teacher:
-        left = iter(enumerate(inputs))
 
-        async def work(left: Iterator[tuple[int, str]]) -> None:
-            for i, text in left:
+        async def work(left: Iterator[int]) -> None:
+            for i in left:
                 if ended:
                     return
-                chat = messages(task, text)
+                chat = messages(task, inputs[i], prompt)
                 request = TeacherRequest(purpose="evaluate", messages=chat, temperature=0.0, max_tokens=max_tokens)
                 try:
-                    answers[i] = (await teacher.ask(request)).texts[0]
+                    answers[i], outcomes[i] = _read(await teacher.ask(request))
                 except StageError as error:
-                    if error.failure.reason != TOO_LONG:
+                    if error.failure.reason not in NO_ANSWER:
                         ended.append(error)  # requests in flight are paid for: the other workers finish theirs
                         return
-                    too_long.append(error)
-                    answers[i] = ""
+                    outcomes[i] = NO_ANSWER[error.failure.reason]
                 done.append(i)
                 progress(len(done))
 
         limit = job.settings.teacher.limits.concurrency if job.settings.teacher else 1
-        await asyncio.gather(*(work(left) for _ in range(min(limit, len(inputs)))))
+        left = iter(asked)
+        await asyncio.gather(*(work(left) for _ in range(min(limit, len(asked)))))
         spent = teacher.spent
     if fatal := [error for error in ended if error.failure.reason != BUDGET_EXHAUSTED]:
         raise fatal[0]
-    if too_long and len(too_long) == len(done):
-        raise too_long[0]
-    return TeacherAnswers(answers, spent, budget_ended=bool(ended))
+    return TeacherAnswers(answers, outcomes, spent, budget_ended=bool(ended), prompt=prompt)
+
+
+def _read(answer: TeacherAnswer) -> tuple[str | None, Outcome]:
+    if answer.refused:
+        return None, Outcome.REFUSED
+    if getattr(answer, "cut", False):
+        return None, Outcome.CUT
+    return answer.texts[0], Outcome.ANSWERED
