@@ -146,7 +146,13 @@ def test_all_systems_are_measured(tmp_path: Path, tiny_t5: Path, endpoint: FakeE
     assert exact.student == exact.untrained
     assert exact.student.value < 50
     assert all(0 <= s.student.low <= s.student.value <= s.student.high <= 100 for s in scores.values())
-    assert result.outputs.spent.requests == 20
+    assert result.outputs.spent.requests == len(endpoint.asked) == 40  # with the demonstration, and without it
+    ways = result.outputs.teacher_prompts or []
+    assert [(way.prompt, way.rows, way.chosen) for way in ways] == [("FewShot", 20, True), ("ZeroShot", 20, False)]
+    assert exact.difference is not None
+    assert exact.difference.value == pytest.approx(exact.student.value - 100)
+    assert "closed set" not in (result.outputs.metric_reason or "")
+    assert "The gate compares ExactMatch: the outputs are short, 20 of 20" in (result.outputs.metric_reason or "")
     rows = pq.read_table(tmp_path / "evaluate-eeeeeeee" / "predictions-test-own.parquet").to_pylist()
     assert len(rows) == 20
     assert list(rows[0]) == ["input", "reference", "student", "untrained", "teacher"]

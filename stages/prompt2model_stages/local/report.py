@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from prompt2model_api.results import Interval, Scores
+from prompt2model_api.results import Interval, Scores, StageOutputs
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.status import Prompt2ModelStatus
 
@@ -18,12 +18,12 @@ MOST_DIFFERENCES = 6
 
 
 def scores_table(scores: Iterable[Scores]) -> Table:
-    """Student, untrained student and teacher on each test split, with 95 % intervals."""
+    """Student, untrained student and teacher on each test split, all on the same rows, with 95 % intervals."""
     table = Table(title="Scores on held-out test data (0 to 100, 95 % intervals)", title_justify="left")
-    for column in ("test split", "metric", "rows", "student", "untrained student", "teacher"):
+    for column in ("test split", "metric", "rows", "student", "untrained student", "teacher", "student - teacher"):
         table.add_column(column, justify="left" if column in ("test split", "metric") else "right")
     for score in scores:
-        systems = (score.student, score.untrained, score.teacher)
+        systems = (score.student, score.untrained, score.teacher, score.difference)
         table.add_row(score.split, score.metric.value, str(score.rows), *(_interval(s) for s in systems))
     return table
 
@@ -62,6 +62,19 @@ def costs_table(stages: Mapping[Stage, StageRun], wall: Mapping[Stage, float], m
     return table
 
 
+def remarks(stages: Mapping[Stage, StageRun]) -> list[str]:
+    """What a person should know beside the scores: the metric and why, the ways to ask the teacher, what was left out."""
+    found: list[str] = []
+    for run in stages.values():
+        outputs = run.status.result.outputs if run.status.result else StageOutputs()
+        found += [outputs.metric_reason] if outputs.metric_reason else []
+        if ways := outputs.teacher_prompts:
+            told = ", ".join(f"{way.prompt} {_interval(way.score)}{' (taken)' if way.chosen else ''}" for way in ways)
+            found.append(f"Ways to ask the teacher, {ways[0].metric} on {ways[0].rows} rows: {told}.")
+        found += outputs.notes or []
+    return list(dict.fromkeys(found))
+
+
 def print_report(
     console: Console,
     status: Prompt2ModelStatus,
@@ -74,8 +87,8 @@ def print_report(
     console.print()
     if status.scores:
         console.print(scores_table(status.scores))
-        for note in dict.fromkeys(score.note for score in status.scores if score.note):
-            console.print(f"  {escape(note)}", highlight=False)
+    for sentence in remarks(stages):
+        console.print(f"  {escape(sentence)}", highlight=False, soft_wrap=True)
     if errors is not None and (table := differences_table(errors)) is not None:
         console.print(table)
     console.print(costs_table(stages, wall, memory))

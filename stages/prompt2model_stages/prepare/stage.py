@@ -23,7 +23,7 @@ from prompt2model_stages.prepare.splitting import TRAIN, Splits, split, test_spl
 from prompt2model_stages.prepare.statistics import statistics_of
 from prompt2model_stages.prepare.tables import Table, read_table
 from prompt2model_stages.prepare.textualizing import encodable, examples_of
-from prompt2model_stages.preprocessing import Preprocessing
+from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
 from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder
 
@@ -41,7 +41,8 @@ def run(context: StageContext) -> StageOutputs:
     Raises: StageError: NoTrainingData, ColumnMissing, FileMissing and what loading a dataset raises.
     """
     task = context.job.input("discover").read_json("task.json")
-    preprocessing = Preprocessing(str(task["instruction"]))
+    limit = context.spec.training.max_instruction_characters
+    preprocessing = Preprocessing(str(task["instruction"]), INSTRUCTION_LIMIT if limit is None else limit)
     _progress(context, 0)
     examples = _retrieved(context)
     _progress(context, 1)
@@ -58,7 +59,18 @@ def run(context: StageContext) -> StageOutputs:
     _progress(context, 4)
     rows = write(splits, preprocessing, context.folder, files)
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
-    return StageOutputs(rows=rows)
+    return StageOutputs(rows=rows, notes=_notes(preprocessing) or None)
+
+
+def _notes(preprocessing: Preprocessing) -> list[str]:
+    """What was left out."""
+    kept, left_out = len(preprocessing.instruction), preprocessing.left_out
+    if left_out == 0:
+        return []
+    return [
+        f"The instruction is cut: the student reads its first {kept:,} of {kept + left_out:,} characters before each input. "
+        "Write it shorter, or raise training.maxInstructionCharacters."
+    ]
 
 
 def write(

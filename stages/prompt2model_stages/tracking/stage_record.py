@@ -16,7 +16,7 @@ from prompt2model_stages.tracking.datasets import log_splits
 from prompt2model_stages.tracking.folders import StageFolder
 from prompt2model_stages.tracking.marks import StageMark, write_mark
 from prompt2model_stages.tracking.registering import log_and_register
-from prompt2model_stages.tracking.values import Point, final_metrics, flat_parameters, points, whole_lines
+from prompt2model_stages.tracking.values import Point, final_metrics, flat_parameters, points, score_tags, whole_lines
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -96,6 +96,7 @@ class StageRecord:
             told = str(failure.get(name, "")) if self._stage.result is None else ""
             if told or self.mark.seen:
                 tags[f"p2m.failure.{name}"] = told
+        tags |= score_tags(self._stage.outputs)
         self._client.log_batch(self.mark.run_id, tags=[mlflow.entities.RunTag(k, v) for k, v in tags.items()])
 
     def _curves(self) -> None:

@@ -11,6 +11,12 @@ PARAMETER_LIMIT = 6000
 """Characters of a parameter's value in MLflow."""
 
 SYSTEMS = ("student", "untrained", "teacher")
+INTERVALS = {
+    **{system: system for system in SYSTEMS},
+    "difference": "student_minus_teacher",
+    "studentAll": "student_all",
+}
+"""Fields of Scores, and what they are called in MLflow."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,38 @@ def final_metrics(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def score_metrics(scores: list[Mapping[str, Any]]) -> dict[str, float]:
-    """Scores as `score/<split>/<metric>/<system>`, their intervals with `_low` and `_high` behind."""
+    """Scores as `score/<split>/<metric>/<system>`, their intervals with `_low` and `_high` behind.
+
+    Beside the systems: `student_minus_teacher`, paired, and `student_all`, where the teacher answered a part of the rows. What
+    came of the teacher's rows is `teacher_answers/<split>/<asked, empty, cut, refused or tooLong>`.
+    """
     found: dict[str, float] = {}
     for score in scores:
-        for system in SYSTEMS:
-            if interval := score.get(system):
-                key = f"score/{score['split']}/{metric_name(score['metric'])}/{system}"
+        start = f"score/{score['split']}/{metric_name(score['metric'])}"
+        for field, name in INTERVALS.items():
+            if interval := score.get(field):
+                key = f"{start}/{name}"
                 found |= {key: interval["value"], f"{key}_low": interval["low"], f"{key}_high": interval["high"]}
+        for kind, count in (score.get("teacherAnswers") or {}).items():
+            found[f"teacher_answers/{score['split']}/{kind}"] = float(count)
+    return found
+
+
+def score_tags(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """What a number cannot say of the scores: why the gate's metric is what it is, how the teacher was asked, what was cut."""
+    found: dict[str, str] = {}
+    if outputs.get("metricReason"):
+        found["p2m.metric_reason"] = str(outputs["metricReason"])
+    for way in outputs.get("teacherPrompts") or []:
+        score = way.get("score")
+        told = (
+            f"{way['metric']} {score['value']} [{score['low']}, {score['high']}] on {way['rows']} rows"
+            if score
+            else "-"
+        )
+        found[f"p2m.teacher_prompt.{way['prompt']}"] = told + (", taken" if way.get("chosen") else "")
+    for place, note in enumerate(outputs.get("notes") or [], 1):
+        found[f"p2m.note.{place}"] = str(note)
     return found
 
 
