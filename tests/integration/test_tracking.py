@@ -15,6 +15,7 @@ import pytest
 
 from prompt2model_api.stage_run import Stage, StageRunPhase
 from prompt2model_stages.tracking import Recorder, needs_sync, run_url
+from prompt2model_stages.tracking.database import database_uri
 from tests.tracking_folder import DIGESTS, TrackedFolder
 
 pytestmark = pytest.mark.integration
@@ -25,7 +26,7 @@ class Record:
 
     def __init__(self, runs: Path) -> None:
         self.tracked = TrackedFolder(runs)
-        self.uri = f"sqlite:///{runs / 'mlflow.db'}"
+        self.uri = database_uri(runs / "mlflow.db")
         self.artifacts = str(runs / "mlartifacts")
 
     def recorder(self) -> Recorder:
@@ -257,3 +258,35 @@ def _wait(condition: Any, process: subprocess.Popen[bytes], limit_s: float = 300
         assert process.poll() is None
         assert time.monotonic() < limit
         time.sleep(0.1)
+
+
+def test_no_experiment_is_empty(whole: Record) -> None:
+    assert [one.name for one in whole.client.search_experiments()] == ["default/dates"]
+    whole.recorder().sync()
+    assert [one.name for one in whole.client.search_experiments()] == ["default/dates"]
+
+
+def test_a_default_experiment_with_runs_is_kept(record: Record) -> None:
+    record.client.create_run("0")
+    record.tracked.discover()
+    record.recorder().sync()
+    assert {one.name for one in record.client.search_experiments()} == {"default/dates", "Default"}
+
+
+@pytest.mark.parametrize("name", ["a%2Fb", "what?", "C#", "two words", "50% off? #1: ü"])
+def test_a_folder_with_any_name(tmp_path: Path, name: str) -> None:
+    """The database, the artifacts and the model lie in it, and nothing beside it."""
+    import mlflow
+
+    record = Record(tmp_path / name)
+    record.tracked.all()
+    record.recorder().sync()
+    assert needs_sync(record.tracked.folder, record.uri) is False
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+    assert {"mlflow.db", "mlartifacts", "default"} <= {path.name for path in (tmp_path / name).iterdir()}
+    version = record.client.get_model_version_by_alias("default.dates", "candidate")
+    mlflow.set_tracking_uri(record.uri)
+    mlflow.set_registry_uri(record.uri)
+    path = Path(mlflow.artifacts.download_artifacts(f"models:/default.dates/{version.version}"))
+    assert (path / "artifacts" / "model" / "model.safetensors").stat().st_size == 100_000
+    assert record.files(Stage.EVALUATE)

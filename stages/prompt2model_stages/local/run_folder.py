@@ -29,6 +29,7 @@ from prompt2model_api.status import Prompt2ModelStatus
 from prompt2model_stages.reporting import FAILURE, PROGRESS
 from prompt2model_stages.stage_process import read_result
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.tracking.database import database_uri
 from prompt2model_stages.tracking.marks import run_url
 
 STAGE_RUN = "stage_run.json"
@@ -59,7 +60,7 @@ class RunFolder:
     @property
     def tracking_uri(self) -> str:
         """MLflow's database, one for all resources of the runs folder."""
-        return f"sqlite:///{self.runs / 'mlflow.db'}"
+        return database_uri(self.runs / "mlflow.db")
 
     @contextmanager
     def locked(self) -> Iterator[None]:

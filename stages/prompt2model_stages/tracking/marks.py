@@ -7,11 +7,11 @@ It is a memory, not the truth: without it, runs are found again by their tags.
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TypeVar
 
 from prompt2model_api.base import Model
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.tracking.database import database_file
 from prompt2model_stages.tracking.folders import DEPLOYED, RESOURCE, read_stage_folders
 from prompt2model_stages.tracking.ui import UI_ADDRESS
 
@@ -83,8 +83,8 @@ def needs_sync(resource_folder: Folder, tracking_uri: str | None = None) -> bool
     mark = read_mark(resource_folder, ResourceMark, tracking_uri)
     if mark is None:
         return resource_folder.exists(RESOURCE)
-    database = mark.tracking_uri.removeprefix("sqlite:///")
-    if database != mark.tracking_uri and not Path(database).exists():
+    database = database_file(mark.tracking_uri)
+    if database is not None and not database.exists():
         return True
     return mark.status in OPEN or mark.seen != resource_seen(resource_folder)
 

@@ -3,7 +3,7 @@
     model = mlflow.pyfunc.load_model("models:/default.dates@champion")
     model.predict(pandas.DataFrame({"text": ["the 2nd of June 1999"]}))
 
-It needs the package prompt2model_stages where it is loaded.
+The packages prompt2model_stages and prompt2model_api travel with the model; requirements.txt names the rest.
 """
 
 from pathlib import Path

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRunPhase
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.tracking.database import database_file, no_twin_folder
 from prompt2model_stages.tracking.folders import DEPLOYED, StageFolder, read_resource, read_stage_folders
 from prompt2model_stages.tracking.marks import (
     OPEN,
@@ -68,8 +69,11 @@ class Recorder:
         Raises: mlflow.exceptions.MlflowException and whatever the tracking store raises, where it is away.
         """
         resource = read_resource(self._folder)
-        if resource is None:
-            return
+        if resource is not None:
+            with no_twin_folder(self._tracking_uri):
+                self._sync(resource, live)
+
+    def _sync(self, resource: Prompt2Model, live: bool) -> None:
         seen = resource_seen(self._folder)
         client = self._client()
         mark, is_new = self._resource_run(client, resource)
@@ -90,8 +94,8 @@ class Recorder:
         if self._known is None:
             import mlflow
 
-            if self._tracking_uri.startswith("sqlite:///"):
-                Path(self._tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            if (database := database_file(self._tracking_uri)) is not None:
+                database.parent.mkdir(parents=True, exist_ok=True)
             mlflow.set_tracking_uri(self._tracking_uri)  # log_input and log_model know no client
             mlflow.set_registry_uri(self._tracking_uri)
             self._known = mlflow.MlflowClient(self._tracking_uri, self._tracking_uri)
@@ -124,13 +128,27 @@ class Recorder:
                 root = Path(root).absolute().as_uri()
             tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's form for training, not for chat
             try:
-                return str(client.create_experiment(name, artifact_location=root, tags=tags))
+                made = str(client.create_experiment(name, artifact_location=root, tags=tags))
+                self._remove_default(client)
+                return made
             except Exception:  # another recorder made it this moment, or MLflow is away: the next line tells
                 if (found := client.get_experiment_by_name(name)) is None:
                     raise
         if found.lifecycle_stage != "active":
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
+
+    def _remove_default(self, client: MlflowClient) -> None:
+        """A new database has an experiment Default, which nothing is ever recorded in. A server's is its owner's."""
+        from mlflow.entities import ViewType
+
+        if database_file(self._tracking_uri) is None:
+            return
+        default = client.get_experiment_by_name("Default")
+        if default is None or default.experiment_id != "0" or default.lifecycle_stage != "active":
+            return
+        if not client.search_runs(["0"], run_view_type=ViewType.ALL, max_results=1):
+            client.delete_experiment("0")
 
     def _stage(
         self,

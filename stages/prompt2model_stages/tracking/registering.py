@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import re
 import tempfile
 import warnings
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 DIGEST_TAG = "p2m.digest"
 SHA256_TAG = "p2m.model_sha256"
-LIBRARIES = ("mlflow", "torch", "transformers", "safetensors", "fsspec", "pydantic", "PyYAML")
+LIBRARIES = ("mlflow", "pandas", "torch", "transformers", "safetensors", "fsspec", "pydantic", "PyYAML")
+"""What loading and predicting imports; a test keeps it so."""
+PACKAGES = ("prompt2model_api", "prompt2model_stages")
+"""Ours, of which no package index has a release: they travel with the model."""
 EXAMPLE_LIMIT = 5
 
 
@@ -84,7 +88,8 @@ def _save(model: Any, path: str, weights: Path, stage: StageFolder) -> None:
         path,
         mlflow_model=model,
         python_model=str(Path(__file__).with_name("model.py")),
-        artifacts={"model": str(weights)},
+        artifacts={"model": weights.absolute().as_uri()},  # a path with ? or % in it would be read as an address
+        code_paths=[_folder_of(package) for package in PACKAGES],
         signature=ModelSignature(Schema([ColSpec("string", "text")]), Schema([ColSpec("string", "output")])),
         input_example=pandas.DataFrame({"text": _examples(stage)}),
         pip_requirements=_requirements(),
@@ -118,6 +123,12 @@ def _examples(stage: StageFolder) -> list[str]:
                 if inputs:
                     return [str(text) for text in inputs[:EXAMPLE_LIMIT]]
     return [Preprocessing.load(stage.folder / "model").instruction]
+
+
+def _folder_of(package: str) -> str:
+    found = importlib.util.find_spec(package)
+    assert found is not None and found.submodule_search_locations
+    return str(Path(found.submodule_search_locations[0]))
 
 
 def _requirements() -> list[str]:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from prompt2model_stages.tracking.database import database_uri, no_twin_folder
+
 HOST = "127.0.0.1"
 PORT = 5000
 UI_ADDRESS = f"http://{HOST}:{PORT}"
@@ -18,7 +20,7 @@ def ui_command(runs: Path, port: int) -> list[str]:
     """The command that serves the pages."""
     root = runs.absolute()
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{root / 'mlflow.db'}"]
+    command += ["--backend-store-uri", database_uri(root / "mlflow.db")]
     return [*command, "--default-artifact-root", (root / "mlartifacts").as_uri()]
 
 
@@ -36,13 +38,14 @@ def serve_ui(runs: Path, port: int) -> int:
     if not (runs / "mlflow.db").exists():
         raise FileNotFoundError(f"{runs} holds no record yet: run something first with p2m run FILE.")
     # A group of its own: `mlflow server` starts processes that would outlive it.
-    process = subprocess.Popen(ui_command(runs, port), env=ui_environment(), start_new_session=True)
-    before = {number: signal.signal(number, lambda *_: _end(process)) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        status = process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with no_twin_folder(database_uri(runs / "mlflow.db")):
+        process = subprocess.Popen(ui_command(runs, port), env=ui_environment(), start_new_session=True)
+        before = {number: signal.signal(number, lambda *_: _end(process)) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            status = process.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
     return 0 if status == -signal.SIGTERM else status
 
 
