@@ -90,6 +90,11 @@ def test_a_teacher_that_mostly_did_not_answer_is_no_baseline(kind: str) -> None:
         made = score("Retrieved", 90, teacher=teacher)
         made = made.model_copy(update={"teacher_answers": AnswerCounts.model_validate({"asked": 10, kind: bad})})
         assert score_gate(spec(), [made]).reason == reason
+    few = score("Retrieved", 90, teacher=None).model_copy(update={"rows": 12})
+    asked = few.model_copy(update={"teacher_answers": AnswerCounts.model_validate({"asked": 12, kind: 5})})
+    assert score_gate(spec(), [asked]).reason == "NotMeasured", "all were asked: it was not the budget that ended"
+    ended = few.model_copy(update={"teacher_answers": AnswerCounts.model_validate({"asked": 9, kind: 2})})
+    assert score_gate(spec(), [ended]).reason == "BeatsUntrained"
     closed = score_gate(spec(), [made.model_copy(update={"teacher_answers": AnswerCounts(asked=9, cut=4, refused=3)})])
     assert "of its 9 answers 7 are unusable (4 cut, 3 refused)" in closed.message
 
