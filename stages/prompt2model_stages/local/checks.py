@@ -15,6 +15,7 @@ from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, load_choice
 from prompt2model_stages.prepare.tables import read_table
 from prompt2model_stages.student import resolve
+from prompt2model_stages.student.checking import Limits, check
 
 KEY = "P2M_TEACHER_API_KEY"
 
@@ -51,7 +52,9 @@ def _check_key(resource: Prompt2Model) -> None:
 
 def _check_student(resource: Prompt2Model) -> None:
     if (name := resource.spec.student.name) is not None:
-        resolve(name, max_bytes=bytes_of(resource.spec.student.max_size))
+        training = resource.spec.training
+        limits = Limits(training.max_input_tokens, training.max_output_tokens)
+        check(resolve(name, max_bytes=bytes_of(resource.spec.student.max_size)), limits)
 
 
 def _check_own(field: str, own: OwnData | None) -> None:

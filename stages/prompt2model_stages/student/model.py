@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,13 @@ import torch
 from prompt2model_api.base import Architecture
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.student import embedded
+from prompt2model_stages.student.checking import check_headers, check_tokenizer
 from prompt2model_stages.student.encoding import Encoded, StudentEncoder, StudentSettings
+from prompt2model_stages.student.loading import check_model_type, load_parts
+from prompt2model_stages.student.model_files import FIELD, FolderFiles, not_numbers
 from prompt2model_stages.student.resolving import architecture_of, is_folder
 
 SETTINGS = "student.json"
-LOADING = {"use_safetensors": True, "trust_remote_code": False, "dtype": torch.float32}
 
 GREEDY: dict[str, Any] = {
     "do_sample": False,
@@ -73,16 +74,19 @@ class Student:
             name = str(embedded.unpacked())
         local = is_folder(name) or Path(name).is_absolute()
         revision = None if local else revision
-        from transformers import AutoConfig
+        from transformers import PreTrainedConfig
 
+        said = str(path_or_name)
         try:
-            config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+            # As the file says it: a quantized or unknown model is refused with a sentence, before transformers looks at it.
+            config, _ = PreTrainedConfig.get_config_dict(name, revision=revision)
+            check_model_type(config, said)
             settings = StudentSettings(
-                architecture=architecture_of(config.to_dict(), str(path_or_name)),
+                architecture=architecture_of(config, said),
                 max_input_tokens=max_input_tokens,
                 max_output_tokens=max_output_tokens,
             )
-            return cls._loaded(name, settings, revision)
+            return cls._loaded(name, settings, revision, said)
         except OSError as error:
             if error.errno is not None:  # the machine's own, such as a full disk
                 raise
@@ -90,19 +94,26 @@ class Student:
 
     @classmethod
     def from_folder(cls, folder: Path | str) -> Student:
-        """A student that `save` wrote. Raises: FileNotFoundError, ValueError."""
+        """A student that `save` wrote. Raises: FileNotFoundError, ValueError, StageError ModelDamaged (Blocked)."""
         settings = StudentSettings.of(json.loads((Path(folder) / SETTINGS).read_text("utf-8")))
-        return cls._loaded(str(folder), settings, None)
+        try:
+            return cls._loaded(str(folder), settings, None, str(folder))
+        except StageError as error:
+            why = error.failure.message.removeprefix(f"{FIELD}: ")
+            raise blocked(
+                "ModelDamaged", f"The trained model: {why}", "Put its files back, or train it again."
+            ) from error
 
     @classmethod
-    def _loaded(cls, name: str, settings: StudentSettings, revision: str | None) -> Student:
-        from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
-
-        decoder = settings.architecture is Architecture.DECODER_ONLY
-        kind = AutoModelForCausalLM if decoder else AutoModelForSeq2SeqLM
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and torch's would share the same cores
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
-        return cls(kind.from_pretrained(name, revision=revision, **LOADING).eval(), tokenizer, settings)
+    def _loaded(cls, where: str, settings: StudentSettings, revision: str | None, name: str) -> Student:
+        if (folder := Path(where)).is_dir():
+            check_headers(FolderFiles(folder), name)
+        parts = load_parts(where, settings.architecture, name, revision)
+        check_tokenizer(parts.tokenizer, parts.model, name)
+        for tensor, weights in parts.model.named_parameters():
+            if not bool(torch.isfinite(weights).all()):
+                raise not_numbers(name, tensor)
+        return cls(parts.model, parts.tokenizer, settings)
 
     @property
     def architecture(self) -> Architecture:

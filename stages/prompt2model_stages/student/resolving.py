@@ -5,18 +5,18 @@ Nothing here imports torch: a spec is checked before anything is started.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prompt2model_api.base import Architecture
-from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.errors import StageError, failed
 from prompt2model_stages.storage import sha256_of_file
 from prompt2model_stages.student import embedded
+from prompt2model_stages.student.hub import commit_of, hub_errors, hub_files
+from prompt2model_stages.student.model_files import FIELD, FolderFiles, quantized, remote_code
 
-FIELD = "spec.student.name"
 CONFIG = "config.json"
 WEIGHTS = "*.safetensors"
 ENCODER_DECODERS = frozenset(
@@ -76,12 +76,19 @@ def is_folder(name: str) -> bool:
 
 
 def architecture_of(config: Mapping[str, Any], name: str) -> Architecture:
-    """The family of the model that a config.json describes. Raises: StageError UnknownStudent where it is neither."""
+    """The family of the model that a config.json describes.
+
+    Raises: StageError QuantizedStudent, RemoteCode, or UnknownStudent where it is neither.
+    """
+    if isinstance(method := config.get("quantization_config"), Mapping):
+        raise quantized(name, str(method.get("quant_method") or "quantization_config in config.json"))
     if config.get("is_encoder_decoder") or config.get("model_type") in ENCODER_DECODERS:
         return Architecture.ENCODER_DECODER
     kinds = [str(kind) for kind in config.get("architectures") or []]
     if any(kind.endswith(("ForCausalLM", "LMHeadModel")) for kind in kinds):
         return Architecture.DECODER_ONLY
+    if config.get("auto_map"):
+        raise remote_code(name)
     raise failed(
         "UnknownStudent",
         f"{FIELD}: {name} writes no text: it is {', '.join(kinds) or config.get('model_type') or 'of an unknown kind'}.",
@@ -109,64 +116,28 @@ def _folder(name: str, base: Path | None) -> ResolvedStudent:
             f"{FIELD}: the folder {folder} {what}.",
             "Name a folder that save_pretrained wrote (config.json, *.safetensors, a tokenizer).",
         )
+    architecture = architecture_of(FolderFiles(folder).json(CONFIG, str(folder)), name)
     weights = list(folder.glob(WEIGHTS))
     if not weights:
         raise _no_safetensors(str(folder))
-    try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
-    except ValueError as error:
-        raise failed("UnknownStudent", f"{FIELD}: {folder}/config.json is no JSON: {error}", "Mend it.") from error
     size = sum(file.stat().st_size for file in weights)
-    return ResolvedStudent(name, str(folder), revision_of_folder(folder), architecture_of(config, name), size)
+    return ResolvedStudent(name, str(folder), revision_of_folder(folder), architecture, size)
 
 
 def _hub(name: str, revision: str | None) -> ResolvedStudent:
-    from huggingface_hub import errors
-
-    try:
-        return _of_hub(name, revision)
-    except StageError:
-        raise
-    except errors.GatedRepoError as error:
-        raise failed(
-            "UnknownStudent",
-            f"{FIELD}: {name} is gated at the hub.",
-            "Accept its terms there and set HF_TOKEN, or choose another student.",
-        ) from error
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
-        where = f" at revision {revision}" if revision else ""
-        raise failed(
-            "UnknownStudent",
-            f"{FIELD}: the hub knows no model {name}{where}.",
-            "Correct the name; a folder has a / or ./ before it; a private model needs HF_TOKEN.",
-        ) from error
-    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError) as error:
-        raise blocked(
-            "HubUnreachable",
-            f"{FIELD}: {name} is not in the local cache, and the hub did not answer: {_first_line(error)}",
-            f"Check the connection and HF_ENDPOINT, name a folder, or use {embedded.NAME}.",
-        ) from error
-
-
-def _of_hub(name: str, revision: str | None) -> ResolvedStudent:
-    from huggingface_hub import HfApi, constants, hf_hub_download
-
-    if constants.HF_HUB_OFFLINE:
-        config_file = Path(hf_hub_download(name, CONFIG, revision=revision))
-        snapshot = config_file.parent
-        sizes = [file.stat().st_size for file in snapshot.glob(WEIGHTS)]
-        commit = snapshot.name
-    else:
-        info = HfApi().model_info(name, revision=revision, files_metadata=True)
-        files = info.siblings or []
-        sizes = [
-            file.size or 0 for file in files if file.rfilename.endswith(".safetensors") and "/" not in file.rfilename
-        ]
-        commit = str(info.sha)
-        config_file = Path(hf_hub_download(name, CONFIG, revision=commit))
+    with hub_errors(name, revision):
+        commit = commit_of(name, revision)
+        files = hub_files(name, commit)
+        if CONFIG not in files.sizes:
+            raise failed(
+                "UnknownStudent",
+                f"{FIELD}: {name} at the hub has no config.json: it is no model of transformers.",
+                "Name another student.",
+            )
+        architecture = architecture_of(files.json(CONFIG, name), name)
+    sizes = [size for file, size in files.sizes.items() if file.endswith(".safetensors")]
     if not sizes:
         raise _no_safetensors(name)
-    architecture = architecture_of(json.loads(config_file.read_text("utf-8")), name)
     return ResolvedStudent(name, name, commit, architecture, sum(sizes))
 
 
@@ -176,10 +147,6 @@ def _no_safetensors(name: str) -> StageError:
         f"{FIELD}: {name} has no weights as safetensors, and no other form is loaded: it could run code.",
         "Choose a student with *.safetensors, or convert its weights.",
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _readable(size: int) -> str:

@@ -1,0 +1,173 @@
+"""A hub on this machine: what huggingface_hub and datasets ask for, of folders in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TOKEN = "hf_made_up"
+
+
+class Hub:
+    """What the server has and what it was asked for.
+
+    root: models/<owner>/<name>/ and datasets/<owner>/<name>/. private: names that want TOKEN.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.private: set[str] = set()
+        self.commits: dict[str, str] = {}
+        self.asked: list[str] = []
+        self.sent = 0
+        self.url = ""
+
+    def files(self, kind: str, name: str) -> dict[str, Path] | None:
+        folder = self.root / kind / name
+        if not folder.is_dir():
+            return None
+        return {str(f.relative_to(folder)): f for f in sorted(folder.rglob("*")) if f.is_file()}
+
+
+@contextmanager
+def serving(root: Path) -> Iterator[Hub]:
+    """A hub with the folders below root."""
+    hub = Hub(root)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    yield hub
+    server.shutdown()
+    server.server_close()
+
+
+def online(monkeypatch: pytest.MonkeyPatch, url: str, cache: Path) -> None:
+    """The client's settings, which it reads when it is imported, as if HF_ENDPOINT were url."""
+    from huggingface_hub import HfApi, constants
+
+    monkeypatch.setenv("HF_ENDPOINT", url)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(cache), raising=False)
+    monkeypatch.setattr("huggingface_hub.hf_api.api", HfApi(endpoint=url), raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: Hub
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self._answer(head=True)
+
+    def do_GET(self) -> None:
+        self._answer(head=False)
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
+        found = re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)/paths-info/([^/]+)", urlsplit(self.path).path)
+        if not found or (files := self.hub.files(found[1], found[2])) is None:
+            return self._send(404, b"{}", {})
+        wanted = asked.get("paths", [])
+        rows = [_entry(name, file) for name, file in files.items() if name in wanted]
+        self._send(200, json.dumps(rows).encode(), {"Content-Type": "application/json"})
+
+    def _answer(self, *, head: bool) -> None:
+        self.hub.asked.append(self.path)
+        split = urlsplit(self.path)
+        path, query = unquote(split.path), parse_qs(split.query)
+        if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+?)(?:/(revision|tree)/([^/]+)(?:/(.*))?)?", path):
+            kind, name, what, below = found[1], found[2], found[3], found[5] or ""
+            files = self.hub.files(kind, name)
+            if not self._allowed(name, files is not None):
+                return None
+            return self._json(self._tree(files, below) if what == "tree" else self._info(name, files, query), head)
+        if found := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+            kind = "datasets" if found[1] else "models"
+            files = self.hub.files(kind, found[2])
+            if not self._allowed(found[2], files is not None):
+                return None
+            if found[4] not in (files or {}):
+                return self._send(404, b"", {"X-Error-Code": "EntryNotFound"}, head)
+            return self._file((files or {})[found[4]], self._commit(found[2]), head)
+        return self._send(404, b"{}", {}, head)
+
+    def _commit(self, name: str) -> str:
+        return self.hub.commits.get(name, COMMIT)
+
+    def _allowed(self, name: str, there: bool) -> bool:
+        if there and (name not in self.hub.private or self.headers.get("Authorization") == f"Bearer {TOKEN}"):
+            return True
+        self._send(401 if there else 404, b'{"error": "Repository not found"}', {"X-Error-Code": "RepoNotFound"})
+        return False
+
+    def _info(self, name: str, files: Any, query: dict[str, list[str]]) -> Any:
+        siblings = [
+            {"rfilename": f, **({"size": p.stat().st_size} if "blobs" in query else {})} for f, p in files.items()
+        ]
+        return {
+            "id": name,
+            "sha": self._commit(name),
+            "siblings": siblings,
+            "private": False,
+            "downloads": 0,
+            "tags": [],
+        }
+
+    def _tree(self, files: Any, below: str) -> Any:
+        inside = {f: p for f, p in files.items() if not below or f.startswith(below + "/")}
+        folders = {str(parent) for f in inside for parent in Path(f).parents if str(parent) not in (".", below)}
+        return [_entry(f, p) for f, p in inside.items()] + [
+            {"type": "directory", "path": f, "oid": "0" * 40, "size": 0} for f in folders
+        ]
+
+    def _json(self, tree: Any, head: bool) -> None:
+        self._send(200, json.dumps(tree).encode(), {"Content-Type": "application/json"}, head)
+
+    def _file(self, file: Path, commit: str, head: bool) -> None:
+        content = file.read_bytes()
+        headers = {
+            "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
+            "X-Repo-Commit": commit,
+            "Accept-Ranges": "bytes",
+        }
+        if found := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
+            begin, end = int(found[1]), int(found[2]) if found[2] else len(content) - 1
+            headers["Content-Range"] = f"bytes {begin}-{min(end, len(content) - 1)}/{len(content)}"
+            return self._send(206, content[begin : end + 1], headers, head)
+        return self._send(200, content, headers, head)
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str], head: bool = False) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if not head:
+            self.hub.sent += len(body)
+            try:
+                self.wfile.write(body)
+            except OSError:
+                self.close_connection = True
+
+    def log_message(self, *args: object) -> None:
+        """Says nothing."""
+
+
+def _entry(name: str, file: Path) -> dict[str, Any]:
+    return {"type": "file", "path": name, "size": file.stat().st_size, "oid": hashlib.sha1(name.encode()).hexdigest()}
