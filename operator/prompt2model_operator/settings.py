@@ -6,18 +6,24 @@ working one for an operator that runs beside an embedded teacher and an MLflow o
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from prompt2model_api.base import Model, Name, Quantity, Uri
 from prompt2model_api.base_url import check_base_url
 from prompt2model_api.stage_run import Stage
 
 DEFAULT_FILE = "/etc/prompt2model/settings.yaml"
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text, strict=False)
+    return text
 
 
 class Images(Model):
@@ -63,6 +69,21 @@ class StorageDefaults(Model):
     secret: Name | None = Field(default=None, description="Secret with the credentials, in the resource's namespace.")
     class_name: Name | None = Field(default=None, description="Storage class; without it the cluster's default.")
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"] = "ReadWriteOnce"
+
+
+class OwnDataSources(Model):
+    """Where own data at http:// and https:// may come from. Without a word here, from nowhere."""
+
+    hosts: list[
+        Annotated[str, StringConstraints(pattern=r"^(\*|(\*\.)?[A-Za-z0-9_:][A-Za-z0-9._:-]*)$", max_length=253)]
+    ] = Field(
+        default=[],
+        description="Hosts, *.domain, or * for every host with a public address.",
+    )
+    networks: list[Annotated[str, AfterValidator(_network)]] = Field(
+        default=[],
+        description="Networks such as 10.1.0.0/16 whose addresses may be read though they are not public.",
+    )
 
 
 class ContainerResources(Model):
@@ -136,6 +157,7 @@ class Settings(Model):
     teacher: EmbeddedTeacher = Field(default_factory=EmbeddedTeacher)
     hugging_face: HuggingFace = Field(default_factory=HuggingFace)
     storage: StorageDefaults = Field(default_factory=StorageDefaults)
+    own_data: OwnDataSources = Field(default_factory=OwnDataSources)
     pods: PodDefaults = Field(default_factory=PodDefaults)
     scheduling: Scheduling = Field(default_factory=Scheduling)
     service: ServiceDefaults = Field(default_factory=ServiceDefaults)

@@ -20,14 +20,22 @@ import fsspec
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+SCHEMES = ("file", "s3", "gs", "gcs", "memory")
+
 
 def file_system(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of a URI, and the path there. What others write is seen at once: listings are not kept.
 
-    Raises: ValueError where nobody knows the scheme, ImportError where its library is not installed.
+    Raises: ValueError where the scheme is none of SCHEMES, ImportError where its library is not installed.
     """
-    scheme = uri.partition("://")[0] if "://" in uri else "file"
-    options: dict[str, Any] = {} if scheme == "file" else {"use_listings_cache": False}
+    scheme = uri.partition("://")[0].lower() if "://" in uri else "file"
+    if scheme == "file":  # not through url_to_fs, which takes a folder called a::b for a chain of file systems
+        filesystem = LocalFileSystem()
+        return filesystem, str(filesystem._strip_protocol(uri))
+    if scheme not in SCHEMES or "::" in uri:
+        # Others lead into networks, and a chain to others still: a resource must not choose what a pod connects to.
+        raise ValueError(f"{scheme}:// is no storage: name a path, or file://, s3:// or gs://")
+    options: dict[str, Any] = {"use_listings_cache": False}
     if scheme == "s3" and (region := os.environ.get("AWS_REGION")):
         options["client_kwargs"] = {"region_name": region}  # botocore itself reads AWS_DEFAULT_REGION alone
     filesystem, path = url_to_fs(uri, **options)

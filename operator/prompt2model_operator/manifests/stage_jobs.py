@@ -225,6 +225,11 @@ def _job_environment(run: StageRun, attempt: int, resource: Prompt2Model, settin
         {"name": "P2M_STAGE_RUN", "value": f"{run.metadata.namespace}/{run.metadata.name}"},
         {"name": "P2M_OWN_FOLDER", "value": OWN},
     ]
+    if run.spec.stage is Stage.PREPARE:
+        # Always, if empty: what stands here goes before the Secret of the storage, which is the user's.
+        sources = settings.own_data
+        env.append({"name": "P2M_OWN_DATA_HOSTS", "value": ",".join(sources.hosts)})
+        env.append({"name": "P2M_OWN_DATA_NETWORKS", "value": ",".join(sources.networks)})
     teacher = resource.spec.teacher
     if run.spec.stage in USES_TEACHER and teacher is not None and teacher.api_key_secret_ref is not None:
         ref = teacher.api_key_secret_ref

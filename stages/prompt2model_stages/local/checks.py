@@ -14,6 +14,7 @@ from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, load_choice
 from prompt2model_stages.prepare.tables import read_table
+from prompt2model_stages.prepare.web import discreet
 from prompt2model_stages.student import resolve
 from prompt2model_stages.student.checking import Limits, check
 
@@ -62,7 +63,8 @@ def _check_own(field: str, own: OwnData | None) -> None:
         return
     if own.uri is None:
         raise SpecError(f"{field}.configMap is for a cluster: name a file in {field}.uri for a local run.")
-    read_table(own.uri, field).require([*own.input_columns, own.output_column], field)
+    with discreet(own.uri, field):
+        read_table(own.uri, field).require([*own.input_columns, own.output_column], field)
 
 
 def _check_choice(resource: Prompt2Model) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from prompt2model_api.results import Choice
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.prepare.tables import READERS, Table, read_table
+from prompt2model_stages.prepare.web import discreet, is_web
 from prompt2model_stages.storage import Folder, file_system
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ def load_choice(choice: Choice, revision: str | None) -> Table:
         table = read_split(choice.name, choice.split, choice.config)
     else:
         table = _of_hub(choice.name, choice, revision)
-    table.require([*choice.input_columns, choice.output_column], FIELD)
+    with discreet(choice.name, FIELD):
+        table.require([*choice.input_columns, choice.output_column], FIELD)
     return table
 
 
@@ -51,6 +53,9 @@ def read_split(uri: str, split: str, config: str | None = None) -> Table:
 
     Raises: StageError FileMissing, SplitMissing, FormatUnknown, DataMalformed.
     """
+    if is_web(uri):
+        with discreet(uri, FIELD):
+            return read_table(uri, FIELD)
     filesystem, path = file_system(uri)
     if not filesystem.isdir(path):
         return read_table(uri, FIELD)

@@ -23,6 +23,7 @@ from prompt2model_stages.prepare.splitting import TRAIN, Splits, split, test_spl
 from prompt2model_stages.prepare.statistics import statistics_of
 from prompt2model_stages.prepare.tables import Table, read_table
 from prompt2model_stages.prepare.textualizing import encodable, examples_of
+from prompt2model_stages.prepare.web import discreet
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
 from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder
@@ -128,8 +129,11 @@ def _own(context: StageContext, data: OwnData | None, where: str, files: dict[st
     """
     if data is None:
         return None
-    table = read_table(_place(data, where), where)
-    table.require([*data.input_columns, data.output_column], where)
+    place = _place(data, where)
+    with discreet(place, where):
+        table = read_table(place, where)
+        table.require([*data.input_columns, data.output_column], where)
+        examples = examples_of(table, data.input_columns, data.output_column, "own")
     named = context.job.stage_run.spec.sources.get(where)
     if named not in (None, table.sha256):
         raise retrying(
@@ -138,7 +142,7 @@ def _own(context: StageContext, data: OwnData | None, where: str, files: dict[st
             "Nothing, where it was changed just now: a stage run for the new content takes the place of this one.",
         )
     files[where] = table
-    return examples_of(table, data.input_columns, data.output_column, "own")
+    return examples
 
 
 def _place(data: OwnData, where: str) -> str:

@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from prompt2model_api.redaction import first_line
 from prompt2model_stages.errors import blocked, failed
+from prompt2model_stages.prepare.web import fetch, is_web
 from prompt2model_stages.storage import file_system
 
 MISSING_SHOWN = 20
@@ -101,6 +103,8 @@ def read_table(uri: str, where: str) -> Table:
 
 
 def _content(uri: str, where: str) -> bytes:
+    if is_web(uri):
+        return fetch(uri, where)
     try:
         filesystem, path = file_system(uri)
         try:
@@ -111,8 +115,7 @@ def _content(uri: str, where: str) -> bytes:
         if "://" not in uri or uri.startswith("file://"):
             raise
         # Each storage's library has errors of its own: of the network, of credentials, of a bucket.
-        sentence = f"{type(error).__name__}: {error}".splitlines()[0]
-        message = f"{where}: {uri} cannot be read: {sentence}"
+        message = f"{where}: {uri} cannot be read: {first_line(error)}"
         raise blocked("FileUnreachable", message, "Check the address, the network and the credentials.") from error
     if is_folder:
         raise failed("FileMissing", f"{where}: {uri} is a folder, not a file.", f"Name the file itself in {where}.")
