@@ -25,11 +25,12 @@ from typing import Any
 
 from prompt2model_api.base import Metadata
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
+from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.generate.actor import generate_here, generate_in_actor
 from prompt2model_stages.generate.base import Order, Pair, Progress, Task
-from prompt2model_stages.job import StageJob, StageSettings
+from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.stage_process import StageContext
@@ -107,7 +108,7 @@ def context_of(url: str, concurrency: int, folder: Path) -> StageContext:
     )
     run = StageRun(metadata=Metadata(name="benchmark"), spec=spec)
     job = StageJob(stage_run=run, attempt=1, settings=StageSettings(teacher=teacher))
-    return StageContext(job=job, reporter=FileReporter(job.folder, 1), spec=job.spec_fields())
+    return StageContext(job=job, reporter=FileReporter(own_folder(job), 1))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "crds"), str(ROOT / "stages")]
 
-from prompt2model_stages.job import StageJob  # noqa: E402
+from prompt2model_api.stage_job import StageJob  # noqa: E402
 from prompt2model_stages.teacher import Teacher, TeacherRequest, open_teacher  # noqa: E402
 from prompt2model_stages.teacher.parsing import parse_json  # noqa: E402
 

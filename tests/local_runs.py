@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import yaml
 
-from prompt2model_stages.local.processes import MARK
+from prompt2model_api.environment_names import P2M_RUN_FOLDER
 from tests.tiny_students import tiny_llama
 
 STAGES = ("discover", "generate", "prepare", "train", "evaluate")
@@ -106,7 +106,7 @@ def marked(file: Path) -> list[int]:
     folder, found = str(folder_of(file)), []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARK) == folder and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get(P2M_RUN_FOLDER) == folder and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
         except (psutil.Error, OSError):
             continue

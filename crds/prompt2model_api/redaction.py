@@ -16,10 +16,12 @@ from functools import lru_cache
 from typing import Any, TextIO
 from urllib.parse import unquote, urlsplit
 
+from prompt2model_api.environment_names import P2M_TEACHER_API_KEY
+
 MASK = "***"
 NAMED = frozenset(
     {
-        *("P2M_TEACHER_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "MLFLOW_TRACKING_PASSWORD"),
+        *(P2M_TEACHER_API_KEY, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "MLFLOW_TRACKING_PASSWORD"),
         *("MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
     }
 )

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from prompt2model_api.base import Model, Name, Quantity, Uri
 from prompt2model_api.base_url import check_base_url
+from prompt2model_api.environment_names import P2M_SETTINGS
 from prompt2model_api.stage_run import Stage
 
 DEFAULT_FILE = "/etc/prompt2model/settings.yaml"
@@ -179,7 +180,7 @@ def read_settings(path: Path | None = None) -> Settings:
 
     Raises: SettingsError.
     """
-    file = path or Path(os.environ.get("P2M_SETTINGS", DEFAULT_FILE))
+    file = path or Path(os.environ.get(P2M_SETTINGS, DEFAULT_FILE))
     try:
         tree = yaml.safe_load(file.read_text()) if file.exists() else None
         settings = Settings.model_validate(tree or {})

@@ -22,8 +22,10 @@ from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.redaction import first_line, mask_streams
 from prompt2model_api.results import StageOutputs, StageResult
+from prompt2model_api.spec_view import spec_read_by
+from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.errors import StageError, disk_full
-from prompt2model_stages.job import StageJob
+from prompt2model_stages.job_folders import input_folder, own_folder
 from prompt2model_stages.reporting import FAILURE, RESULT, FileReporter, Reporter
 from prompt2model_stages.storage import Folder
 
@@ -37,18 +39,25 @@ LOG = "log.txt"
 
 @dataclass
 class StageContext:
-    """What a stage works with. `spec` holds the fields that the stage reads and defaults elsewhere."""
+    """What a stage works with. `spec` shows the fields that the stage reads; any other raises FieldNotReadError."""
 
     job: StageJob
     reporter: Reporter
-    spec: Prompt2ModelSpec
+    spec: Prompt2ModelSpec = field(init=False)
     starts: dict[str, float] = field(default_factory=dict)
     """Seconds that starts took (of Ray, say): not the stage's own work."""
+
+    def __post_init__(self) -> None:
+        self.spec = spec_read_by(self.job.stage_run.spec)
 
     @property
     def folder(self) -> Folder:
         """This stage run's folder."""
-        return self.job.folder
+        return own_folder(self.job)
+
+    def input(self, stage: str) -> Folder:
+        """The folder of a stage run before this one. Raises: KeyError where the stage is not upstream."""
+        return input_folder(self.job, stage)
 
 
 def main(run: Callable[[StageContext], StageOutputs], warm: Sequence[str] = ()) -> None:
@@ -66,7 +75,7 @@ def main(run: Callable[[StageContext], StageOutputs], warm: Sequence[str] = ()) 
     file = _stand_by(warm) if sys.argv[1] == STAND_BY else Path(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     job = StageJob.read(file)
-    sys.exit(attempt(run, job, FileReporter(job.folder, job.attempt)))
+    sys.exit(attempt(run, job, FileReporter(own_folder(job), job.attempt)))
 
 
 def _stand_by(warm: Sequence[str]) -> Path:
@@ -84,12 +93,12 @@ def _stand_by(warm: Sequence[str]) -> Path:
 def attempt(run: Callable[[StageContext], StageOutputs], job: StageJob, reporter: Reporter) -> int:
     """One attempt: a result that lies there already is reported and nothing is run."""
     try:
-        if (done := read_result(job.folder)) is not None:
+        if (done := read_result(own_folder(job))) is not None:
             # As this attempt's own: where the stage run was made anew, its attempts are counted from 1 again.
             reporter.result(done.model_copy(update={"attempt": job.attempt}))
             return 0
-        job.folder.remove(FAILURE)
-        context = StageContext(job=job, reporter=reporter, spec=job.spec_fields())
+        own_folder(job).remove(FAILURE)
+        context = StageContext(job=job, reporter=reporter)
         began = time.monotonic()
         outputs = run(context)
         reporter.result(_write_result(context, outputs, time.monotonic() - began))

@@ -18,8 +18,9 @@ from prompt2model_api.graph import digest, parameters
 from prompt2model_api.loading import load
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.spec.student import EMBEDDED_STUDENT
+from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
-from prompt2model_stages.job import StageJob, StageSettings
+from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.stage_process import read_result
 from prompt2model_stages.teacher.embedded import EmbeddedTeacher, settings
 
@@ -56,13 +57,13 @@ def discovered(spec: Prompt2ModelSpec, root: Path, teacher_url: str, attempt: in
     environment = os.environ | {"PYTHONPATH": sources, "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    return job, read_result(job.folder), done.stderr
+    return job, read_result(own_folder(job)), done.stderr
 
 
 def test_the_example_and_a_second_attempt_that_asks_nothing(tmp_path: Path, teacher_url: str):
     spec = load(ROOT / "examples/dates.yaml").spec
     job, result, _ = discovered(spec, tmp_path, teacher_url)
-    task = job.folder.read_json("task.json")
+    task = own_folder(job).read_json("task.json")
     assert task["instruction"] == "Write the date in ISO format."
     assert [d["output"] for d in task["demonstrations"]] == ["2019-05-01", "1999-06-02", "2030-05-17", "1996-02-29"]
     assert task["parsedBy"] in ("teacher", "patterns")
@@ -73,7 +74,7 @@ def test_the_example_and_a_second_attempt_that_asks_nothing(tmp_path: Path, teac
     assert 2 <= spent.requests <= 3
     assert spent.prompt_tokens > 100
 
-    job.folder.remove("result.json")
+    own_folder(job).remove("result.json")
     _, again, _ = discovered(spec, tmp_path, teacher_url, attempt=2)
     assert again.outputs == result.outputs, "all answers came from the journal"
 
@@ -81,6 +82,6 @@ def test_the_example_and_a_second_attempt_that_asks_nothing(tmp_path: Path, teac
 def test_a_prompt_longer_than_its_context_still_ends_well(tmp_path: Path, teacher_url: str):
     body = "\n\n".join(f"Input: the word number {n} of many\nOutput: {n}" for n in range(200))
     job, result, _ = discovered(Prompt2ModelSpec(prompt=f"Number the words.\n\n{body}"), tmp_path, teacher_url)
-    task = job.folder.read_json("task.json")
+    task = own_folder(job).read_json("task.json")
     assert (task["instruction"], task["parsedBy"]) == ("Number the words.", "patterns")
     assert result.outputs.demonstrations == 64

@@ -14,9 +14,10 @@ import pytest
 
 from prompt2model_api.base import Metadata
 from prompt2model_api.results import Scores
+from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.evaluate.stage import run
-from prompt2model_stages.job import StageJob, StageSettings
+from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.prepare.examples import Example
 from prompt2model_stages.prepare.splitting import split
 from prompt2model_stages.prepare.stage import write
@@ -124,7 +125,7 @@ def job(root: Path, tiny_t5: Path, url: str, parameters: dict[str, Any] | None =
 
 
 def evaluated(work: StageJob) -> tuple[int, Folder]:
-    return attempt(run, work, FileReporter(work.folder, work.attempt)), work.folder
+    return attempt(run, work, FileReporter(own_folder(work), work.attempt)), own_folder(work)
 
 
 def scores_in(folder: Folder) -> dict[str, Scores]:

@@ -18,8 +18,8 @@ import pytest
 from prompt2model_api.base import Metadata
 from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.spec.teacher import Budget, TeacherSpec
+from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec, StageRunStatus
-from prompt2model_stages.job import StageJob, StageSettings
 from tests.fake_api_server import FakeApiServer, fake_api_server
 from tests.fake_teacher import fake_teacher
 

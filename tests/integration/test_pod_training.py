@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from prompt2model_stages.job import StageJob
+from prompt2model_api.stage_job import StageJob
 from tests.fake_api_server import fake_api_server
 from tests.integration.test_train_stage import DIGEST, prepare, steps_in, write_job
 from tests.word_students import tiny_t5

@@ -21,9 +21,9 @@ from prompt2model_api.decide import decide
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import Deploy, MakeStageRun, SetStageRunStatus, Snapshot, StartAttempt
 from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunStatus
 from prompt2model_stages.errors import StageError
-from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.prepare.tables import read_table
 from prompt2model_stages.service.fetch import main as fetch
 from prompt2model_stages.storage import Folder, sha256_of_tree

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.errors import StageError
-from prompt2model_stages.job import StageJob
 from prompt2model_stages.teacher import Patience, TeacherRequest, open_teacher
 from prompt2model_stages.teacher.embedded import MODEL, EmbeddedTeacher, settings
 from prompt2model_stages.teacher.parsing import parse_json

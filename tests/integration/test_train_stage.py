@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prompt2model_stages.job import StageJob
+from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.reporting import FAILURE, METRICS, RESULT
 from prompt2model_stages.storage import Folder, sha256_of_tree

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from prompt2model_api.spec.teacher import TeacherSpec
-from prompt2model_stages.job import StageJob
+from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import Patience, Teacher, TeacherRequest
 from prompt2model_stages.teacher.journal import Journal

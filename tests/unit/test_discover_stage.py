@@ -18,10 +18,11 @@ from prompt2model_api.loading import load
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Spent, StageOutputs
 from prompt2model_api.spec.student import EMBEDDED_STUDENT
+from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.catalogs import locate_dataset
 from prompt2model_stages.discover import stage
-from prompt2model_stages.job import StageJob
+from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import sha256_of_file
@@ -42,7 +43,7 @@ def context_of(spec: Prompt2ModelSpec, root: Path) -> StageContext:
         parameters=parameters(spec, Stage.DISCOVER),
     )
     job = StageJob(stage_run=StageRun(metadata=Metadata(name="dates-discover"), spec=run_spec), attempt=1)
-    return StageContext(job=job, reporter=FileReporter(job.folder, 1), spec=job.spec_fields())
+    return StageContext(job=job, reporter=FileReporter(own_folder(job), 1))
 
 
 def discover(

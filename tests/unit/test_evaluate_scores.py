@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompt2model_api.base import Metric, TeacherPrompt
+from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Spent
 from prompt2model_stages.evaluate.choosing import choose_metric
 from prompt2model_stages.evaluate.intervals import difference, interval
@@ -19,7 +20,6 @@ from prompt2model_stages.evaluate.predictions import Answers, Row
 from prompt2model_stages.evaluate.prompting import SAMPLE, better_answers, sampled, ways
 from prompt2model_stages.evaluate.scoring import score
 from prompt2model_stages.evaluate.teaching import Outcome, TeacherAnswers
-from prompt2model_stages.job import StageJob
 
 pytestmark = pytest.mark.unit
 
@@ -230,7 +230,7 @@ def test_the_sample_is_of_the_most_telling_split_first() -> None:
 
 def test_the_ways_that_there_are() -> None:
     shown = {"demonstrations": [{"input": "a", "output": "b"}]}
-    spec = StageJob.model_validate(JOB).spec_fields()
+    spec = Prompt2ModelSpec.model_validate({"prompt": "p"})
     assert ways(spec, shown) == [FEW, ZERO]
     assert ways(spec, {"demonstrations": []}) == [ZERO]
     evaluation = spec.evaluation.model_copy(update={"teacher_prompts": [ZERO]})

@@ -13,11 +13,11 @@ import pytest
 
 from prompt2model_api.base import Metadata, TeacherPrompt
 from prompt2model_api.results import Spent
+from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.evaluate import teaching
 from prompt2model_stages.evaluate.teaching import ANSWER_ALONE, Outcome, TeacherAnswers, ask_teacher, messages
-from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 
 pytestmark = pytest.mark.unit

@@ -12,9 +12,10 @@ import pytest
 
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.loading import SpecError
+from prompt2model_api.stage_job import StageJob
 from prompt2model_operator.logs import JsonFormatter
 from prompt2model_stages.errors import blocked
-from prompt2model_stages.job import StageJob
+from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.stage_process import StageContext, attempt
 from prompt2model_stages.tracking.__main__ import synced
@@ -55,9 +56,9 @@ def crashed(asked: StageJob, error: Exception, monkeypatch: pytest.MonkeyPatch) 
 
     handler = logging.StreamHandler(MaskedStream(written))
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
-    attempt(run, asked, FileReporter(asked.folder, 1))  # type: ignore[arg-type]
-    progress = json.dumps(asked.folder.read_json("progress.json"))
-    return json.dumps(asked.folder.read_json("failure.json")) + progress, written.getvalue()
+    attempt(run, asked, FileReporter(own_folder(asked), 1))  # type: ignore[arg-type]
+    progress = json.dumps(own_folder(asked).read_json("progress.json"))
+    return json.dumps(own_folder(asked).read_json("failure.json")) + progress, written.getvalue()
 
 
 @pytest.mark.parametrize("kind", [ValueError, OSError, RuntimeError])
@@ -74,8 +75,8 @@ def test_a_crash_shows_no_key(
 def test_a_failure_that_somebody_else_made_shows_none(tmp_path: Path, secret: str) -> None:
     asked = job(tmp_path)
     made = Failure(state=FailureState.FAILED, reason="Odd", message=f"it is {secret}", remedy=f"write {secret!r}")
-    FileReporter(asked.folder, 1).failure(made)
-    assert clean((asked.folder.local or tmp_path).joinpath("failure.json").read_text())
+    FileReporter(own_folder(asked), 1).failure(made)
+    assert clean((own_folder(asked).local or tmp_path).joinpath("failure.json").read_text())
 
 
 def test_errors_of_stages_and_specs_show_none(secret: str) -> None:

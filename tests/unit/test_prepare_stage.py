@@ -18,9 +18,10 @@ import pytest
 from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.results import Choice
+from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError
-from prompt2model_stages.job import StageJob
+from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.prepare.retrieving import is_path, load_choice
 from prompt2model_stages.prepare.stage import run
 from prompt2model_stages.prepare.tables import Table, read_table
@@ -54,7 +55,7 @@ def context(
         inputs=inputs, decision=decision,
     )  # fmt: skip
     job = StageJob(stage_run=StageRun(metadata=Metadata(name="numbers"), spec=spec), attempt=1)
-    return StageContext(job=job, reporter=FileReporter(job.folder, 1), spec=job.spec_fields())
+    return StageContext(job=job, reporter=FileReporter(own_folder(job), 1))
 
 
 def table(folder: Folder, name: str) -> list[dict[str, Any]]:

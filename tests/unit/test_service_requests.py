@@ -7,9 +7,10 @@ import os
 
 import pytest
 
+from prompt2model_api.environment_names import P2M_SERVICE_PARENT
 from prompt2model_stages.service.__main__ import name_in
 from prompt2model_stages.service.answering import Answering, Golden, State, first_difference, read_golden
-from prompt2model_stages.service.environment import PARENT, end_with_parent
+from prompt2model_stages.service.environment import end_with_parent
 from prompt2model_stages.service.requests import TEXT_LIMIT, TEXTS_LIMIT, BadRequestError, texts_of
 from prompt2model_stages.service.validating import Message, Validating
 
@@ -166,7 +167,7 @@ async def test_refuses_what_is_too_big():
 
 def test_ends_where_the_parent_is_gone_already(monkeypatch):
     ended = []
-    monkeypatch.setenv(PARENT, str(os.getpid()))  # not the parent of this process
+    monkeypatch.setenv(P2M_SERVICE_PARENT, str(os.getpid()))  # not the parent of this process
     monkeypatch.setattr(os, "kill", lambda pid, signal: ended.append(pid))
     end_with_parent()
     assert ended == [os.getpid()]

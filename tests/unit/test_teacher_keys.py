@@ -9,6 +9,7 @@ import pytest
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.loading import SpecError
 from prompt2model_stages.errors import StageError
+from prompt2model_stages.job_folders import teacher_folder
 from prompt2model_stages.local.checks import load_checked
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import open_teacher, spent_by_run
@@ -63,7 +64,7 @@ async def test_nothing_is_sent_and_nothing_is_booked(tmp_path: Path, monkeypatch
     with pytest.raises(StageError, match="U\\+201C"):
         async with open_teacher(asked, "generate", http=endpoint.client()) as opened:
             await opened.ask(ask())
-    assert endpoint.bodies == [] and spent_by_run(asked.teacher_folder) == {}
+    assert endpoint.bodies == [] and spent_by_run(teacher_folder(asked)) == {}
     assert not Folder(str(tmp_path)).exists("teacher")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from prompt2model_api.environment_names import P2M_JOB, P2M_OWN_FOLDER, P2M_STAGE_RUN, P2M_TEACHER_API_KEY
 from prompt2model_api.names import RAYJOB_LIMIT, workload_name
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.spec.references import OwnData
-from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.spec.training import Resources
-from prompt2model_api.stage_run import Stage, StageRun
+from prompt2model_api.stage_job import StageJob, StageSettings
+from prompt2model_api.stage_run import Stage, StageRun, StageRunStatus
 from prompt2model_operator.kinds import ATTEMPT, CONFIGMAP, JOB, RAYJOB, ROLE, STAGE, STAGE_RUN
 from prompt2model_operator.manifests.common import (
     CONTAINER_SECURITY,
@@ -221,9 +223,9 @@ def _job_environment(run: StageRun, attempt: int, resource: Prompt2Model, settin
     text = _job(run, attempt, resource, settings)
     in_file = len(text.encode()) > LONGEST_IN_ENVIRONMENT
     env: list[Body] = [
-        {"name": "P2M_JOB", "value": f"{JOB_FOLDER}/job.json" if in_file else text},
-        {"name": "P2M_STAGE_RUN", "value": f"{run.metadata.namespace}/{run.metadata.name}"},
-        {"name": "P2M_OWN_FOLDER", "value": OWN},
+        {"name": P2M_JOB, "value": f"{JOB_FOLDER}/job.json" if in_file else text},
+        {"name": P2M_STAGE_RUN, "value": f"{run.metadata.namespace}/{run.metadata.name}"},
+        {"name": P2M_OWN_FOLDER, "value": OWN},
     ]
     if run.spec.stage is Stage.PREPARE:
         # Always, if empty: what stands here goes before the Secret of the storage, which is the user's.
@@ -234,19 +236,19 @@ def _job_environment(run: StageRun, attempt: int, resource: Prompt2Model, settin
     if run.spec.stage in USES_TEACHER and teacher is not None and teacher.api_key_secret_ref is not None:
         ref = teacher.api_key_secret_ref
         source = {"secretKeyRef": {"name": ref.name, "key": ref.key}}
-        env.append({"name": "P2M_TEACHER_API_KEY", "valueFrom": source})
+        env.append({"name": P2M_TEACHER_API_KEY, "valueFrom": source})
     return env + tracking_environment(settings)
 
 
 def _job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> str:
-    """The stages' StageJob as JSON."""
-    job = {
-        "stageRun": run.model_copy(update={"status": type(run.status)()}).dump(),
-        "attempt": attempt,
-        "settings": _stage_settings(run.spec.stage, resource, settings),
-        "resource": resource.model_copy(update={"status": None}).dump(),
-    }
-    return json.dumps(job, ensure_ascii=False, separators=(",", ":"))
+    """The StageJob as JSON."""
+    job = StageJob(
+        stage_run=run.model_copy(update={"status": StageRunStatus()}),
+        attempt=attempt,
+        settings=_stage_settings(run.spec.stage, resource, settings),
+        resource=resource.model_copy(update={"status": None}),
+    )
+    return json.dumps(job.dump(), ensure_ascii=False, separators=(",", ":"))
 
 
 def tracking_environment(settings: Settings) -> list[Body]:
@@ -260,33 +262,29 @@ def tracking_environment(settings: Settings) -> list[Body]:
     ]
 
 
-def _stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) -> Body:
-    """What may differ between attempts (the stages' StageSettings)."""
+def _stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) -> StageSettings:
     training = resource.spec.training
-    found: Body = {
-        "workers": training.workers,
-        "checkpointEvery": training.checkpoint_every,
-        "resources": training.resources.dump(),
-        "trackingUri": settings.tracking.uri,
-        "trackingPublicUrl": settings.tracking.public_url,
-    }
-    if stage in USES_TEACHER:
-        found["teacher"] = _teacher(resource, settings)
-    return {key: value for key, value in found.items() if value is not None}
+    return StageSettings(
+        teacher=_teacher(resource, settings) if stage in USES_TEACHER else None,
+        workers=training.workers,
+        checkpoint_every=training.checkpoint_every,
+        resources=training.resources,
+        tracking_uri=settings.tracking.uri,
+        tracking_public_url=settings.tracking.public_url,
+    )
 
 
-def _teacher(resource: Prompt2Model, settings: Settings) -> Body:
+def _teacher(resource: Prompt2Model, settings: Settings) -> TeacherSpec:
     if resource.spec.teacher is not None:
-        return resource.spec.teacher.dump()
+        return resource.spec.teacher
     if settings.teacher.url is None:
         raise NoTeacherError
-    embedded = {
-        "baseURL": settings.teacher.url,
-        "model": settings.teacher.model,
-        "limits": {"concurrency": EMBEDDED_SLOTS},
-        "budget": {"unlimited": True},
-    }
-    return TeacherSpec.model_validate(embedded).dump()
+    return TeacherSpec(
+        base_url=settings.teacher.url,
+        model=settings.teacher.model,
+        limits=Limits(concurrency=EMBEDDED_SLOTS),
+        budget=Budget(unlimited=True),
+    )
 
 
 def _own_compute(run: StageRun, resource: Prompt2Model) -> Resources | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from prompt2model_api.environment_names import P2M_RUNS
 from prompt2model_stages.cli import commands
 from prompt2model_stages.tracking.ui import PORT as UI_PORT
 
@@ -19,7 +20,7 @@ RUNS = click.option(
     "--runs",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("runs"),
-    envvar="P2M_RUNS",
+    envvar=P2M_RUNS,
     show_default=True,
     help="The folder with all runs.",
 )

@@ -54,7 +54,7 @@ def run(context: StageContext) -> StageOutputs:
     Raises: StageError of the student, the encoder or the teacher; an exhausted budget is none.
     """
     spec, folder = context.spec, context.folder
-    prepared, trained = context.job.input("prepare"), context.job.input("train")
+    prepared, trained = context.input("prepare"), context.input("train")
     rows = sampled_rows(prepared, spec.evaluation.max_rows, spec.seed)
     metrics, reason = _metrics(spec, rows, prepared)
     # Resolved first: an encoder that cannot be had must be found out before everything is answered and paid for.
@@ -179,7 +179,7 @@ def _teacher_answers(
     from prompt2model_stages.evaluate.prompting import better_answers, ways
     from prompt2model_stages.evaluate.teaching import ask_teacher
 
-    task = context.job.input("discover").read_json("task.json")
+    task = context.input("discover").read_json("task.json")
     inputs, room = [row.input for row in rows], teacher_tokens(rows, max_tokens)
     progress = bar.of(TEACHER)
 

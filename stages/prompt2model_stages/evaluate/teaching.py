@@ -11,8 +11,8 @@ from typing import Any
 
 from prompt2model_api.base import TeacherPrompt
 from prompt2model_api.results import Spent
+from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.errors import StageError
-from prompt2model_stages.job import StageJob
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest, open_teacher
 
 logger = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from typing import Any
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.redaction import mask, mask_streams
+from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.generate.base import Counts, Generated, Order, Progress, Task
 from prompt2model_stages.generate.generator import FewShotGenerator
-from prompt2model_stages.job import StageJob
 from prompt2model_stages.teacher import open_teacher
 
 POLL_S = 0.5

@@ -31,7 +31,7 @@ def run(context: StageContext) -> StageOutputs:
 
     Raises: StageError of the teacher; Blocked, TeacherAnswersGarbage, where it gives next to no examples.
     """
-    task = read_task(context.job.input("discover").read_json("task.json"))
+    task = read_task(context.input("discover").read_json("task.json"))
     order = order_of(context, task)
     done, _ = so_far(context.folder, "examples", order.examples)
     context.reporter.progress(done, order.examples, "examples", "Ray is starting")

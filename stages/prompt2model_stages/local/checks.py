@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from prompt2model_api.base import Metric
+from prompt2model_api.environment_names import P2M_TEACHER_API_KEY
 from prompt2model_api.loading import SpecError, load, resolve_paths
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.quantities import bytes_of
@@ -17,8 +18,6 @@ from prompt2model_stages.prepare.tables import read_table
 from prompt2model_stages.prepare.web import discreet
 from prompt2model_stages.student import resolve
 from prompt2model_stages.student.checking import Limits, check
-
-KEY = "P2M_TEACHER_API_KEY"
 
 
 def load_checked(file: Path) -> Prompt2Model:
@@ -40,14 +39,15 @@ def _check_key(resource: Prompt2Model) -> None:
     teacher = resource.spec.teacher
     if teacher is None:
         return
-    key = os.environ.get(KEY)
+    key = os.environ.get(P2M_TEACHER_API_KEY)
     if key:
         from prompt2model_stages.teacher.keys import usable_key  # its package imports the HTTP libraries
 
-        usable_key(key, KEY)
+        usable_key(key, P2M_TEACHER_API_KEY)
     elif teacher.api_key_secret_ref:
         raise SpecError(
-            f"spec.teacher.apiKeySecretRef asks for a key, and a local run takes it from the environment: set {KEY}."
+            "spec.teacher.apiKeySecretRef asks for a key, and a local run takes it from the environment: "
+            f"set {P2M_TEACHER_API_KEY}."
         )
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import psutil
 
-MARK = "P2M_RUN_FOLDER"
+from prompt2model_api.environment_names import P2M_RUN_FOLDER
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -39,7 +40,7 @@ def start(
             stdin=subprocess.PIPE if told else subprocess.DEVNULL,
             stdout=out,
             stderr=None if log is None else subprocess.STDOUT,
-            env={**os.environ, **extra, MARK: str(folder)},
+            env={**os.environ, **extra, P2M_RUN_FOLDER: str(folder)},
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )
@@ -108,7 +109,7 @@ def _die_with_parent() -> None:
 
 def _mark_of(process: psutil.Process) -> str | None:
     try:
-        return str(process.environ().get(MARK)) if process.status() != psutil.STATUS_ZOMBIE else None
+        return str(process.environ().get(P2M_RUN_FOLDER)) if process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.Error, OSError):
         return None
 

@@ -29,10 +29,10 @@ from prompt2model_api.snapshot import (
     Workload,
 )
 from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
 from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_stages.errors import StageError, retrying
-from prompt2model_stages.job import StageJob, StageSettings
 from prompt2model_stages.local import processes
 from prompt2model_stages.local.companions import EmbeddedTeacherProcess, ServiceProcess
 from prompt2model_stages.local.run_folder import RunFolder

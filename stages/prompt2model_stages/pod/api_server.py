@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from prompt2model_api.environment_names import P2M_SERVICE_ACCOUNT_FOLDER
 from prompt2model_api.prompt2model import API_VERSION
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-SERVICE_ACCOUNT_FOLDER = "P2M_SERVICE_ACCOUNT_FOLDER"
-"""Environment variable that names another folder; for tests."""
 TIMEOUT_S = 10.0
 
 
@@ -53,7 +52,7 @@ class StageRunStatusClient:
         port = environment.get("KUBERNETES_SERVICE_PORT", "443")
         address = f"[{host}]" if ":" in host else host
         self.url = f"https://{address}:{port}/apis/{API_VERSION}/namespaces/{namespace}/stageruns/{name}/status"
-        self._account = Path(environment.get(SERVICE_ACCOUNT_FOLDER, SERVICE_ACCOUNT))
+        self._account = Path(environment.get(P2M_SERVICE_ACCOUNT_FOLDER, SERVICE_ACCOUNT))
         self._http: httpx.Client | None = None
 
     def patch(self, status: Mapping[str, Any]) -> Seen:

@@ -16,12 +16,14 @@ from datetime import UTC, datetime
 import yaml
 
 from prompt2model_api.conditions import Failure
+from prompt2model_api.environment_names import P2M_STAGE_RUN
 from prompt2model_api.redaction import first_line
 from prompt2model_api.results import StageOutputs
+from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import StageRunPhase
 from prompt2model_stages.cpus import limit_threads
 from prompt2model_stages.errors import StageError, blocked
-from prompt2model_stages.job import StageJob
+from prompt2model_stages.job_folders import own_folder, resource_folder
 from prompt2model_stages.pod.api_server import StageRunStatusClient
 from prompt2model_stages.pod.log import KeptLog
 from prompt2model_stages.pod.reporting import ClusterReporter
@@ -35,8 +37,6 @@ from prompt2model_stages.tracking.process import RecorderProcess
 
 logger = logging.getLogger(__name__)
 
-STAGE_RUN_VARIABLE = "P2M_STAGE_RUN"
-"""Environment variable with <namespace>/<name> of the StageRun that is reported to; without it, files are the report."""
 STARTED_AT = datetime.now(UTC)
 """Of this attempt, where the job does not tell."""
 RECORD_S = 60.0
@@ -70,7 +70,7 @@ def run_in_pod(run: Callable[[StageContext], StageOutputs], job: StageJob) -> in
 def _folder(job: StageJob) -> Folder:
     """The stage run's folder; one of no use where its URI is none, so that this can be reported like everything else."""
     try:
-        return job.folder
+        return own_folder(job)
     except Exception as error:  # a scheme that nobody knows, or whose library is not installed
         logger.warning("no storage: %s", error)
         return Folder(tempfile.mkdtemp(prefix="p2m-"))
@@ -79,7 +79,7 @@ def _folder(job: StageJob) -> Folder:
 def _attempt(
     run: Callable[[StageContext], StageOutputs], job: StageJob, files: FileReporter, termination: Termination
 ) -> int:
-    named = os.environ.get(STAGE_RUN_VARIABLE)
+    named = os.environ.get(P2M_STAGE_RUN)
     if named is None:
         return attempt(run, job, files)
     namespace, _, name = named.partition("/")
@@ -97,7 +97,7 @@ def _attempt(
 def _recorded(run: Callable[[StageContext], StageOutputs], job: StageJob, reporter: ClusterReporter) -> int:
     if job.settings.tracking_uri is None:
         return attempt(run, job, reporter)
-    recorder = RecorderProcess(job.resource_folder.uri, job.settings.tracking_uri, stage_folder=job.folder_name)
+    recorder = RecorderProcess(resource_folder(job).uri, job.settings.tracking_uri, stage_folder=job.folder_name)
     recorder.start()
     try:
         status = attempt(run, job, reporter)
@@ -114,7 +114,7 @@ def _run_url(job: StageJob) -> str | None:
     if job.settings.tracking_uri is None:
         return None
     try:
-        return run_url(job.resource_folder, job.folder_name, job.settings.tracking_public_url)
+        return run_url(resource_folder(job), job.folder_name, job.settings.tracking_public_url)
     except Exception as error:  # only the way to the record is missing; each storage's library has errors of its own
         logger.warning("the run's URL cannot be read: %s", error)
         return None
@@ -125,12 +125,12 @@ def _note(job: StageJob, phase: StageRunPhase, failure: Failure | None = None) -
     if job.resource is not None:
         resource = job.resource.model_copy(update={"status": None})
         text = yaml.safe_dump(resource.dump(), sort_keys=False, allow_unicode=True)
-        job.resource_folder.write_bytes(RESOURCE, text.encode())
+        resource_folder(job).write_bytes(RESOURCE, text.encode())
     known = {"phase": phase, "attempt": job.attempt, "failure": failure}
     theirs = {"progress": None, "result": None, "reported_failure": None, "run_url": None}
     started = job.stage_run.status.started_at or STARTED_AT
     status = job.stage_run.status.model_copy(update={**known, **theirs, "started_at": started})
-    job.folder.write_json(STAGE_RUN, job.stage_run.model_copy(update={"status": status}).dump())
+    own_folder(job).write_json(STAGE_RUN, job.stage_run.model_copy(update={"status": status}).dump())
 
 
 def _note_end(job: StageJob, failure: Failure | None) -> None:

@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from prompt2model_api.environment_names import P2M_OWN_FOLDER
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.errors import blocked, failed, retrying
@@ -31,8 +32,6 @@ from prompt2model_stages.storage import Folder
 logger = logging.getLogger(__name__)
 
 STATISTICS = "statistics.json"
-OWN_FOLDER = "P2M_OWN_FOLDER"
-"""Environment variable with the folder below which ConfigMaps of the user's are mounted: <name>/<key>."""
 STEPS = ("retrieved data", "own data", "generated examples", "splits", "files")
 
 
@@ -41,7 +40,7 @@ def run(context: StageContext) -> StageOutputs:
 
     Raises: StageError: NoTrainingData, ColumnMissing, FileMissing and what loading a dataset raises.
     """
-    task = context.job.input("discover").read_json("task.json")
+    task = context.input("discover").read_json("task.json")
     limit = context.spec.training.max_instruction_characters
     preprocessing = Preprocessing(str(task["instruction"]), INSTRUCTION_LIMIT if limit is None else limit)
     _progress(context, 0)
@@ -150,7 +149,7 @@ def _place(data: OwnData, where: str) -> str:
     if data.uri is not None:
         return data.uri
     assert data.config_map is not None
-    mounted = Path(os.environ.get(OWN_FOLDER, "/own"), data.config_map.name, data.config_map.key)
+    mounted = Path(os.environ.get(P2M_OWN_FOLDER, "/own"), data.config_map.name, data.config_map.key)
     if not mounted.is_file():
         raise blocked(
             "ConfigMapKeyMissing",
@@ -163,7 +162,7 @@ def _place(data: OwnData, where: str) -> str:
 def _generated(context: StageContext) -> list[Example]:
     if "generate" not in context.job.stage_run.spec.inputs:
         return []
-    lines = context.job.input("generate").read_bytes("examples.jsonl").decode().split("\n")
+    lines = context.input("generate").read_bytes("examples.jsonl").decode().split("\n")
     rows = [json.loads(line) for line in lines if line.strip()]
     return [
         Example(

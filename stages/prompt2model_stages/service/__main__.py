@@ -16,9 +16,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from prompt2model_api.environment_names import (
+    P2M_SERVICE_GOLDEN,
+    P2M_SERVICE_MODEL,
+    P2M_SERVICE_NAME,
+    P2M_SERVICE_PARENT,
+)
 from prompt2model_stages.cpus import limit_threads
 from prompt2model_stages.service.answering import read_golden
-from prompt2model_stages.service.environment import GOLDEN, MODEL, NAME, PARENT
 from prompt2model_stages.storage import Folder, sha256_of_tree
 
 logger = logging.getLogger(__name__)
@@ -42,10 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
             golden_file = Path(scratch) / "golden.json"
             golden_file.write_bytes(golden)
             told = {
-                MODEL: str(model),
-                GOLDEN: str(golden_file),
-                NAME: options.name or name_in(options.model),
-                PARENT: str(os.getpid()),
+                P2M_SERVICE_MODEL: str(model),
+                P2M_SERVICE_GOLDEN: str(golden_file),
+                P2M_SERVICE_NAME: options.name or name_in(options.model),
+                P2M_SERVICE_PARENT: str(os.getpid()),
             }
             _serve(options.host, options.port, Path(scratch), told)
     except StartError as error:

@@ -16,8 +16,9 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from prompt2model_api.environment_names import P2M_SERVICE_GOLDEN, P2M_SERVICE_MODEL, P2M_SERVICE_NAME
 from prompt2model_stages.service.answering import BATCH_LIMIT, Answering, State, load_student, read_golden
-from prompt2model_stages.service.environment import GOLDEN, MODEL, NAME, end_with_parent
+from prompt2model_stages.service.environment import end_with_parent
 from prompt2model_stages.service.requests import TEXT_LIMIT, TEXTS_LIMIT
 from prompt2model_stages.service.validating import Validating
 
@@ -42,8 +43,8 @@ class StudentService:
     def __init__(self) -> None:
         end_with_parent()
         logging.getLogger("prompt2model_stages").setLevel(logging.INFO)
-        folder = Path(os.environ[MODEL])
-        golden = read_golden(Path(os.environ[GOLDEN]).read_bytes())
+        folder = Path(os.environ[P2M_SERVICE_MODEL])
+        golden = read_golden(Path(os.environ[P2M_SERVICE_GOLDEN]).read_bytes())
         self._answering = Answering(lambda: load_student(folder), golden)
         self._answering.start()
 
@@ -87,7 +88,7 @@ class DocumentedService(bentoml.Service):  # type: ignore[misc]
 
 
 Service = bentoml.service(
-    name=os.environ.get(NAME, "prompt2model"),
+    name=os.environ.get(P2M_SERVICE_NAME, "prompt2model"),
     service_class=DocumentedService,
     workers=1,
     traffic={"timeout": 120},

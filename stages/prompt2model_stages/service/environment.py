@@ -1,4 +1,4 @@
-"""What the service's process tells the worker that BentoML starts for it, and how the worker ends with it."""
+"""How the worker that BentoML starts for the service ends with the service's process."""
 
 from __future__ import annotations
 
@@ -6,17 +6,7 @@ import ctypes
 import os
 import signal
 
-MODEL = "P2M_SERVICE_MODEL"
-"""Local folder with the model, its SHA-256 already checked."""
-
-GOLDEN = "P2M_SERVICE_GOLDEN"
-"""Local file with the golden requests."""
-
-NAME = "P2M_SERVICE_NAME"
-"""The name in the documentation page and in the metrics."""
-
-PARENT = "P2M_SERVICE_PARENT"
-"""Process id of the service's own process."""
+from prompt2model_api.environment_names import P2M_SERVICE_PARENT
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -24,6 +14,6 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def end_with_parent() -> None:
     """Lets this process get SIGTERM when the process that started it ends in any way, kill -9 included."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    parent = os.environ.get(PARENT)
+    parent = os.environ.get(P2M_SERVICE_PARENT)
     if parent is not None and os.getppid() != int(parent):  # it ended before the line above
         os.kill(os.getpid(), signal.SIGTERM)

@@ -21,8 +21,9 @@ import openai
 from prompt2model_api.names import stage_folder
 from prompt2model_api.results import Spent
 from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.errors import StageError, failed
-from prompt2model_stages.job import StageJob
+from prompt2model_stages.job_folders import teacher_folder
 from prompt2model_stages.teacher import failures
 from prompt2model_stages.teacher.budget import Cost, Purse, priced
 from prompt2model_stages.teacher.dialect import Reply
@@ -93,7 +94,7 @@ async def open_teacher(
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request drowns everything else
     spec = job.stage_run.spec
     key = read_key(os.environ, job.settings.teacher_key_env)  # before anything is booked
-    journal = await Journal.open(job.teacher_folder, stage, stage_folder(spec.stage, spec.digest))
+    journal = await Journal.open(teacher_folder(job), stage, stage_folder(spec.stage, spec.digest))
     teacher = Teacher(settings, journal, patience, key, job.settings.teacher_key_env, http=http)
     interrupted = True
     try:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from prompt2model_api.environment_names import P2M_TEACHER_TIMEOUT_SECONDS, P2M_TEACHER_TRIES
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -33,9 +35,9 @@ class Patience:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Patience:
         """P2M_TEACHER_TRIES and P2M_TEACHER_TIMEOUT_SECONDS, defaults elsewhere. Raises: ValueError."""
         patience = cls()
-        if tries := environment.get("P2M_TEACHER_TRIES"):
+        if tries := environment.get(P2M_TEACHER_TRIES):
             patience = replace(patience, tries=max(1, int(tries)))
-        if timeout := environment.get("P2M_TEACHER_TIMEOUT_SECONDS"):
+        if timeout := environment.get(P2M_TEACHER_TIMEOUT_SECONDS):
             patience = replace(patience, timeout_s=max(0.1, float(timeout)))
         return patience
 

@@ -41,7 +41,7 @@ def run(context: StageContext) -> StageOutputs:
     """
     student = _student(context)
     if not context.folder.exists(SUMMARY):
-        read_pairs(context.job.input("prepare"), "train")  # refused before Ray is started
+        read_pairs(context.input("prepare"), "train")  # refused before Ray is started
         context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"starting Ray for {student.name}")
         _train(context, student)
     origin = {"name": student.name, "revision": student.revision}
@@ -85,7 +85,7 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
 
         job = TrainingJob(
             folder=context.folder.uri,
-            prepared=context.job.input("prepare").uri,
+            prepared=context.input("prepare").uri,
             student=student.path_or_repo,
             revision=student.revision,
             training=context.spec.training,

@@ -1,4 +1,7 @@
-"""What one attempt of a stage is given: JSON in a file, named on the stage's command line, or in the environment of a pod."""
+"""What one attempt of a stage is given: JSON in a file, named on the stage's command line, or in the environment of a pod.
+
+The operator and the local runner write it, the stages read it.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,12 @@ from pathlib import Path
 from pydantic import Field
 
 from prompt2model_api.base import Model, Uri
+from prompt2model_api.environment_names import P2M_JOB, P2M_TEACHER_API_KEY
 from prompt2model_api.names import stage_folder
-from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_run import StageRun
-from prompt2model_stages.storage import Folder
-
-JOB = "P2M_JOB"
-"""Environment variable with a job, or with the path of its file: one variable takes 128 KiB, demonstrations may be more."""
 
 
 class StageSettings(Model):
@@ -25,7 +25,7 @@ class StageSettings(Model):
     teacher: TeacherSpec | None = Field(
         default=None, description="Address, limits, budget and price; the embedded teacher's where the spec names none."
     )
-    teacher_key_env: str = Field(default="P2M_TEACHER_API_KEY", description="Environment variable with the API key.")
+    teacher_key_env: str = Field(default=P2M_TEACHER_API_KEY, description="Environment variable with the API key.")
     workers: int = 1
     checkpoint_every: int = 50
     resources: Resources = Field(default_factory=Resources)
@@ -53,42 +53,10 @@ class StageJob(Model):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> StageJob:
         """The job that P2M_JOB holds or names. Raises: KeyError, OSError, pydantic.ValidationError."""
-        told = environment[JOB]
+        told = environment[P2M_JOB]
         return cls.read(Path(told)) if told.startswith("/") else cls.model_validate_json(told)
-
-    @property
-    def resource_folder(self) -> Folder:
-        """<root>/<namespace>/<name>."""
-        return Folder(self.stage_run.spec.storage)
-
-    @property
-    def folder(self) -> Folder:
-        """This stage run's folder: everything that the stage writes, result.json last."""
-        return self.resource_folder / self.folder_name
 
     @property
     def folder_name(self) -> str:
         """The name of this stage run's folder."""
         return stage_folder(self.stage_run.spec.stage, self.stage_run.spec.digest)
-
-    @property
-    def teacher_folder(self) -> Folder:
-        """The journal, outside any digest."""
-        return self.resource_folder / "teacher"
-
-    def input(self, stage: str) -> Folder:
-        """The folder of an upstream stage run. Raises: KeyError where the stage is not upstream."""
-        return self.resource_folder / self.stage_run.spec.inputs[stage]
-
-    def spec_fields(self) -> Prompt2ModelSpec:
-        """The fields that the stage reads as a spec with defaults elsewhere; read no other field of it."""
-        tree: dict[str, object] = {}
-        for path, value in self.stage_run.spec.parameters.items():
-            *parents, leaf = path.split(".")
-            branch = tree
-            for key in parents:
-                branch = branch.setdefault(key, {})  # type: ignore[assignment]
-            branch[leaf] = value
-        if "prompt" not in tree and "instruction" not in tree:
-            tree["prompt"] = "-"
-        return Prompt2ModelSpec.model_validate(tree)
