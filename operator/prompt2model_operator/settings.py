@@ -61,6 +61,11 @@ class HuggingFace(Model):
     endpoint: Uri | None = Field(default=None, description="HF_ENDPOINT: a mirror of the hub.")
     offline: bool = Field(default=False, description="HF_HUB_OFFLINE: nothing is fetched.")
     cache_on_claim: bool = Field(default=False, description="The cache lies on the claim; for ReadWriteMany claims.")
+    token_secret: Name | None = Field(
+        default=None,
+        description="Secret with HF_TOKEN, in the namespaces whose resources may use it; spec.huggingFace.tokenSecretRef goes "
+        "before.",
+    )
 
 
 class StorageDefaults(Model):

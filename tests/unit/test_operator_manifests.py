@@ -21,7 +21,7 @@ from prompt2model_operator.manifests.network import ray_policy
 from prompt2model_operator.manifests.record_jobs import storage_removal_job, tracking_job
 from prompt2model_operator.manifests.service import ServedModel, service_objects
 from prompt2model_operator.manifests.stage_jobs import attempt_name, job_file, stage_workload
-from prompt2model_operator.settings import EmbeddedTeacher, Ray, Settings, StorageDefaults, Tracking
+from prompt2model_operator.settings import EmbeddedTeacher, HuggingFace, Ray, Settings, StorageDefaults, Tracking
 
 pytestmark = pytest.mark.unit
 
@@ -68,6 +68,7 @@ CASES = {
     "evaluate-job-teacher-s3": lambda: workload(Stage.EVALUATE, RICH, teacher=TEACHER),
     "generate-rayjob": lambda: workload(Stage.GENERATE),
     "train-rayjob-gpus": lambda: workload(Stage.TRAIN, **GPU),
+    "prepare-job-hub-token": lambda: workload(Stage.PREPARE, huggingFace={"tokenSecretRef": {"name": "hub"}}),
     "generate-job": lambda: workload(Stage.GENERATE, NO_KUBERAY),
     "train-job-gpus": lambda: workload(Stage.TRAIN, NO_KUBERAY, **GPU),
     "access": lambda: access(stage_run(Stage.TRAIN), resource()),
@@ -138,6 +139,36 @@ def test_the_key_of_the_teacher_goes_to_the_stages_that_ask_it_and_stands_nowher
     for stage in Stage:
         (text,) = {json.dumps(workload(stage, teacher=TEACHER))}
         assert ("secretKeyRef" in text) == (stage in (Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE))
+
+
+ASKS_HUB = (Stage.DISCOVER, Stage.PREPARE, Stage.TRAIN, Stage.EVALUATE)
+CHARTS_TOKEN = PLAIN.model_copy(update={"hugging_face": HuggingFace(token_secret="hub")})
+
+
+def token_of(container: dict[str, Any]) -> list[dict[str, Any]]:
+    return [e["valueFrom"]["secretKeyRef"] for e in container.get("env", []) if e["name"] == "HF_TOKEN"]
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_the_token_of_the_hub_goes_to_the_stages_that_ask_it(stage: Stage) -> None:
+    ref = {"huggingFace": {"tokenSecretRef": {"name": "mine"}}}
+    asked = [
+        (PLAIN, {}, []),
+        (CHARTS_TOKEN, {}, [{"name": "hub", "key": "HF_TOKEN", "optional": True}]),
+        (PLAIN, ref, [{"name": "mine", "key": "HF_TOKEN"}]),
+        (CHARTS_TOKEN, ref, [{"name": "mine", "key": "HF_TOKEN"}]),
+    ]
+    for settings, spec, wanted in asked:
+        for pod in pods(workload(stage, settings, **spec, **(GPU if stage is Stage.TRAIN else {}))):
+            (container,) = pod["containers"]
+            works = container["name"] != "submitter" and stage in ASKS_HUB
+            assert token_of(container) == (wanted if works else [])
+
+
+def test_the_service_and_the_record_have_no_token_of_the_hub() -> None:
+    rich = RICH.model_copy(update={"hugging_face": HuggingFace(token_secret="hub")})
+    made = [*service_objects(resource(), SERVED, rich), tracking_job(resource(), rich, 1)]
+    assert "HF_TOKEN" not in json.dumps(made)
 
 
 def test_names_of_rayjobs_leave_room_for_kuberay() -> None:

@@ -26,6 +26,7 @@ from prompt2model_operator.manifests.common import (
     times,
     volumes,
 )
+from prompt2model_operator.manifests.hub import hub_token
 from prompt2model_operator.settings import Settings
 
 Body = dict[str, Any]
@@ -237,7 +238,7 @@ def _job_environment(run: StageRun, attempt: int, resource: Prompt2Model, settin
         ref = teacher.api_key_secret_ref
         source = {"secretKeyRef": {"name": ref.name, "key": ref.key}}
         env.append({"name": P2M_TEACHER_API_KEY, "valueFrom": source})
-    return env + tracking_environment(settings)
+    return env + hub_token(run.spec.stage, resource, settings) + tracking_environment(settings)
 
 
 def _job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> str:

@@ -25,6 +25,7 @@ def load_checked(file: Path) -> Prompt2Model:
     resource = resolve_paths(load(file), file.absolute().parent)
     try:
         _check_key(resource)
+        _check_token(resource)
         _check_student(resource)
         _check_own("spec.datasets.own", resource.spec.datasets.own)
         _check_own("spec.evaluation.testData", resource.spec.evaluation.test_data)
@@ -48,6 +49,17 @@ def _check_key(resource: Prompt2Model) -> None:
         raise SpecError(
             "spec.teacher.apiKeySecretRef asks for a key, and a local run takes it from the environment: "
             f"set {P2M_TEACHER_API_KEY}."
+        )
+
+
+def _check_token(resource: Prompt2Model) -> None:
+    if resource.spec.hugging_face.token_secret_ref is None:
+        return
+    from huggingface_hub import get_token
+
+    if not get_token():
+        raise SpecError(
+            "spec.huggingFace.tokenSecretRef asks for a token, and a local run takes it from the environment: set HF_TOKEN."
         )
 
 

@@ -14,6 +14,7 @@ from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.prepare.tables import READERS, Table, read_table
 from prompt2model_stages.prepare.web import discreet, is_web
 from prompt2model_stages.storage import Folder, file_system
+from prompt2model_stages.student.hub import TOKEN
 
 logger = logging.getLogger(__name__)
 
@@ -117,11 +118,11 @@ def _of_loading(name: str, error: Exception) -> StageError:
     text = f"{FIELD}: the dataset {name} cannot be loaded: {' '.join(str(error).split())}"[:512]
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if kinds & {"GatedRepoError"}:
-        return blocked("DatasetGated", text, "Ask for access at the hub and set HF_TOKEN.")
+        return blocked("DatasetGated", text, f"Ask for access at the hub and {TOKEN}.")
     if kinds & {"DatasetNotFoundError", "RepositoryNotFoundError", "RevisionNotFoundError"} and not _offline():
-        return failed("DatasetUnknown", text, "Correct the name or revision; private datasets need HF_TOKEN.")
+        return failed("DatasetUnknown", text, f"Correct the name or revision; for a private dataset {TOKEN}.")
     if isinstance(error, OSError):  # the connection errors of requests and of the hub are, too
-        return blocked("HubUnreachable", text, "Mend the way to the hub (HF_ENDPOINT, HF_HUB_OFFLINE).")
+        return blocked("HubUnreachable", text, "Check the connection to the hub (HF_ENDPOINT, HF_HUB_OFFLINE).")
     if isinstance(error, ValueError | RuntimeError | TypeError):
         return failed("DatasetUnusable", text, f"Correct {FIELD}.config or {FIELD}.split, or choose another dataset.")
     logger.error("loading %s failed in an unknown way", name)

@@ -14,6 +14,7 @@ from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.student import embedded
 from prompt2model_stages.student.checking import check_headers, check_tokenizer
 from prompt2model_stages.student.encoding import Encoded, StudentEncoder, StudentSettings
+from prompt2model_stages.student.hub import TOKEN
 from prompt2model_stages.student.loading import check_model_type, load_parts
 from prompt2model_stages.student.model_files import FIELD, FolderFiles, not_numbers
 from prompt2model_stages.student.resolving import architecture_of, is_folder
@@ -190,5 +191,5 @@ def _not_there(name: str, local: bool, error: OSError) -> StageError:
     return blocked(
         "HubUnreachable",
         f"The student {name} is not in the local cache, and the hub did not give it: {why}",
-        "Check the connection, HF_ENDPOINT and HF_TOKEN; what was done so far is kept.",
+        f"Check the connection and HF_ENDPOINT; for a private model {TOKEN}. What was done so far is kept.",
     )

@@ -1,0 +1,26 @@
+"""`spec.huggingFace`: how to show the Hugging Face hub who one is."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from prompt2model_api.base import Model, Name
+from prompt2model_api.spec.references import SecretKey
+
+HUB_TOKEN = "HF_TOKEN"
+
+
+class TokenKey(SecretKey):
+    """One key of a Secret in the resource's namespace."""
+
+    key: Name = Field(default=HUB_TOKEN, description="Key in the Secret.")
+
+
+class HuggingFaceSpec(Model):
+    """Access to the hub."""
+
+    token_secret_ref: TokenKey | None = Field(
+        default=None,
+        description="Where the token for private or gated students and datasets is. A local run reads it from the environment "
+        "variable HF_TOKEN instead.",
+    )
