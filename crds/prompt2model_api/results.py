@@ -166,9 +166,11 @@ class StageOutputs(Discovered):
     train_tokens_per_second: float | None = None
     # evaluate
     scores: list[Scores] | None = Field(
-        default=None, max_length=16, description="A split's first one is of the metric that the gate compares unasked."
+        default=None,
+        max_length=16,
+        description="A split's first one is of the default metric, which the gate compares unless it names another.",
     )
-    metric_reason: ShortText | None = Field(default=None, description="Why that metric comes first.")
+    metric_reason: ShortText | None = Field(default=None, description="The default metric, and why it is that.")
     teacher_prompts: list[PromptScore] | None = Field(default=None, max_length=2)
     golden_requests: int | None = None
     # all of them

@@ -153,7 +153,7 @@ def test_all_systems_are_measured(tmp_path: Path, tiny_t5: Path, endpoint: FakeE
     assert exact.difference is not None
     assert exact.difference.value == pytest.approx(exact.student.value - 100)
     assert "closed set" not in (result.outputs.metric_reason or "")
-    assert "The gate compares ExactMatch: the outputs are short, 20 of 20" in (result.outputs.metric_reason or "")
+    assert "The default metric is ExactMatch: the outputs are short, 20 of 20" in (result.outputs.metric_reason or "")
     rows = pq.read_table(tmp_path / "evaluate-eeeeeeee" / "predictions-test-own.parquet").to_pylist()
     assert len(rows) == 20
     assert list(rows[0]) == ["input", "reference", "student", "untrained", "teacher"]

@@ -105,6 +105,29 @@ def test_killed_in_each_stage_it_ends_as_its_unkilled_twin_and_pays_for_nothing_
     assert len(teacher.bodies) == asked
 
 
+def test_a_closed_gate_ends_as_failed_without_a_service_too_and_measures_nothing_again(twin: Twin) -> None:
+    """The gate is read after evaluate: an edit of it costs nothing. Phase, condition, exit code and sentence agree."""
+    made, asked = twin.file.read_text(), len(twin.teacher.bodies)
+    closed = {"metrics": ["ExactMatch"], "maxRows": 8, "gate": {"metric": "ExactMatch", "atLeast": "100"}}
+    try:
+        ended = run(write(twin.file.parent, twin.teacher.url, evaluation=closed))
+        assert ended.returncode == 1, ended.stdout + ended.stderr
+        status = json.loads((folder_of(twin.file) / "status.json").read_text())
+        conditions = {condition["type"]: condition for condition in status["conditions"]}
+        ready = conditions["Ready"]
+        assert (status["phase"], ready["status"], ready["reason"]) == ("Failed", "False", "ScoreTooLow")
+        assert conditions["Evaluated"]["status"] == "True" and conditions["Deployed"]["reason"] == "Disabled"
+        assert f"Failed: {ready['message']} (ScoreTooLow)" in ended.stdout
+        assert "below 100" in ready["message"]
+        assert len(twin.teacher.bodies) == asked
+    finally:
+        twin.file.write_text(made)
+    again = run(twin.file)
+    assert again.returncode == 0 and phase(twin.file) == "Ready"
+    assert "Ready: ExactMatch on generated test data" in again.stdout
+    assert "p2m serve" not in again.stdout, "there is no service to serve it"
+
+
 def test_a_second_run_of_the_same_folder_is_refused(tmp_path: Path, teacher: FakeTeacher) -> None:
     file = write(tmp_path, teacher.url)
     with (tmp_path / "first.log").open("w") as log:

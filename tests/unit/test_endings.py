@@ -137,5 +137,18 @@ def test_the_reason_of_the_metric_and_what_was_cut_stand_in_the_conditions() -> 
     assert message == "ExactMatch: the outputs are short. One row was cut."
 
 
+def test_a_cut_instruction_stands_in_the_condition_of_the_data() -> None:
+    snapshot = whole(True, GATES["open"], None)
+    runs = dict(snapshot.stage_runs)
+    run = next(run for run in runs.values() if run.spec.stage is Stage.PREPARE)
+    result = run.status.result
+    assert result is not None
+    cut = result.model_copy(update={"outputs": StageOutputs(rows={"train": 3}, notes=["The instruction is cut."])})
+    runs[run.metadata.name] = run.model_copy(update={"status": run.status.model_copy(update={"result": cut})})
+    status = decide(Snapshot(snapshot.resource, snapshot.storage, runs), NOW).status
+    message = condition(status.conditions, ConditionType.DATA_READY).message
+    assert message.startswith("Rows: train 3.") and message.endswith("The instruction is cut.")
+
+
 def condition(conditions: list[Condition], kind: ConditionType) -> Condition:
     return next(c for c in conditions if c.type is kind)

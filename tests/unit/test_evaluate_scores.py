@@ -49,7 +49,7 @@ SENTENCES = [f"The meeting number {i} was moved to the afternoon." for i in rang
 def test_the_metric_follows_the_outputs(test: list[str], training: list[str], metric: Metric, why: str) -> None:
     chosen, reason = choose_metric(test, training)
     assert chosen is metric
-    assert why in reason and f"The gate compares {metric}:" in reason
+    assert why in reason and f"The default metric is {metric}:" in reason
     assert choose_metric(test[::-1], training[::-1]) == (chosen, reason)
 
 

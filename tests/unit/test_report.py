@@ -11,7 +11,7 @@ from prompt2model_api.base import Metadata, Metric, TeacherPrompt
 from prompt2model_api.results import Interval, PromptScore, StageOutputs, StageResult
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec, StageRunStatus
 from prompt2model_api.status import Prompt2ModelStatus
-from prompt2model_stages.local.report import print_report, remarks
+from prompt2model_stages.local.report import print_report, remarks, scores_tables
 from tests.stage_outputs import outputs
 
 pytestmark = pytest.mark.unit
@@ -45,5 +45,16 @@ def test_it_says_the_difference_the_metric_and_what_was_cut() -> None:
     print_report(console, Prompt2ModelStatus(scores=[score]), stages, None, {}, {})
     assert isinstance(console.file, io.StringIO)
     printed = console.file.getvalue()
+    assert "Retrieved test split, 9 rows" in printed
     assert "student - teacher" in printed and "70.0 [61.5, 80.0]" in printed
     assert all(sentence in printed for sentence in remarks(stages))
+
+
+def test_a_narrow_terminal_breaks_no_interval() -> None:
+    spans = {"untrained": Interval(value=0, low=0, high=0), "difference": Interval(value=-100, low=-100, high=100)}
+    score = (outputs(Stage.EVALUATE).scores or [])[0].model_copy(update=spans)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(scores_tables([score], console.width)[0])
+    assert isinstance(console.file, io.StringIO)
+    printed = console.file.getvalue()
+    assert "[-100.0, 100.0]" in printed and "[89.0, 91.0]" in printed

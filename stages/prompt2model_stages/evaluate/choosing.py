@@ -47,7 +47,7 @@ def choose_metric(test: Sequence[str], training: Sequence[str]) -> tuple[Metric,
 
 
 def _chosen(metric: Metric, why: str) -> tuple[Metric, str]:
-    return metric, f"The gate compares {metric}: {why}. evaluation.gate.metric names another."
+    return metric, f"The default metric is {metric}: {why}."
 
 
 def _words(text: str) -> int:

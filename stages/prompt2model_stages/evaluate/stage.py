@@ -87,10 +87,11 @@ def run(context: StageContext) -> StageOutputs:
     )
 
 
-def _metrics(spec: Prompt2ModelSpec, rows: list[Row], prepared: Folder) -> tuple[list[Metric], str | None]:
+def _metrics(spec: Prompt2ModelSpec, rows: list[Row], prepared: Folder) -> tuple[list[Metric], str]:
     """What is measured, the metric that the gate compares unasked first, and why it does."""
     if spec.evaluation.metrics is not None:
-        return list(spec.evaluation.metrics), None
+        named = list(spec.evaluation.metrics)
+        return named, f"The default metric is {named[0]}: evaluation.metrics names it first."
     training = [row.output for row in read_rows(prepared, "train")] if prepared.exists("train.parquet") else []
     most_telling = [row.output for row in rows if row.split == rows[0].split]
     first, why = choose_metric(most_telling, training)

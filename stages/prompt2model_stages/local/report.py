@@ -15,17 +15,29 @@ from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.status import Prompt2ModelStatus
 
 MOST_DIFFERENCES = 6
+WIDE = 100
+"""Characters of a line that holds a row of scores."""
 
 
-def scores_table(scores: Iterable[Scores]) -> Table:
-    """Student, untrained student and teacher on each test split, all on the same rows, with 95 % intervals."""
-    table = Table(title="Scores on held-out test data (0 to 100, 95 % intervals)", title_justify="left")
-    for column in ("test split", "metric", "rows", "student", "untrained student", "teacher", "student - teacher"):
-        table.add_column(column, justify="left" if column in ("test split", "metric") else "right")
+def scores_tables(scores: Iterable[Scores], width: int) -> list[Table]:
+    """A table a test split: student, untrained student and teacher on the same rows, with 95 % intervals.
+
+    Args:
+        scores: of evaluate.
+        width: characters of a line; in a narrow one an interval stands below its value.
+    """
+    tables: dict[str, Table] = {}
+    columns = ("student", "untrained", "teacher", "student - teacher")
+    between = " " if width >= WIDE else "\n"
     for score in scores:
+        if score.split not in tables:
+            title = f"{score.split} test split, {score.rows} rows (0 to 100, 95 % intervals)"
+            table = tables[score.split] = Table("metric", title=title, title_justify="left")
+            for column in columns:
+                table.add_column(column, justify="right")
         systems = (score.student, score.untrained, score.teacher, score.difference)
-        table.add_row(score.split, score.metric.value, str(score.rows), *(_interval(s) for s in systems))
-    return table
+        tables[score.split].add_row(score.metric.value, *(_interval(s, between) for s in systems))
+    return list(tables.values())
 
 
 def differences_table(errors: Path) -> Table | None:
@@ -86,7 +98,8 @@ def print_report(
     """The whole report but the service's answer."""
     console.print()
     if status.scores:
-        console.print(scores_table(status.scores))
+        for table in scores_tables(status.scores, console.width):
+            console.print(table)
     for sentence in remarks(stages):
         console.print(f"  {escape(sentence)}", highlight=False, soft_wrap=True)
     if errors is not None and (table := differences_table(errors)) is not None:
@@ -98,7 +111,7 @@ def _size(count: int) -> str:
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
-def _interval(interval: Interval | None) -> str:
+def _interval(interval: Interval | None, between: str = " ") -> str:
     if interval is None:
         return "-"
-    return f"{interval.value:.1f} [{interval.low:.1f}, {interval.high:.1f}]"
+    return f"{interval.value:.1f}{between}[{interval.low:.1f}, {interval.high:.1f}]"
