@@ -43,7 +43,7 @@ class Step:
 
     @property
     def stuck(self) -> bool:
-        """Whether the attempt cannot start until somebody mends something."""
+        """Whether the attempt cannot start until something outside is fixed."""
         status = self.status
         if status is None or status.phase is not StageRunPhase.RUNNING or status.failure is None:
             return False

@@ -201,7 +201,7 @@ def _guarded(console: Console, body: Callable[[], int]) -> int:
     except OSError as error:
         if (full := disk_full(error)) is None and error.errno not in (errno.EACCES, errno.EROFS):
             raise
-        said = f"{error.strerror}: {error.filename}. Mend it; the same command goes on."
+        said = f"{error.strerror}: {error.filename}. Correct that; the same command goes on."
         if full is not None:
             said = f"{Phase.BLOCKED}: {full.failure.message} {full.failure.remedy} ({full.failure.reason})"
         console.print(escape(f"\n{said}"), highlight=False, soft_wrap=True)

@@ -98,8 +98,7 @@ def print_report(
     """The whole report but the service's answer."""
     console.print()
     if status.scores:
-        for table in scores_tables(status.scores, console.width):
-            console.print(table)
+        console.print(*scores_tables(status.scores, console.width), sep="\n")
     for sentence in remarks(stages):
         console.print(f"  {escape(sentence)}", highlight=False, soft_wrap=True)
     if errors is not None and (table := differences_table(errors)) is not None:
