@@ -39,6 +39,12 @@ TAKEN: dict[str, dict[str, Any]] = {
             "price": {"inputPerMillion": 0.15, "outputPerMillion": 0.6},
         },
     },
+    "teacher-on-azure": {
+        "prompt": "p",
+        "teacher": {**TEACHER, "baseURL": "https://r.openai.azure.com/openai/deployments/x?api-version=2024-10-21"},
+    },
+    "teacher-with-the-request": {"prompt": "p", "teacher": {**TEACHER, "baseURL": "https://a.b/v1/chat/completions"}},
+    "teacher-on-ipv6": {"prompt": "p", "teacher": {**TEACHER, "baseURL": "http://[::1]:65535/v1"}},
     "no-budget": {"prompt": "p", "teacher": {**TEACHER, "budget": {"unlimited": True}}},
     "manual": {"prompt": "p", "datasets": {"selection": "Manual", "choice": CHOICE}, "student": {"name": "t5-small"}},
     "no-dataset": {"prompt": "p", "datasets": {"choice": {"none": True}}},
@@ -139,6 +145,19 @@ REFUSED: dict[str, Refused] = {
         {"prompt": "p", "evaluation": {"metrics": ["ChrF++", "ExactMatch", "ChrF++"]}},
         "metrics names one of them twice",
     ),
+    **{
+        f"teacher-{name}": Refused({"prompt": "p", "teacher": {**TEACHER, "baseURL": url}}, words)
+        for name, url, words in (
+            ("port", "http://127.0.0.1:114344/v1", "the port is none"),
+            ("port-zero", "http://127.0.0.1:0/v1", "the port is none"),
+            ("host", "http://[::1/v1", "the host is none"),
+            ("placeholder", "https://<name>.openai.azure.com", "the host is none"),
+            ("user", "http://user:password@host/v1", "a user or password stands in the address"),
+            ("key", "https://host/v1?api_key=abc", "a key stands in the address"),
+            ("fragment", "https://host/v1#a", "a # stands in the address"),
+            ("another-request", "https://host/v1/responses", "it ends in the path of another request"),
+        )
+    },
     "teacher-prompt-twice": Refused(
         {"prompt": "p", "evaluation": {"teacherPrompts": ["FewShot", "FewShot"]}},
         "teacherPrompts names one of them twice",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import signal
 import time
 from collections.abc import Callable
@@ -82,7 +83,7 @@ def _run_locked(
         code, sentence = ending(status)
         console.print(escape(f"\n{sentence}"), highlight=False, soft_wrap=True)
         if status.phase is not Phase.READY:
-            kept = f"Everything so far is kept: `p2m run {file}` goes on where it was."
+            kept = f"Everything so far is kept: `p2m run {shlex.quote(str(file))}` goes on where it was."
             console.print(kept, highlight=False, soft_wrap=True)
             return code
         _say_how_to_go_on(console, resource, run_folder, status)
@@ -241,7 +242,7 @@ def ending(status: Prompt2ModelStatus) -> tuple[int, str]:
 def _say_how_to_go_on(
     console: Console, resource: Prompt2Model, run_folder: RunFolder, status: Prompt2ModelStatus
 ) -> None:
-    where = "" if run_folder.runs == Path("runs").absolute() else f" --runs {run_folder.runs}"
+    where = "" if run_folder.runs == Path("runs").absolute() else f" --runs {shlex.quote(str(run_folder.runs))}"
     console.print("\nHow to go on:")
     if resource.spec.service.enabled:
         console.print(f"  p2m serve {resource.metadata.name}{where}   serve this model", highlight=False)
