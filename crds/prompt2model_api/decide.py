@@ -120,8 +120,7 @@ class _Walk:
             and not self.spec.suspend
             and (not service or service.digest != wanted)
         ):
-            names = {s: self.steps[s].run for s in (Stage.EVALUATE, Stage.TRAIN)}
-            evaluate, train = names[Stage.EVALUATE], names[Stage.TRAIN]
+            evaluate, train = self.steps[Stage.EVALUATE].run, self.steps[Stage.TRAIN].run
             sha = self._outputs(Stage.TRAIN).model_sha256
             assert evaluate is not None and train is not None and sha is not None
             self.actions.append(Deploy(evaluate.metadata.name, train.metadata.name, wanted, sha))

@@ -15,6 +15,12 @@ P2M_STAGE_RUN = "P2M_STAGE_RUN"
 P2M_OWN_FOLDER = "P2M_OWN_FOLDER"
 """Folder below which the user's ConfigMaps are mounted: <name>/<key>."""
 
+P2M_OWN_DATA_HOSTS = "P2M_OWN_DATA_HOSTS"
+"""Environment variable: hosts with commas between, such as data.example.com, *.example.org, or * for every public one."""
+
+P2M_OWN_DATA_NETWORKS = "P2M_OWN_DATA_NETWORKS"
+"""Environment variable: networks such as 10.1.0.0/16 whose addresses may be read though they are not public."""
+
 P2M_TEACHER_API_KEY = "P2M_TEACHER_API_KEY"
 """The teacher's API key; StageSettings.teacher_key_env may name another variable."""
 

@@ -1,4 +1,6 @@
-"""The stage graph: what each stage reads, what comes before it, and the digest that names its work.
+"""The stage graph: everything that is known of a stage beside its work, and the digest that names its work.
+
+A new stage is a name in `Stage`, an entry in GRAPH, and a folder in prompt2model_stages.
 
 A digest is the SHA-256 of what changes a stage's result and of nothing else: limits, budgets, resources, retries, images
 and secrets are not in it. The same work has the same name everywhere, so it is never done twice.
@@ -8,13 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from prompt2model_api import teacher_requests
+from prompt2model_api.conditions import ConditionType
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.spec.references import OwnData
 from prompt2model_api.stage_run import Decision, Stage
+from prompt2model_api.status import Phase
+from prompt2model_api.teacher_requests import Done, Request
 
 FORMAT_VERSION = 2
 """Raised when a stage's result changes its form, so that old results are made again."""
@@ -23,17 +30,49 @@ TEACHER = ("teacher.baseURL", "teacher.model")
 
 
 @dataclass(frozen=True)
+class Compute:
+    """What a pod asks for, and the most memory that it may take; as Kubernetes writes quantities."""
+
+    cpu: str
+    memory: str
+    memory_limit: str
+
+
+@dataclass(frozen=True)
 class StageNode:
-    """One stage of the graph.
+    """One stage of the graph: everything that others know of it. Its folder in prompt2model_stages does its work.
 
     reads: paths of the spec's fields, camelCase, that change the result.
+    phase: the resource's while it runs.
+    condition: what its result is part of; a condition that several stages share holds when all of them have one.
+    compute: of its pod, where the chart's settings say nothing else.
     after: stages whose results it reads.
-    sources: fields that name a file of the user's, whose content counts too.
+    sources: fields that name a file of the user's, whose content counts too; ConfigMaps among them are mounted.
+    enabled_by: path of the field that switches it off where it is false; empty: every resource has it.
+    teacher_requests: what it will ask the teacher, at most; None: it never asks, and gets neither address nor key.
+    asks_hub: whether it asks the Hugging Face Hub, and gets its token.
+    on_ray: whether it runs on Ray.
+    on_workers: whether training.workers and training.resources are its own.
+    artifacts: files that MLflow keeps as they are, where they are there; `*` stands for any characters.
     """
 
     reads: tuple[str, ...]
+    phase: Phase
+    condition: ConditionType
+    compute: Compute
     after: tuple[Stage, ...] = ()
     sources: tuple[str, ...] = ()
+    enabled_by: str = ""
+    teacher_requests: Callable[[Prompt2ModelSpec, Done], list[Request]] | None = None
+    asks_hub: bool = False
+    on_ray: bool = False
+    on_workers: bool = False
+    artifacts: tuple[str, ...] = ()
+
+    @property
+    def uses_teacher(self) -> bool:
+        """Whether it may ask the teacher."""
+        return self.teacher_requests is not None
 
 
 GRAPH: dict[Stage, StageNode] = {
@@ -42,38 +81,70 @@ GRAPH: dict[Stage, StageNode] = {
             *("prompt", "instruction", "demonstrations", *TEACHER),
             *("datasets.enabled", "datasets.topK", "student.architectures", "student.maxSize"),
         ),
+        phase=Phase.DISCOVERING,
+        condition=ConditionType.DISCOVERED,
+        compute=Compute("100m", "512Mi", "2Gi"),
+        teacher_requests=teacher_requests.of_discover,
+        asks_hub=True,  # revisions
+        artifacts=("task.json", "candidates.json"),
     ),
     Stage.GENERATE: StageNode(
         reads=(*("generation.examples", "generation.temperature", "generation.outputsPerInput", "seed", *TEACHER),),
+        phase=Phase.GENERATING,
+        condition=ConditionType.DATA_READY,
+        compute=Compute("250m", "2Gi", "4Gi"),
         after=(Stage.DISCOVER,),
+        enabled_by="generation.enabled",
+        teacher_requests=teacher_requests.of_generate,
+        on_ray=True,
+        artifacts=("statistics.json", "examples.jsonl"),
     ),
     Stage.PREPARE: StageNode(
         reads=(
             *("datasets.maxRows", "datasets.own", "evaluation.testData", "training.maxInstructionCharacters", "seed"),
         ),
+        phase=Phase.PREPARING,
+        condition=ConditionType.DATA_READY,
+        compute=Compute("250m", "1Gi", "4Gi"),
         after=(Stage.DISCOVER, Stage.GENERATE),
         sources=("datasets.own", "evaluation.testData"),
+        asks_hub=True,  # datasets
+        artifacts=("statistics.json", "preprocessing.json"),
     ),
     Stage.TRAIN: StageNode(
         reads=(
             *("training.epochs", "training.learningRate", "training.batchSize", "training.maxInputTokens"),
             *("training.maxOutputTokens", "training.frozenLayers", "training.earlyStoppingPatience", "seed"),
         ),
+        phase=Phase.TRAINING,
+        condition=ConditionType.TRAINED,
+        compute=Compute("500m", "4Gi", "12Gi"),
         after=(Stage.PREPARE,),
+        on_ray=True,
+        on_workers=True,
+        asks_hub=True,  # the student
+        artifacts=("untrained.json",),
     ),
     Stage.EVALUATE: StageNode(
         reads=(
             *("evaluation.metrics", "evaluation.maxRows", "evaluation.encoder", "evaluation.teacherPrompts", "seed"),
             *TEACHER,
         ),
+        phase=Phase.EVALUATING,
+        condition=ConditionType.EVALUATED,
+        compute=Compute("250m", "2Gi", "8Gi"),
         after=(Stage.DISCOVER, Stage.PREPARE, Stage.TRAIN),
+        teacher_requests=teacher_requests.of_evaluate,
+        asks_hub=True,  # the untrained student, and the encoder of BERTScore
+        artifacts=("scores.json", "golden.json", "errors.jsonl", "predictions-*"),
     ),
 }
 
 
 def stages_of(spec: Prompt2ModelSpec) -> dict[Stage, tuple[Stage, ...]]:
     """The stages that this spec needs, each with those before it, in the order of the flow."""
-    wanted = [stage for stage in GRAPH if stage is not Stage.GENERATE or spec.generation.enabled]
+    dumped = spec.dump()
+    wanted = [stage for stage, node in GRAPH.items() if not node.enabled_by or _at(dumped, node.enabled_by)]
     return {stage: tuple(s for s in GRAPH[stage].after if s in wanted) for stage in wanted}
 
 
@@ -110,6 +181,13 @@ def digest(
     }
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def own_data(spec: Prompt2ModelSpec, stage: Stage | None = None) -> dict[str, OwnData]:
+    """The user's files that the stage (by default any stage) reads, by the path of the field that names them."""
+    named = {"datasets.own": spec.datasets.own, "evaluation.testData": spec.evaluation.test_data}
+    wanted = {path for one, node in GRAPH.items() if stage in (None, one) for path in node.sources}
+    return {path: own for path, own in named.items() if own is not None and path in wanted}
 
 
 def changed_parameters(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

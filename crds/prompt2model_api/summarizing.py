@@ -9,6 +9,7 @@ from typing import Literal
 from prompt2model_api.conditions import Condition, ConditionType, FailureState
 from prompt2model_api.estimate import estimate, total
 from prompt2model_api.gates import GateState, compared_score
+from prompt2model_api.graph import GRAPH
 from prompt2model_api.names import stage_folder
 from prompt2model_api.results import Interval, Spent, StageOutputs
 from prompt2model_api.snapshot import Snapshot
@@ -17,14 +18,6 @@ from prompt2model_api.status import DiscoveredStatus, ModelStatus, Phase, Prompt
 
 Steps = dict[Stage, "Step"]
 Verdict = tuple[Literal["True", "False", "Unknown"], str, str]
-
-RUNNING_PHASE = {
-    Stage.DISCOVER: Phase.DISCOVERING,
-    Stage.GENERATE: Phase.GENERATING,
-    Stage.PREPARE: Phase.PREPARING,
-    Stage.TRAIN: Phase.TRAINING,
-    Stage.EVALUATE: Phase.EVALUATING,
-}
 
 
 @dataclass(frozen=True)
@@ -84,13 +77,8 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
 
 
 def _verdicts(snapshot: Snapshot, steps: Steps, score: GateState | None) -> dict[ConditionType, Verdict]:
-    found: dict[ConditionType, Verdict] = {
-        ConditionType.DISCOVERED: _stage_verdict(steps, Stage.DISCOVER),
-        ConditionType.DATA_READY: _data_verdict(steps),
-        ConditionType.TRAINED: _stage_verdict(steps, Stage.TRAIN),
-        ConditionType.EVALUATED: _stage_verdict(steps, Stage.EVALUATE),
-        ConditionType.DEPLOYED: _deployed_verdict(snapshot, steps, score),
-    }
+    found = {condition: _work_verdict(steps, condition) for condition in _conditions_of_work()}
+    found[ConditionType.DEPLOYED] = _deployed_verdict(snapshot, steps, score)
     if snapshot.tracked is not None:
         tracked: Verdict = ("True", "Recorded", "MLflow has everything.")
         behind: Verdict = ("False", "Behind", "MLflow does not have everything yet; it is recorded when it answers.")
@@ -102,16 +90,21 @@ def _verdicts(snapshot: Snapshot, steps: Steps, score: GateState | None) -> dict
     return found
 
 
-def _data_verdict(steps: Steps) -> Verdict:
-    """DataReady covers generate and prepare; the one that does not stand yet speaks."""
-    for stage in (Stage.GENERATE, Stage.PREPARE):
-        if stage in steps and not steps[stage].succeeded:
-            verdict = _stage_verdict(steps, stage)
-            waits = steps.get(Stage.PREPARE)
-            if waits and waits.gate and not waits.gate.open:
-                return ("False", waits.gate.reason, waits.gate.message)
-            return verdict
-    return ("True", "Succeeded", _rows(steps[Stage.PREPARE]))
+def _conditions_of_work() -> list[ConditionType]:
+    """The conditions that stages make true, in the order of the flow."""
+    return list(dict.fromkeys(node.condition for node in GRAPH.values()))
+
+
+def _work_verdict(steps: Steps, condition: ConditionType) -> Verdict:
+    """Of all stages of the condition: the first that has no result yet speaks, unless the last one's gate is closed."""
+    stages = [stage for stage in steps if GRAPH[stage].condition is condition]
+    waits = steps[stages[-1]].gate
+    for stage in stages:
+        if not steps[stage].succeeded:
+            return (
+                _stage_verdict(steps, stage) if waits is None or waits.open else ("False", waits.reason, waits.message)
+            )
+    return _stage_verdict(steps, stages[-1])
 
 
 def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
@@ -145,19 +138,11 @@ def _deployed_verdict(snapshot: Snapshot, steps: Steps, score: GateState | None)
 
 def _ready_verdict(snapshot: Snapshot, found: dict[ConditionType, Verdict], score: GateState | None) -> Verdict:
     """Sums the conditions up. A closed score gate counts with and without a service: phase and exit code follow it."""
-    last = ConditionType.DEPLOYED if snapshot.resource.spec.service.enabled else ConditionType.EVALUATED
-    for condition in (
-        ConditionType.DISCOVERED,
-        ConditionType.DATA_READY,
-        ConditionType.TRAINED,
-        ConditionType.EVALUATED,
-        ConditionType.DEPLOYED,
-    ):
+    deployed = [ConditionType.DEPLOYED] if snapshot.resource.spec.service.enabled else []
+    for condition in [*_conditions_of_work(), *deployed]:
         status, reason, message = found[condition]
         if status != "True":
             return ("False" if status == "False" else "Unknown", reason, message)
-        if condition is last:
-            break
     if score is None:
         return ("Unknown", "Waiting", "")
     return ("True", "Ready", score.message) if score.open else ("False", score.reason, score.message)
@@ -180,7 +165,7 @@ def _phase(snapshot: Snapshot, steps: Steps, verdicts: dict[ConditionType, Verdi
         return Phase(gates[0].reason)
     running = [step.stage for step in steps.values() if step.status and step.status.phase is StageRunPhase.RUNNING]
     if running:
-        return RUNNING_PHASE[running[-1]]
+        return GRAPH[running[-1]].phase
     if snapshot.service is not None and snapshot.service.failure is not None and score is not None:
         return Phase.BLOCKED
     return Phase.DEPLOYING if score is not None and score.open else Phase.PENDING
@@ -248,16 +233,16 @@ def _evaluated(steps: Steps) -> str | None:
     return step.run.spec.digest if step and step.run else None
 
 
-def _rows(step: Step) -> str:
-    rows = step.outputs.rows if step.outputs else None
-    counts = ", ".join(f"{split} {count}" for split, count in (rows or {}).items())
-    return f"Rows: {counts}. {_said(step)}".strip()[:1024]
-
-
 def _said(step: Step) -> str:
     """What a person should know of a stage that succeeded: what the gate decided, what was left out, what was chosen."""
     outputs = step.outputs or StageOutputs()
-    parts = [step.gate.message if step.gate else "", outputs.metric_reason or "", *(outputs.notes or [])]
+    counts = ", ".join(f"{split} {count}" for split, count in (outputs.rows or {}).items())
+    parts = [
+        f"Rows: {counts}." if counts else "",
+        step.gate.message if step.gate else "",
+        outputs.metric_reason or "",
+        *(outputs.notes or []),
+    ]
     return " ".join(part for part in parts if part)[:1024]
 
 

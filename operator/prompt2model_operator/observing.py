@@ -10,7 +10,6 @@ from typing import Any
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
-from prompt2model_api.spec.references import OwnData
 from prompt2model_api.stage_run import StageRun
 from prompt2model_operator.failures import failure_of_pods, refused_pods
 from prompt2model_operator.kinds import ATTEMPT, DEPLOYMENT, JOB, POD, RAYJOB, ROLE, STAGE_RUN, STAGERUN
@@ -67,12 +66,6 @@ def observe(
         tracking_problem=record.problem,
         run_url=record.run_url,
     )
-
-
-def own_data(resource: Prompt2Model) -> dict[str, OwnData]:
-    """The user's own files, by the path of the field that names them."""
-    named = {"datasets.own": resource.spec.datasets.own, "evaluation.testData": resource.spec.evaluation.test_data}
-    return {path: own for path, own in named.items() if own is not None}
 
 
 def content_sha256(config_map: Body, key: str) -> str | None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, create_model
 
 from prompt2model_api.base import Model, Name, Quantity, Uri
 from prompt2model_api.base_url import check_base_url
 from prompt2model_api.environment_names import P2M_SETTINGS
+from prompt2model_api.graph import GRAPH
 from prompt2model_api.stage_run import Stage
 
 DEFAULT_FILE = "/etc/prompt2model/settings.yaml"
@@ -103,14 +105,20 @@ def _resources(cpu: str, memory: str, most: str) -> ContainerResources:
     return ContainerResources(requests={"cpu": cpu, "memory": memory}, limits={"memory": most})
 
 
-class PodDefaults(Model):
-    """Compute of each kind of pod; a resource's own fields go before."""
+def _of_stage(stage: Stage) -> ContainerResources:
+    compute = GRAPH[stage].compute
+    return _resources(compute.cpu, compute.memory, compute.memory_limit)
 
-    discover: ContainerResources = Field(default_factory=lambda: _resources("100m", "512Mi", "2Gi"))
-    generate: ContainerResources = Field(default_factory=lambda: _resources("250m", "2Gi", "4Gi"))
-    prepare: ContainerResources = Field(default_factory=lambda: _resources("250m", "1Gi", "4Gi"))
-    train: ContainerResources = Field(default_factory=lambda: _resources("500m", "4Gi", "12Gi"))
-    evaluate: ContainerResources = Field(default_factory=lambda: _resources("250m", "2Gi", "8Gi"))
+
+_STAGE_FIELDS: dict[str, Any] = {
+    stage.value: (ContainerResources, Field(default_factory=partial(_of_stage, stage))) for stage in GRAPH
+}
+_StagePods = create_model("_StagePods", __base__=Model, **_STAGE_FIELDS)
+
+
+class PodDefaults(_StagePods):
+    """Compute of each kind of pod, each stage's among them; a resource's own fields go before."""
+
     submitter: ContainerResources = Field(default_factory=lambda: _resources("50m", "256Mi", "1Gi"))
     service: ContainerResources = Field(default_factory=lambda: _resources("100m", "1Gi", "4Gi"))
     tracking: ContainerResources = Field(default_factory=lambda: _resources("100m", "512Mi", "2Gi"))

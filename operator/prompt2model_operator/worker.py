@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from prompt2model_api.conditions import Condition, ConditionType, Failure, FailureState
 from prompt2model_api.decide import decide
+from prompt2model_api.graph import own_data
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import Action, MakeStageRun, SetStageRunStatus, Snapshot, StartAttempt
 from prompt2model_api.stage_run import StageRun
@@ -21,7 +22,7 @@ from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError
 from prompt2model_operator.deleting import Deleter
 from prompt2model_operator.kinds import CONFIGMAP, PROMPT2MODEL
 from prompt2model_operator.metrics import LOOK_ERRORS, LOOK_SECONDS
-from prompt2model_operator.observing import content_sha256, is_starting, observe, own_data
+from prompt2model_operator.observing import content_sha256, is_starting, observe
 from prompt2model_operator.recording import Record, Recording
 from prompt2model_operator.reporting import count_stage_change, event, log_action, resource_change, stage_change
 from prompt2model_operator.settings import Settings
@@ -160,7 +161,7 @@ class Worker:
 
     async def _read_sources(self, resource: Prompt2Model, memory: Memory) -> None:
         """SHA-256 of the user's ConfigMaps; read again every minute, since nobody watches them."""
-        named = own_data(resource)
+        named = own_data(resource.spec)
         maps = {path: own.config_map for path, own in named.items() if own.config_map is not None}
         mark = repr(maps)
         if mark == memory.sources_of and time.monotonic() - memory.sources_at < CONFIGMAP_EVERY_S:

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompt2model_api.estimate import estimate, tokens_of, total
+from prompt2model_api.estimate import estimate, total
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_run import Stage
 from prompt2model_api.status import Estimate
+from prompt2model_api.teacher_requests import tokens_of
 
 pytestmark = pytest.mark.unit
 

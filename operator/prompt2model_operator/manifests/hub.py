@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from prompt2model_api.graph import GRAPH
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.spec.hugging_face import HUB_TOKEN
 from prompt2model_api.stage_run import Stage
@@ -11,13 +12,10 @@ from prompt2model_operator.settings import Settings
 
 Body = dict[str, Any]
 
-ASKS_HUB = (Stage.DISCOVER, Stage.PREPARE, Stage.TRAIN, Stage.EVALUATE)
-"""Revisions, datasets, the student, and the untrained student and the encoder of BERTScore."""
-
 
 def hub_token(stage: Stage, resource: Prompt2Model, settings: Settings) -> list[Body]:
     """HF_TOKEN: from the resource's Secret, without which the pod waits, else from the chart's, where the namespace has it."""
-    if stage not in ASKS_HUB:
+    if not GRAPH[stage].asks_hub:
         return []
     if (own := resource.spec.hugging_face.token_secret_ref) is not None:
         return [_from_secret({"name": own.name, "key": own.key})]

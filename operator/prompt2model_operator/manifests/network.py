@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from prompt2model_api.graph import GRAPH
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_operator.kinds import NETWORKPOLICY, RESOURCE, ROLE, STAGE
 from prompt2model_operator.manifests.common import metadata, owned_by
-from prompt2model_operator.manifests.stage_jobs import ON_RAY
 
 Body = dict[str, Any]
 
@@ -20,7 +20,7 @@ def ray_policy(resource: Prompt2Model) -> Body:
         "namespaceSelector": {},
         "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kuberay-operator"}},
     }
-    stages = {"key": STAGE, "operator": "In", "values": [stage.value for stage in ON_RAY]}
+    stages = {"key": STAGE, "operator": "In", "values": [stage.value for stage, node in GRAPH.items() if node.on_ray]}
     body["spec"] = {
         "podSelector": {
             "matchLabels": {RESOURCE: resource.metadata.name, ROLE: "stage"},

@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from prompt2model_api.environment_names import P2M_JOB, P2M_OWN_FOLDER, P2M_STAGE_RUN, P2M_TEACHER_API_KEY
+from prompt2model_api.environment_names import (
+    P2M_JOB,
+    P2M_OWN_DATA_HOSTS,
+    P2M_OWN_DATA_NETWORKS,
+    P2M_OWN_FOLDER,
+    P2M_STAGE_RUN,
+    P2M_TEACHER_API_KEY,
+)
+from prompt2model_api.graph import GRAPH, own_data
 from prompt2model_api.names import RAYJOB_LIMIT, workload_name
 from prompt2model_api.prompt2model import Prompt2Model
-from prompt2model_api.spec.references import OwnData
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_job import StageJob, StageSettings
@@ -31,8 +38,6 @@ from prompt2model_operator.settings import Settings
 
 Body = dict[str, Any]
 
-ON_RAY = (Stage.GENERATE, Stage.TRAIN)
-USES_TEACHER = (Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE)
 EMBEDDED_SLOTS = 4
 
 
@@ -47,12 +52,12 @@ class NoTeacherError(Exception):
 
 def is_rayjob(stage: Stage, settings: Settings) -> bool:
     """Whether the stage is a RayJob."""
-    return stage in ON_RAY and settings.ray.mode == "RayJob"
+    return GRAPH[stage].on_ray and settings.ray.mode == "RayJob"
 
 
 def attempt_name(run: StageRun, attempt: int) -> str:
     """The name of the attempt's Job or RayJob, the same for both."""
-    limit = RAYJOB_LIMIT if run.spec.stage in ON_RAY else 63
+    limit = RAYJOB_LIMIT if GRAPH[run.spec.stage].on_ray else 63
     return workload_name(run.metadata.name, attempt, limit)
 
 
@@ -63,13 +68,13 @@ def stage_workload(run: StageRun, attempt: int, resource: Prompt2Model, settings
 
 
 def stage_job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body:
-    """The Job of an attempt; generate and train start a Ray of their own in it. Raises: NoTeacherError."""
+    """The Job of an attempt; a stage that runs on Ray starts one of its own in it. Raises: NoTeacherError."""
     labels = _labels(run, attempt, resource)
     body = metadata(JOB, attempt_name(run, attempt), resource, labels)
     training = resource.spec.training
-    own = times(training.resources, training.workers) if run.spec.stage is Stage.TRAIN else None
+    own = times(training.resources, training.workers) if GRAPH[run.spec.stage].on_workers else None
     pod = _pod(run, attempt, resource, settings, own)
-    if run.spec.stage in ON_RAY:
+    if GRAPH[run.spec.stage].on_ray:
         _with_shared_memory(pod)
     pod["containers"][0]["command"] = ["python", "-m", f"prompt2model_stages.{run.spec.stage.value}"]
     pod["restartPolicy"] = "Never"
@@ -82,7 +87,7 @@ def stage_job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Set
 
 
 def stage_rayjob(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body:
-    """The RayJob of an attempt of generate or train. Raises: NoTeacherError.
+    """The RayJob of an attempt of a stage that runs on Ray. Raises: NoTeacherError.
 
     Source: https://docs.ray.io/en/latest/cluster/kubernetes/getting-started/rayjob-quick-start.html
     """
@@ -116,7 +121,7 @@ def job_file(run: StageRun, attempt: int, resource: Prompt2Model, settings: Sett
 def _ray_cluster(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body:
     """A head with the driver; workers of their own only where there are several, or where they need a GPU."""
     training = resource.spec.training
-    apart = run.spec.stage is Stage.TRAIN and (training.workers > 1 or training.resources.gpu > 0)
+    apart = GRAPH[run.spec.stage].on_workers and (training.workers > 1 or training.resources.gpu > 0)
     head = _ray_pod(run, attempt, resource, settings, None if apart else _own_compute(run, resource))
     head["automountServiceAccountToken"] = True  # the driver, which reports, runs on the head
     start = {"dashboard-host": "0.0.0.0", "num-cpus": "0" if apart and _whole_cpus(resource) else "2"}
@@ -228,13 +233,13 @@ def _job_environment(run: StageRun, attempt: int, resource: Prompt2Model, settin
         {"name": P2M_STAGE_RUN, "value": f"{run.metadata.namespace}/{run.metadata.name}"},
         {"name": P2M_OWN_FOLDER, "value": OWN},
     ]
-    if run.spec.stage is Stage.PREPARE:
+    if GRAPH[run.spec.stage].sources:
         # Always, if empty: what stands here goes before the Secret of the storage, which is the user's.
         sources = settings.own_data
-        env.append({"name": "P2M_OWN_DATA_HOSTS", "value": ",".join(sources.hosts)})
-        env.append({"name": "P2M_OWN_DATA_NETWORKS", "value": ",".join(sources.networks)})
+        env.append({"name": P2M_OWN_DATA_HOSTS, "value": ",".join(sources.hosts)})
+        env.append({"name": P2M_OWN_DATA_NETWORKS, "value": ",".join(sources.networks)})
     teacher = resource.spec.teacher
-    if run.spec.stage in USES_TEACHER and teacher is not None and teacher.api_key_secret_ref is not None:
+    if GRAPH[run.spec.stage].uses_teacher and teacher is not None and teacher.api_key_secret_ref is not None:
         ref = teacher.api_key_secret_ref
         source = {"secretKeyRef": {"name": ref.name, "key": ref.key}}
         env.append({"name": P2M_TEACHER_API_KEY, "valueFrom": source})
@@ -266,7 +271,7 @@ def tracking_environment(settings: Settings) -> list[Body]:
 def _stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) -> StageSettings:
     training = resource.spec.training
     return StageSettings(
-        teacher=_teacher(resource, settings) if stage in USES_TEACHER else None,
+        teacher=_teacher(resource, settings) if GRAPH[stage].uses_teacher else None,
         workers=training.workers,
         checkpoint_every=training.checkpoint_every,
         resources=training.resources,
@@ -289,15 +294,13 @@ def _teacher(resource: Prompt2Model, settings: Settings) -> TeacherSpec:
 
 
 def _own_compute(run: StageRun, resource: Prompt2Model) -> Resources | None:
-    return resource.spec.training.resources if run.spec.stage is Stage.TRAIN else None
+    return resource.spec.training.resources if GRAPH[run.spec.stage].on_workers else None
 
 
 def _own_data(run: StageRun, resource: Prompt2Model) -> tuple[list[Body], list[Body]]:
-    """Volumes and mounts of the ConfigMaps that prepare reads."""
-    named: list[OwnData | None] = [resource.spec.datasets.own, resource.spec.evaluation.test_data]
-    if run.spec.stage is not Stage.PREPARE:
-        return [], []
-    maps = sorted({own.config_map.name for own in named if own is not None and own.config_map is not None})
+    """Volumes and mounts of the user's ConfigMaps that the stage reads."""
+    named = own_data(resource.spec, run.spec.stage).values()
+    maps = sorted({own.config_map.name for own in named if own.config_map is not None})
     found = [{"name": f"own-{i}", "configMap": {"name": name}} for i, name in enumerate(maps)]
     mounts = [{"name": f"own-{i}", "mountPath": f"{OWN}/{name}", "readOnly": True} for i, name in enumerate(maps)]
     return found, mounts

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.decide import decide
-from prompt2model_api.graph import stages_of
+from prompt2model_api.graph import GRAPH, own_data, stages_of
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import (
     Deploy,
@@ -46,7 +46,6 @@ LOOK_EVERY_S = 1.0
 MEASURE_EVERY_S = 3.0
 STAND_BY_AFTER_S = 3.0
 """A stage's own start is over by then."""
-USES_TEACHER = (Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE)
 ENDED = (
     *(Phase.READY, Phase.FAILED, Phase.BLOCKED, Phase.SUSPENDED),
     *(Phase.AWAITING_CHOICE, Phase.AWAITING_REVIEW),
@@ -213,7 +212,7 @@ class Runner:
     def _settings(self, stage: Stage) -> StageSettings:
         training = self.resource.spec.training
         return StageSettings(
-            teacher=self._teacher() if stage in USES_TEACHER else None,
+            teacher=self._teacher() if GRAPH[stage].uses_teacher else None,
             workers=training.workers,
             checkpoint_every=training.checkpoint_every,
             resources=training.resources,
@@ -285,11 +284,10 @@ class Runner:
 
 def sources(resource: Prompt2Model) -> dict[str, str]:
     """SHA-256 of the user's local files, by the path of the field that names them."""
-    named = {"datasets.own": resource.spec.datasets.own, "evaluation.testData": resource.spec.evaluation.test_data}
     found = {}
-    for path, own in named.items():
-        file = Path((own.uri or "").removeprefix("file://")) if own else None
-        if file is not None and file.is_file():
+    for path, own in own_data(resource.spec).items():
+        file = Path((own.uri or "").removeprefix("file://"))
+        if file.is_file():
             with file.open("rb") as stream:
                 found[path] = hashlib.file_digest(stream, "sha256").hexdigest()
     return found

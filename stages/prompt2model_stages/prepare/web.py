@@ -19,12 +19,10 @@ from dataclasses import dataclass
 
 import httpx
 
+from prompt2model_api.environment_names import P2M_OWN_DATA_HOSTS as HOSTS
+from prompt2model_api.environment_names import P2M_OWN_DATA_NETWORKS as NETWORKS
 from prompt2model_stages.errors import StageError, blocked, failed
 
-HOSTS = "P2M_OWN_DATA_HOSTS"
-"""Environment variable: hosts with commas between, such as data.example.com, *.example.org, or * for every public one."""
-NETWORKS = "P2M_OWN_DATA_NETWORKS"
-"""Environment variable: networks such as 10.1.0.0/16 whose addresses may be read though they are not public."""
 LARGEST = 2**30
 """Bytes of a file."""
 LONGEST_S, CONNECT_S, MOST_REDIRECTS = 600.0, 20.0, 5

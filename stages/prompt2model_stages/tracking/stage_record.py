@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prompt2model_api.graph import GRAPH
 from prompt2model_api.stage_run import Stage
 from prompt2model_stages.reporting import METRICS
 from prompt2model_stages.storage import Folder
@@ -23,15 +25,6 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 """Metrics in one call: MLflow's limit."""
-
-FILES: dict[Stage, tuple[str, ...]] = {
-    Stage.DISCOVER: ("task.json", "candidates.json"),
-    Stage.GENERATE: ("statistics.json", "examples.jsonl"),
-    Stage.PREPARE: ("statistics.json", "preprocessing.json"),
-    Stage.TRAIN: ("untrained.json",),
-    Stage.EVALUATE: ("scores.json", "golden.json", "errors.jsonl"),
-}
-"""Files that are kept as artifacts as they are, where they are there."""
 
 
 class StageRecord:
@@ -133,13 +126,13 @@ class StageRecord:
 
     def _artifacts(self) -> None:
         folder, stage = self._stage.folder, self._stage.stage
-        names = [*FILES[stage], *(name for name in folder.names() if name.startswith("predictions-"))]
+        kept = GRAPH[stage].artifacts
+        names = [name for name in folder.names() if any(fnmatch(name, pattern) for pattern in kept)]
         with tempfile.TemporaryDirectory() as scratch:
             for name in names:
-                if folder.exists(name):
-                    file = Path(scratch) / name
-                    file.write_bytes(folder.read_bytes(name))
-                    self._client.log_artifact(self.mark.run_id, str(file))
+                file = Path(scratch) / name
+                file.write_bytes(folder.read_bytes(name))
+                self._client.log_artifact(self.mark.run_id, str(file))
         for name, figure in self._figures().items():
             if figure is not None:
                 self._client.log_figure(self.mark.run_id, figure, f"plots/{name}.png")
