@@ -162,7 +162,7 @@ def baseline_problem(score: Scores) -> str | None:
         kinds = {"empty": counts.empty, "cut": counts.cut, "refused": counts.refused, "too long": counts.too_long}
         what = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
         return f"the teacher is no baseline, of its {counts.asked} answers {counts.unusable} are unusable ({what})."
-    if counts is not None and score.teacher is None and counts.asked >= score.rows:
+    if counts is not None and counts.asked >= score.rows and score.teacher is None:
         return f"the teacher is no baseline, of its {counts.asked} answers too few are usable to compare with."
     if counts is not None and counts.same:
         return "the teacher is no baseline, it gives one and the same wrong answer to all inputs."

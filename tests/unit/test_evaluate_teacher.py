@@ -124,5 +124,28 @@ def test_what_is_no_answer_is_never_one(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert answered.outcomes == [Outcome.REFUSED, Outcome.CUT, Outcome.ANSWERED, Outcome.ANSWERED]
 
 
+@pytest.mark.parametrize("reason", ["TeacherAnswersNothing", "TeacherAnswerCut"])
+def test_a_teacher_that_says_nothing_is_no_baseline_and_one_that_falls_silent_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: str
+) -> None:
+    silent = blocked(reason, "nothing but silence", "look")
+    fake, run = ask(monkeypatch, tmp_path, 200, lambda n, text: silent if n > 80 else None)
+    with pytest.raises(StageError, match="nothing but silence"):
+        run()
+
+    said = fake.ask
+
+    async def nothing(request: TeacherRequest) -> TeacherAnswer:
+        answer = await said(request)
+        return TeacherAnswer(texts=("" if len(fake.asked) > 20 else answer.texts[0],), key="k")
+
+    fake.asked.clear()
+    monkeypatch.setattr(fake, "ask", nothing)
+    answered = run()
+    assert not answered.budget_ended
+    assert answered.outcomes.count(Outcome.ANSWERED) == 80
+    assert answered.answers.count("") > 40
+
+
 def test_nothing_to_ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert ask(monkeypatch, tmp_path, 0, lambda n, text: None)[1]().answers == []

@@ -31,12 +31,11 @@ class Outcome(Enum):
     TOO_LONG = "too_long"
 
 
-NO_ANSWER = {
-    "PromptTooLong": Outcome.TOO_LONG,
-    "TeacherAnswerCut": Outcome.CUT,
-    "TeacherRefused": Outcome.REFUSED,
-}
-"""Reasons of errors that concern one row, and say nothing of the next."""
+TOO_LONG = "PromptTooLong"
+"""Concerns one row, and says nothing of the next."""
+SILENT = ("TeacherAnswersNothing", "TeacherAnswerCut")
+"""The teacher is there and says nothing, time after time. Where it hardly said anything before, it is no baseline; where it
+did, the endpoint is not well now, and the attempt waits until it is."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,8 @@ async def ask_teacher(
         prompt: how it is asked.
         wanted: which inputs; by default all.
 
-    Raises: StageError of the teacher, but for an exhausted budget and for what concerns one input.
+    Raises: StageError of the teacher, but for an exhausted budget, for what concerns one input, and for a teacher that hardly
+        says anything.
     """
     answers: list[str | None] = [None] * len(inputs)
     outcomes = [Outcome.UNASKED] * len(inputs)
@@ -109,10 +109,10 @@ async def ask_teacher(
                 try:
                     answers[i], outcomes[i] = _read(await teacher.ask(request))
                 except StageError as error:
-                    if error.failure.reason not in NO_ANSWER:
+                    if error.failure.reason != TOO_LONG:
                         ended.append(error)  # requests in flight are paid for: the other workers finish theirs
                         return
-                    outcomes[i] = NO_ANSWER[error.failure.reason]
+                    outcomes[i] = Outcome.TOO_LONG
                 done.append(i)
                 progress(len(done))
 
@@ -120,9 +120,15 @@ async def ask_teacher(
         left = iter(asked)
         await asyncio.gather(*(work(left) for _ in range(min(limit, len(asked)))))
         spent = teacher.spent
-    if fatal := [error for error in ended if error.failure.reason != BUDGET_EXHAUSTED]:
+    silent = [error for error in ended if error.failure.reason in SILENT]
+    said = sum(bool((answer or "").strip()) for answer in answers)
+    hardly = bool(silent) and 2 * said < len(done)
+    kept = (BUDGET_EXHAUSTED, *SILENT) if hardly else (BUDGET_EXHAUSTED,)
+    if fatal := [error for error in ended if error.failure.reason not in kept]:
         raise fatal[0]
-    return TeacherAnswers(answers, outcomes, spent, budget_ended=bool(ended), prompt=prompt)
+    if silent:
+        logger.warning("not asked for more: %s", silent[0].failure.message)
+    return TeacherAnswers(answers, outcomes, spent, budget_ended=len(ended) > len(silent), prompt=prompt)
 
 
 def _read(answer: TeacherAnswer) -> tuple[str | None, Outcome]:
