@@ -92,11 +92,13 @@ class _Handler(BaseHTTPRequestHandler):
         split = urlsplit(self.path)
         path, query = unquote(split.path), parse_qs(split.query)
         if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+?)(?:/(revision|tree)/([^/]+)(?:/(.*))?)?", path):
-            kind, name, what, below = found[1], found[2], found[3], found[5] or ""
+            kind, name, what, revision, below = found[1], found[2], found[3], found[4], found[5] or ""
             files = self.hub.files(kind, name)
             if not self._allowed(name, files is not None):
                 return None
-            return self._json(self._tree(files, below) if what == "tree" else self._info(name, files, query), head)
+            return self._json(
+                self._tree(files, below) if what == "tree" else self._info(name, revision, files, query), head
+            )
         if found := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             kind = "datasets" if found[1] else "models"
             files = self.hub.files(kind, found[2])
@@ -104,7 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return None
             if found[4] not in (files or {}):
                 return self._send(404, b"", {"X-Error-Code": "EntryNotFound"}, head)
-            return self._file((files or {})[found[4]], self._commit(found[2]), head)
+            commit = found[3] if re.fullmatch("[0-9a-f]{40}", found[3]) else self._commit(found[2])
+            return self._file((files or {})[found[4]], commit, head)
         return self._send(404, b"{}", {}, head)
 
     def _commit(self, name: str) -> str:
@@ -116,13 +119,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(401 if there else 404, b'{"error": "Repository not found"}', {"X-Error-Code": "RepoNotFound"})
         return False
 
-    def _info(self, name: str, files: Any, query: dict[str, list[str]]) -> Any:
+    def _info(self, name: str, revision: str | None, files: Any, query: dict[str, list[str]]) -> Any:
+        commit = revision if re.fullmatch("[0-9a-f]{40}", revision or "") else self._commit(name)
         siblings = [
             {"rfilename": f, **({"size": p.stat().st_size} if "blobs" in query else {})} for f, p in files.items()
         ]
         return {
             "id": name,
-            "sha": self._commit(name),
+            "sha": commit,
             "siblings": siblings,
             "private": False,
             "downloads": 0,

@@ -13,10 +13,30 @@ from pydantic import Field
 from prompt2model_api.base import Model, Uri
 from prompt2model_api.environment_names import P2M_JOB, P2M_TEACHER_API_KEY
 from prompt2model_api.names import stage_folder
-from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.results import Choice
 from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_run import StageRun
+
+
+class Named(Model):
+    """What the spec names now, for discover to look up before anything is paid for."""
+
+    student: Uri | None = None
+    dataset: Choice | None = None
+    max_input_tokens: int = 512
+    max_output_tokens: int = 128
+
+    @classmethod
+    def of(cls, spec: Prompt2ModelSpec) -> Named:
+        """What this spec names."""
+        return cls(
+            student=spec.student.name,
+            dataset=spec.datasets.choice,
+            max_input_tokens=spec.training.max_input_tokens,
+            max_output_tokens=spec.training.max_output_tokens,
+        )
 
 
 class StageSettings(Model):
@@ -26,6 +46,7 @@ class StageSettings(Model):
         default=None, description="Address, limits, budget and price; the embedded teacher's where the spec names none."
     )
     teacher_key_env: str = Field(default=P2M_TEACHER_API_KEY, description="Environment variable with the API key.")
+    named: Named | None = Field(default=None, description="For discover alone.")
     workers: int = 1
     checkpoint_every: int = 50
     resources: Resources = Field(default_factory=Resources)

@@ -30,12 +30,14 @@ class Hub(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.append(self.path)
         known = self.path.split("?")[0] in ("/api/datasets/known/data", "/api/models/known/model")
-        body = json.dumps({"id": "known/x", "sha": SHA} if known else {"error": "not found"}).encode()
+        body = json.dumps({"id": "known/x", "sha": SHA} if known else {"error": "Repository not found"}).encode()
         if "garbage" in self.path:
             known, body = True, b"<html>"
         self.send_response(200 if known else 404)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        if not known:
+            self.send_header("X-Error-Code", "RepoNotFound")
         self.end_headers()
         self.wfile.write(body)
 
@@ -86,12 +88,21 @@ def test_a_name_that_the_hub_does_not_know_stays_without(hub: list[str]):
     assert [c.name for c in found] == ["known/data", "no/such", "some/garbage"]
 
 
-def test_only_the_first_are_asked_for_each_once(hub: list[str]):
-    names = ["known/data", "known/data", "no/a", "no/b"]
-    found = RevisionResolver(top=2).of_datasets([dataset(name) for name in names])
-    assert [c.revision for c in found] == [SHA, SHA, None, None]
-    assert len(hub) == 1
-    assert found[3].reason == "Near."
+def test_all_are_asked_for_each_once(hub: list[str]):
+    names = ["known/data", "known/data", *(f"no/{number}" for number in range(20)), "known/data"]
+    found = RevisionResolver().of_datasets([dataset(name) for name in names])
+    assert [c.revision for c in found] == [SHA, SHA, *[None] * 20, SHA]
+    assert len(hub) == 21
+
+
+def test_a_name_that_the_hub_does_not_know_is_told_from_a_hub_that_is_away(
+    hub: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    assert RevisionResolver().is_unknown_dataset("no/such")
+    assert not RevisionResolver().is_unknown_dataset("known/data")
+    assert not RevisionResolver().is_unknown_dataset(DATES)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert not RevisionResolver().is_unknown_dataset("no/such")
 
 
 def test_what_is_shipped_asks_no_hub(hub: list[str]):

@@ -18,7 +18,7 @@ from prompt2model_api.names import RAYJOB_LIMIT, workload_name
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.spec.training import Resources
-from prompt2model_api.stage_job import StageJob, StageSettings
+from prompt2model_api.stage_job import Named, StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunStatus
 from prompt2model_operator.kinds import ATTEMPT, CONFIGMAP, JOB, RAYJOB, ROLE, STAGE, STAGE_RUN
 from prompt2model_operator.manifests.common import (
@@ -272,6 +272,7 @@ def _stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) ->
     training = resource.spec.training
     return StageSettings(
         teacher=_teacher(resource, settings) if GRAPH[stage].uses_teacher else None,
+        named=Named.of(resource.spec) if stage is Stage.DISCOVER else None,
         workers=training.workers,
         checkpoint_every=training.checkpoint_every,
         resources=training.resources,

@@ -17,31 +17,45 @@ from prompt2model_stages.storage import sha256_of_file
 
 logger = logging.getLogger(__name__)
 
-TOP = 5
+SIDE_BY_SIDE = 8
 TIMEOUT_S = 5.0
 EMBEDDED = "embedded:"
 
 Candidate = TypeVar("Candidate", DatasetCandidate, StudentCandidate)
 
 
-class RevisionResolver:
-    """Asks the hub at HF_ENDPOINT for the commits of the first candidates; none where HF_HUB_OFFLINE is set."""
+class UnknownNameError(LookupError):
+    """The hub has nothing of this name, or does not show it without a token."""
 
-    def __init__(self, top: int = TOP, timeout_s: float = TIMEOUT_S) -> None:
-        self._top = top
+
+class RevisionResolver:
+    """Asks the hub at HF_ENDPOINT for the commits of all candidates; none where HF_HUB_OFFLINE is set."""
+
+    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._away = ""
 
     def of_datasets(self, candidates: Sequence[DatasetCandidate]) -> list[DatasetCandidate]:
-        """The candidates, the first of them with their revision."""
-        return self._resolved(candidates, lambda api, name: api.dataset_info(name, timeout=self._timeout_s).sha)
+        """The candidates with their revisions."""
+        return self._resolved(candidates, self._dataset)
+
+    def is_unknown_dataset(self, name: str) -> bool:
+        """Whether the hub says that it has no such dataset; False where it does not answer."""
+        if name.startswith(BUILTIN):
+            return False
+        answer = self._ask_all([name], self._dataset)[name]
+        return isinstance(answer, UnknownNameError)
+
+    def _dataset(self, api: Any, name: str) -> str | None:
+        sha: str | None = api.dataset_info(name, timeout=self._timeout_s).sha
+        return sha
 
     def of_students(self, candidates: Sequence[StudentCandidate]) -> list[StudentCandidate]:
-        """The candidates, the first of them with their revision."""
+        """The candidates with their revisions."""
         return self._resolved(candidates, lambda api, name: api.model_info(name, timeout=self._timeout_s).sha)
 
     def _resolved(self, candidates: Sequence[Candidate], ask: Callable[[Any, str], str | None]) -> list[Candidate]:
-        hub = [c.name for c in candidates[: self._top] if not c.name.startswith((BUILTIN, EMBEDDED))]
+        hub = [c.name for c in candidates if not c.name.startswith((BUILTIN, EMBEDDED))]
         answers = self._ask_all(list(dict.fromkeys(hub)), ask)
         return [self._with_revision(candidate, answers) for candidate in candidates]
 
@@ -65,14 +79,14 @@ class RevisionResolver:
         from huggingface_hub import HfApi
 
         api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
-        with ThreadPoolExecutor(max_workers=len(names)) as pool:
+        with ThreadPoolExecutor(max_workers=min(len(names), SIDE_BY_SIDE)) as pool:
             answers = dict(zip(names, pool.map(lambda name: _one(api, name, ask), names), strict=True))
         self._away = next((_said(a) for a in answers.values() if isinstance(a, ConnectionError)), "")
         return answers
 
 
 def _one(api: Any, name: str, ask: Callable[[Any, str], str | None]) -> str | Exception:
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     away: tuple[type[Exception], ...] = (OfflineModeIsEnabled, OSError, *_transport_errors(HfHubHTTPError))
     try:
@@ -80,7 +94,8 @@ def _one(api: Any, name: str, ask: Callable[[Any, str], str | None]) -> str | Ex
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", "an error")
         logger.info("the hub answers %s for %s", status, name)
-        return LookupError(f"the hub answers {status}")
+        kind = UnknownNameError if isinstance(error, RepositoryNotFoundError) else LookupError
+        return kind(f"the hub answers {status}")
     except away as error:
         logger.warning("the hub did not answer for %s: %s", name, error)
         return ConnectionError(f"the hub did not answer ({type(error).__name__})")

@@ -1,6 +1,7 @@
 """discover: takes the prompt apart and proposes datasets and students.
 
-Reads prompt, instruction, demonstrations, datasets.enabled, datasets.topK, student.architectures, student.maxSize.
+Reads prompt, instruction, demonstrations, datasets.enabled, datasets.topK, student.architectures, student.maxSize. What the
+spec names (settings.named) is looked up first: a student that cannot be trained stops it before the teacher is asked.
 Writes task.json (instruction in English and as written, language, demonstrations) and candidates.json.
 A killed attempt starts over; what the teacher answered is in its journal and is not asked again.
 """
@@ -14,12 +15,15 @@ from dataclasses import dataclass
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.quantities import bytes_of
 from prompt2model_api.results import DatasetCandidate, Spent, StageOutputs, StudentCandidate
+from prompt2model_api.stage_job import Named
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever, DatasetRetriever
+from prompt2model_stages.discover.naming import named_dataset, named_student, usable_first, with_named
 from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, PromptParser
 from prompt2model_stages.discover.parsing import TeacherParser
 from prompt2model_stages.discover.revisions import RevisionResolver
 from prompt2model_stages.discover.student_retrieval import (
+    MOST,
     CatalogStudentRetriever,
     HypotheticalCard,
     StudentRetriever,
@@ -33,6 +37,7 @@ from prompt2model_stages.teacher import open_teacher
 TASK = "task.json"
 CANDIDATES = "candidates.json"
 SHOWN_INSTRUCTION = 8192
+MOST_DATASETS = 100
 
 
 @dataclass(frozen=True)
@@ -58,22 +63,27 @@ class _Understood:
 
 
 def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
-    """See the module. Raises: StageError of the teacher."""
+    """See the module. Raises: StageError of the teacher, and of what the spec names (Blocked)."""
     parts = parts or Parts()
-    spec = context.spec
+    spec, named = context.spec, context.job.settings.named or Named()
+    revisions, largest = parts.revisions(), bytes_of(spec.student.max_size)
+    student, dataset = named_student(named, largest), named_dataset(named, revisions)
     understood = asyncio.run(_understand(context, parts))
     _write_task(context.folder, understood)
     context.reporter.progress(3, 5, "steps", "searching the catalogs")
     instruction, demonstrations = understood.english.text, understood.parsed.demonstrations
-    revisions = parts.revisions()
     dataset_candidates: list[DatasetCandidate] = []
     if spec.datasets.enabled:
         found = parts.datasets().retrieve(instruction, demonstrations, spec.datasets.top_k)
         dataset_candidates = revisions.of_datasets(found)
+    dataset_candidates = with_named(dataset_candidates, dataset, MOST_DATASETS)
     query = f"{instruction}\n{understood.card.text}".strip()
-    students = parts.students().retrieve(query, spec.student.architectures, bytes_of(spec.student.max_size))
+    students = parts.students().retrieve(query, spec.student.architectures, largest)
     context.reporter.progress(4, 5, "steps", "resolving revisions")
     student_candidates = revisions.of_students(students)
+    if student is None:
+        student_candidates = usable_first(student_candidates, named)
+    student_candidates = with_named(student_candidates, student, MOST)
     _write_candidates(context.folder, understood.card, dataset_candidates, student_candidates)
     context.reporter.progress(5, 5, "steps", "done")
     return StageOutputs(

@@ -29,7 +29,7 @@ from prompt2model_api.snapshot import (
     Workload,
 )
 from prompt2model_api.spec.teacher import TeacherSpec
-from prompt2model_api.stage_job import StageJob, StageSettings
+from prompt2model_api.stage_job import Named, StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
 from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_stages.errors import StageError, retrying
@@ -213,6 +213,7 @@ class Runner:
         training = self.resource.spec.training
         return StageSettings(
             teacher=self._teacher() if GRAPH[stage].uses_teacher else None,
+            named=Named.of(self.resource.spec) if stage is Stage.DISCOVER else None,
             workers=training.workers,
             checkpoint_every=training.checkpoint_every,
             resources=training.resources,

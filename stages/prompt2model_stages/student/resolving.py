@@ -70,6 +70,11 @@ def resolve(
     return found
 
 
+def is_embedded(name: str) -> bool:
+    """Whether a student is one that a package ships."""
+    return name.startswith(embedded.PREFIX)
+
+
 def is_folder(name: str) -> bool:
     """Whether a student's name is a folder's."""
     return name.startswith(("/", "./", "../", "~"))

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 NOTES = "ray"
 """Where Ray Train keeps notes of its own; none of them is read again, but all workers must see the folder."""
 UNTRAINED = "untrained.json"
+PINNED = "student.json"
+"""The revision that the first attempt found, where discover did not know of the student: later attempts use the same."""
 OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
 MEMORY_REMEDY = (
     "Lower spec.training.batchSize or maxInputTokens, choose a smaller student, or give more memory "
@@ -60,12 +62,17 @@ def _student(context: StageContext) -> ResolvedStudent:
     decision = context.job.stage_run.spec.decision
     if decision is None or decision.student is None:
         raise failed("NoStudent", "No student was chosen.", "Name one in spec.student.name.")
-    student = resolve(decision.student, revision=decision.student_revision)
-    if decision.student_revision not in (None, student.revision):
+    pinned = decision.student_revision
+    if pinned is None and context.folder.exists(PINNED):
+        pinned = str(context.folder.read_json(PINNED)["revision"])
+    student = resolve(decision.student, revision=pinned)
+    if pinned is None:
+        context.folder.write_json(PINNED, {"name": student.name, "revision": student.revision})
+    elif pinned != student.revision:
         raise failed(
             "StudentChanged",
-            f"The student {decision.student} is not the one that was chosen: its revision was "
-            f"{decision.student_revision[:12]} and is {student.revision[:12]}.",
+            f"The student {decision.student} is not the one that was chosen: its revision was {pinned[:12]} and is "
+            f"{student.revision[:12]}.",
             "Put the old files back, or give the student another name.",
         )
     return student

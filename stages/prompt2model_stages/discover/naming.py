@@ -1,0 +1,100 @@
+"""What the spec names outright, looked up before the teacher is asked for anything; and students that cannot be used.
+
+A named student or dataset is no part of discover's digest: named later, it is looked up by the stage that reads it. Found
+here it becomes a candidate, so that the gate that decides for it finds its revision. What is wrong with it blocks discover
+instead of ending it: an edit of the name alone starts the same work again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from prompt2model_api.conditions import FailureState
+from prompt2model_api.results import DatasetCandidate, StudentCandidate
+from prompt2model_api.stage_job import Named
+from prompt2model_stages.discover.revisions import Candidate, RevisionResolver
+from prompt2model_stages.errors import StageError, blocked
+from prompt2model_stages.prepare.retrieving import is_path
+from prompt2model_stages.student.checking import Limits, check
+from prompt2model_stages.student.hub import TOKEN
+from prompt2model_stages.student.resolving import is_embedded, resolve
+
+logger = logging.getLogger(__name__)
+
+MOST_CHECKED = 5
+"""So many candidates are looked into, at most, until one can be used."""
+
+
+def named_student(named: Named, max_bytes: int) -> StudentCandidate | None:
+    """The student that the spec names, checked, with its revision. Raises: StageError, Blocked."""
+    if named.student is None:
+        return None
+    try:
+        found = resolve(named.student, max_bytes=max_bytes)
+        check(found, Limits(named.max_input_tokens, named.max_output_tokens))
+    except StageError as error:
+        raise blocked(error.failure.reason, error.failure.message, error.failure.remedy) from error
+    return StudentCandidate(
+        name=found.name,
+        revision=found.revision,
+        architecture=found.architecture,
+        size_bytes=found.size_bytes,
+        score=0.0,
+        reason="spec.student.name names it.",
+    )
+
+
+def named_dataset(named: Named, revisions: RevisionResolver) -> DatasetCandidate | None:
+    """The dataset that the spec names, with its revision. Raises: StageError DatasetUnknown, Blocked."""
+    choice = named.dataset
+    if choice is None or choice.name is None or is_path(choice.name):
+        return None
+    candidate = DatasetCandidate(
+        name=choice.name,
+        config=choice.config,
+        split=choice.split,
+        input_columns=choice.input_columns,
+        output_column=choice.output_column,
+        score=0.0,
+        reason="spec.datasets.choice names it.",
+    )
+    if revisions.is_unknown_dataset(choice.name):
+        raise blocked(
+            "DatasetUnknown",
+            f"spec.datasets.choice: the hub knows no dataset {choice.name}.",
+            f"Correct the name; for a private dataset {TOKEN}.",
+        )
+    return revisions.of_datasets([candidate])[0]
+
+
+def with_named(candidates: Sequence[Candidate], named: Candidate | None, most: int) -> list[Candidate]:
+    """The candidates with the one that the spec names: where it is one of them anyway, else last."""
+    if named is None or any(candidate.name == named.name for candidate in candidates):
+        pinned = {"revision": named.revision} if named is not None else {}
+        return [c.model_copy(update=pinned) if named is not None and c.name == named.name else c for c in candidates]
+    found = list(candidates[: most - 1])
+    found.append(named)
+    return found
+
+
+def usable_first(candidates: Sequence[StudentCandidate], named: Named) -> list[StudentCandidate]:
+    """The candidates, those behind the others that cannot be used and stood before the first that can.
+
+    Where the hub does not answer, nothing is known and the order stays.
+    """
+    limits = Limits(named.max_input_tokens, named.max_output_tokens)
+    unusable: list[StudentCandidate] = []
+    for candidate in candidates[:MOST_CHECKED]:
+        if is_embedded(candidate.name) or candidate.revision is None:
+            break
+        try:
+            check(resolve(candidate.name, revision=candidate.revision), limits)
+            break
+        except StageError as error:
+            if error.failure.state is not FailureState.FAILED:
+                break
+            logger.info("%s is not proposed first: %s", candidate.name, error.failure.message)
+            reason = f"Cannot be used: {error.failure.message.partition(': ')[2]} {candidate.reason}"
+            unusable.append(candidate.model_copy(update={"reason": reason[:512]}))
+    return [*candidates[len(unusable) :], *unusable]
