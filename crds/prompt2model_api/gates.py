@@ -123,14 +123,14 @@ def score_gate(spec: Prompt2ModelSpec, scores: list[Scores]) -> GateState:
     if score.rows < MINIMUM_ROWS:
         few = f"{_where(score)}: {score.rows} rows are too few to compare on, at least {MINIMUM_ROWS} are needed"
         return _not_measured(f"{few}. Bring more in evaluation.testData.")
+    if score.split != "Generated" and (problem := baseline_problem(score)) is not None:
+        return _not_measured(f"{_where(score)}: {problem} {REMEDY}")
     if score.student_same:
         same = f"{_where(score)}: the student gives one and the same answer to all {score.rows} inputs"
         remedy = "train on more or more varied data, or, where that is right, set evaluation.gate.atLeast to a number."
         return GateState(False, "ScoreTooLow", f"{same}: {remedy}", failed=True)
     if score.split == "Generated":
         return _beats_untrained(score, "the teacher wrote its labels")
-    if (problem := baseline_problem(score)) is not None:
-        return _not_measured(f"{_where(score)}: {problem} {REMEDY}")
     if score.teacher is None:
         return _beats_untrained(score, "the teacher was not measured")
     return _reaches_teacher(score, score.teacher, asked.margin if asked else 0.0)

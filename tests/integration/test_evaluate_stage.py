@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from prompt2model_api.base import Metadata
+from prompt2model_api.gates import score_gate
+from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Scores
 from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
@@ -32,11 +34,15 @@ EVALUATE = {"evaluation.encoder": "embedded:MiniLM", "evaluation.maxRows": 20, "
 
 
 class FakeEndpoint:
-    """An OpenAI-compatible endpoint that answers in capitals, in quotes every other time, or with a status."""
+    """An OpenAI-compatible endpoint that answers in capitals, in quotes every other time, or with a status.
+
+    finish: the finish_reason of every answer; says: what every answer says instead.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.status = 200
+        self.finish, self.says = "stop", ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,8 +50,8 @@ class FakeEndpoint:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.asked.append(body["messages"][-1]["content"])
                 said = outer.asked[-1].upper()
-                said = f' "{said}"' if len(outer.asked) % 2 else said
-                choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}
+                said = outer.says or (f' "{said}"' if len(outer.asked) % 2 else said)
+                choice = {"index": 0, "finish_reason": outer.finish, "message": {"role": "assistant", "content": said}}
                 usage = {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}
                 tree = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
                 content = json.dumps({**tree, "usage": usage} if outer.status == 200 else {"error": {"message": "no"}})
@@ -245,3 +251,19 @@ def test_a_budget_that_is_gone_leaves_the_teacher_out(tmp_path: Path, tiny_t5: P
     assert (score.rows, score.teacher, score.teacher_rows) == (20, None, 0)
     assert "is not measured" in score.note
     assert endpoint.asked == []
+
+
+@pytest.mark.parametrize(("finish", "says"), [("content_filter", ""), ("stop", "I cannot help with that.")])
+def test_a_teacher_that_refuses_is_no_baseline(
+    tmp_path: Path, tiny_t5: Path, endpoint: FakeEndpoint, finish: str, says: str
+) -> None:
+    """Through the real client: the student scores 0, and 0 >= 0 opens nothing."""
+    endpoint.finish, endpoint.says = finish, says
+    code, folder = evaluated(job(tmp_path, tiny_t5, endpoint.url, {**EVALUATE, "evaluation.metrics": ["ExactMatch"]}))
+    assert code == 0, folder.read_bytes(FAILURE)
+    scores = list(scores_in(folder).values())
+    counts = scores[0].teacher_answers
+    assert counts is not None and counts.asked == 20
+    assert (counts.refused, counts.same) == ((20, False) if finish == "content_filter" else (0, True))
+    gate = score_gate(Prompt2ModelSpec(prompt="x"), scores)
+    assert (gate.open, gate.reason) == (False, "NotMeasured"), gate.message
