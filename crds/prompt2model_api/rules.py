@@ -15,7 +15,7 @@ from prompt2model_api.prompt2model import NAME_LIMIT, PROMPT_LIMIT, Prompt2Model
 from prompt2model_api.results import Choice
 from prompt2model_api.spec.evaluation import Evaluation
 from prompt2model_api.spec.generation import Temperature
-from prompt2model_api.spec.references import OwnData
+from prompt2model_api.spec.references import DataFormat, OwnData
 from prompt2model_api.spec.running import Storage
 from prompt2model_api.spec.service import Replicas
 from prompt2model_api.spec.teacher import Budget, TeacherSpec
@@ -126,6 +126,13 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             ".budget.usd",
         ),
         *(Rule(check.rule("self.baseURL"), check.message, ".baseURL") for check in BASE_URL_CHECKS),
+    ),
+    DataFormat: (
+        Rule(
+            "!has(self.kind) || (self.kind == 'CSV' || !has(self.delimiter)) && (self.kind != 'Parquet' || !has(self.encoding))",
+            "delimiter is for CSV and encoding for text: leave it out, or correct kind",
+            ".kind",
+        ),
     ),
     OwnData: (Rule("has(self.uri) != has(self.configMap)", "name exactly one of uri and configMap"),),
     Choice: (

@@ -131,6 +131,14 @@ REFUSED: dict[str, Refused] = {
         "name exactly one of uri and configMap",
     ),
     "no-place": Refused({"prompt": "p", "datasets": {"own": {}}}, "name exactly one of uri and configMap"),
+    "a-delimiter-of-json": Refused(
+        {"prompt": "p", "datasets": {"own": {**OWN, "format": {"kind": "JSON", "delimiter": ";"}}}},
+        "delimiter is for CSV and encoding for text: leave it out, or correct kind",
+    ),
+    "an-encoding-of-parquet": Refused(
+        {"prompt": "p", "datasets": {"own": {**OWN, "format": {"kind": "Parquet", "encoding": "GB18030"}}}},
+        "delimiter is for CSV and encoding for text: leave it out, or correct kind",
+    ),
     "half-a-choice": Refused(
         {"prompt": "p", "datasets": {"selection": "Manual", "choice": {"name": "dates"}}},
         "choice needs name, inputColumns and outputColumn, or none: true",

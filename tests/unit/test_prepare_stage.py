@@ -166,10 +166,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_a_csv_with_everything_in_it(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes('\ufeffinput,output\r\n"two\r\nlines, ""q""",007\r\nshort\r\n'.encode())
+    (tmp_path / "a.csv").write_bytes('\ufeffinput,output\r\n"two\r\nlines, ""q""",007\r\nshort,\r\n'.encode())
     rows = read_table(str(tmp_path / "a.csv"), "x").rows
     assert rows[0] == {"input": 'two\r\nlines, "q"', "output": "007"}
-    assert rows[1] == {"input": "short", "output": None}
+    assert rows[1] == {"input": "short", "output": ""}
 
 
 def test_class_ids_become_names(tmp_path: Path) -> None:

@@ -171,11 +171,14 @@ def plan(console: Console, file: Path, runs: Path) -> int:
 
 
 def validate(console: Console, file: Path) -> int:
-    """Whether a run would be accepted."""
+    """Whether a run would be accepted, and what the user's own files hold."""
 
     def body() -> int:
-        resource = load_checked(file)
+        seen: list[str] = []
+        resource = load_checked(file, seen.append)
         console.print(f"{file}: {resource.metadata.namespace}/{resource.metadata.name} is valid.", highlight=False)
+        for line in seen:
+            console.print(escape(line), highlight=False, soft_wrap=True)
         return DONE
 
     return _guarded(console, body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from prompt2model_api.base import Metric
@@ -13,22 +14,34 @@ from prompt2model_api.quantities import bytes_of
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import resolve_encoder
+from prompt2model_stages.local.data_summary import summary_of
+from prompt2model_stages.prepare.own_data import read_own
 from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, load_choice
-from prompt2model_stages.prepare.tables import read_table
-from prompt2model_stages.prepare.web import discreet
+from prompt2model_stages.prepare.tables.fetching import size_of
+from prompt2model_stages.prepare.web import is_web
 from prompt2model_stages.student import resolve
 from prompt2model_stages.student.checking import Limits, check
 
+READ_LIMIT = 256 * 2**20
+"""Bytes; a larger file of the user's is not read before the run."""
 
-def load_checked(file: Path) -> Prompt2Model:
-    """The resource in a YAML file, paths made absolute. Raises: SpecError with one sentence."""
+
+def load_checked(file: Path, say: Callable[[str], None] = lambda line: None) -> Prompt2Model:
+    """The resource in a YAML file, paths made absolute.
+
+    Args:
+        file: the YAML file.
+        say: hears lines about the user's data.
+
+    Raises: SpecError with one sentence.
+    """
     resource = resolve_paths(load(file), file.absolute().parent)
     try:
         _check_key(resource)
         _check_token(resource)
         _check_student(resource)
-        _check_own("spec.datasets.own", resource.spec.datasets.own)
-        _check_own("spec.evaluation.testData", resource.spec.evaluation.test_data)
+        _check_own("spec.datasets.own", resource.spec.datasets.own, say)
+        _check_own("spec.evaluation.testData", resource.spec.evaluation.test_data, say)
         _check_choice(resource)
         _check_encoder(resource)
     except StageError as error:
@@ -70,13 +83,17 @@ def _check_student(resource: Prompt2Model) -> None:
         check(resolve(name, max_bytes=bytes_of(resource.spec.student.max_size)), limits)
 
 
-def _check_own(field: str, own: OwnData | None) -> None:
+def _check_own(field: str, own: OwnData | None, say: Callable[[str], None]) -> None:
     if own is None:
         return
     if own.uri is None:
         raise SpecError(f"{field}.configMap is for a cluster: name a file in {field}.uri for a local run.")
-    with discreet(own.uri, field):
-        read_table(own.uri, field).require([*own.input_columns, own.output_column], field)
+    size = 0 if is_web(own.uri) else size_of(own.uri)
+    if size > READ_LIMIT:
+        say(f"{field}: {own.uri} has {size / 2**20:,.0f} MiB and is not read here; prepare reads it.")
+        return
+    for line in summary_of(field, read_own(own.uri, own, field)):
+        say(line)
 
 
 def _check_choice(resource: Prompt2Model) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from prompt2model_api.results import Choice
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.prepare.tables import READERS, Table, read_table
+from prompt2model_stages.prepare.tables.class_names import class_names_of
 from prompt2model_stages.prepare.web import discreet, is_web
 from prompt2model_stages.storage import Folder, file_system
 from prompt2model_stages.student.hub import TOKEN
@@ -36,7 +37,8 @@ def load_choice(choice: Choice, revision: str | None) -> Table:
     if choice.name.startswith(BUILTIN):
         table = _builtin(choice.name, choice.split)
     elif is_path(choice.name):
-        table = read_split(choice.name, choice.split, choice.config)
+        wanted = [*choice.input_columns, choice.output_column]
+        table = read_split(choice.name, choice.split, choice.config, wanted)
     else:
         table = _of_hub(choice.name, choice, revision)
     with discreet(choice.name, FIELD):
@@ -49,33 +51,49 @@ def is_path(name: str) -> bool:
     return "://" in name or name.startswith(("/", "./", "../", "~")) or name.rsplit(".", 1)[-1].lower() in READERS
 
 
-def read_split(uri: str, split: str, config: str | None = None) -> Table:
+def read_split(uri: str, split: str, config: str | None = None, wanted: Sequence[str] = ()) -> Table:
     """One split of a local dataset: a file, or in a folder the files `<split>.<suffix>` or `<split>-*.<suffix>`.
 
     Raises: StageError FileMissing, SplitMissing, FormatUnknown, DataMalformed.
     """
     if is_web(uri):
         with discreet(uri, FIELD):
-            return read_table(uri, FIELD)
+            return read_table(uri, FIELD, wanted)
     filesystem, path = file_system(uri)
     if not filesystem.isdir(path):
-        return read_table(uri, FIELD)
+        return read_table(uri, FIELD, wanted)
     folder = Folder(uri) / config if config else Folder(uri)
     files = [name for name in folder.names() if name.rsplit(".", 1)[-1].lower() in READERS]
-    wanted = [name for name in files if name.rsplit(".", 1)[0] == split or name.startswith(f"{split}-")]
-    if not wanted:
+    parts = [name for name in files if name.rsplit(".", 1)[0] == split or name.startswith(f"{split}-")]
+    if not parts:
         there = ", ".join(files) or "none"
         raise failed(
             "SplitMissing",
             f"{FIELD}: {folder.uri} has no file for the split {split}; its files are {there}.",
             f"Correct {FIELD}.split, or name a file.",
         )
-    return _joined(uri, [read_table(folder.uri + "/" + name, FIELD) for name in wanted])
+    return _joined(uri, [read_table(f"{folder.uri}/{name}", FIELD, wanted, may_be_empty=True) for name in parts])
 
 
 def _joined(name: str, tables: Sequence[Table]) -> Table:
-    columns = dict.fromkeys(column for table in tables for column in table.columns)
-    return Table(name, tuple(columns), [row for table in tables for row in table.rows], tables[0].labels)
+    filled = [table for table in tables if table.rows]
+    if not filled:
+        raise failed("DataMalformed", f"{FIELD}: {name} has no rows.", "Name another split or dataset.")
+    if any(table.labels != filled[0].labels for table in filled):
+        raise failed(
+            "DataMalformed",
+            f"{FIELD}: the files of {name} have different names for the same class ids.",
+            "Write the files again from one dataset, or name a single file.",
+        )
+    columns = dict.fromkeys(column for table in filled for column in table.columns)
+    return Table(
+        name,
+        tuple(columns),
+        [row for table in filled for row in table.rows],
+        filled[0].labels,
+        twice=frozenset(column for table in filled for column in table.twice),
+        notes=tuple(dict.fromkeys(note for table in filled for note in table.notes)),
+    )
 
 
 def _builtin(name: str, split: str) -> Table:
@@ -94,7 +112,7 @@ def _of_hub(name: str, choice: Choice, revision: str | None) -> Table:
         loaded = datasets.load_dataset(name, choice.config, split=choice.split, revision=revision)
     except Exception as error:  # the library raises what its layers raise; each is sorted or passed on
         raise _of_loading(name, error) from error
-    labels = {column: feature.names for column, feature in loaded.features.items() if hasattr(feature, "names")}
+    labels = class_names_of(loaded.features.to_dict())
     at = f"{name}@{revision[:12]}" if revision else name
     return Table(f"{at}/{choice.split}", tuple(loaded.column_names), _HubRows(loaded), labels)
 

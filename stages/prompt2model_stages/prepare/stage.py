@@ -19,12 +19,12 @@ from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.errors import blocked, failed, retrying
 from prompt2model_stages.prepare.examples import SOURCES, Example, group_of
+from prompt2model_stages.prepare.own_data import read_own
 from prompt2model_stages.prepare.retrieving import load_choice
 from prompt2model_stages.prepare.splitting import TRAIN, Splits, split, test_split
 from prompt2model_stages.prepare.statistics import statistics_of
-from prompt2model_stages.prepare.tables import Table, read_table
+from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.textualizing import encodable, examples_of
-from prompt2model_stages.prepare.web import discreet
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
 from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder
@@ -84,13 +84,18 @@ def write(
     Returns: rows by split, the training split first.
     """
     preprocessing.save(folder)
-    read = {f: {"uri": t.name, "sha256": t.sha256, "rows": len(t.rows)} for f, t in (files or {}).items()}
+    read = {f: _about(t) for f, t in (files or {}).items()}
     folder.write_json(STATISTICS, {**statistics_of(splits), **({"files": read} if read else {})})
     for source in SOURCES:
         folder.remove(f"{test_split(source)}.parquet")  # of an attempt that was killed before the data was mended
     for name, examples in splits.examples.items():
         folder.write_bytes(f"{name}.parquet", _parquet(examples, preprocessing))
     return {name: len(examples) for name, examples in splits.examples.items()}
+
+
+def _about(table: Table) -> dict[str, object]:
+    notes = {"notes": list(table.notes)} if table.notes else {}
+    return {"uri": table.name, "sha256": table.sha256, "rows": len(table.rows), **notes}
 
 
 def _parquet(examples: Sequence[Example], preprocessing: Preprocessing) -> bytes:
@@ -128,11 +133,8 @@ def _own(context: StageContext, data: OwnData | None, where: str, files: dict[st
     """
     if data is None:
         return None
-    place = _place(data, where)
-    with discreet(place, where):
-        table = read_table(place, where)
-        table.require([*data.input_columns, data.output_column], where)
-        examples = examples_of(table, data.input_columns, data.output_column, "own")
+    read = read_own(_place(data, where), data, where)
+    table = read.table
     named = context.job.stage_run.spec.sources.get(where)
     if named not in (None, table.sha256):
         raise retrying(
@@ -140,8 +142,10 @@ def _own(context: StageContext, data: OwnData | None, where: str, files: dict[st
             f"{where}: {table.name} has SHA-256 {table.sha256[:12]}, and the stage run was made for {named[:12]}.",
             "Nothing, where it was changed just now: a stage run for the new content takes the place of this one.",
         )
+    for note in table.notes:
+        logger.info("%s: of %s: %s", where, table.name, note)
     files[where] = table
-    return examples
+    return read.examples
 
 
 def _place(data: OwnData, where: str) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+from prompt2model_stages.errors import failed
 from prompt2model_stages.prepare.examples import Example, Source
-from prompt2model_stages.prepare.tables import Table
+from prompt2model_stages.prepare.tables.class_names import named
+from prompt2model_stages.prepare.tables.table import Table
+
+EXACT = 2**53
+"""Integers up to here are the same as floats."""
 
 
 def examples_of(
@@ -27,39 +35,117 @@ def examples_of(
         source: whose data it is.
         rows: at most so many, drawn with the seed; all where not given.
         seed: of the sample.
+
+    Raises: StageError DataMalformed for a class id that no class has, or bytes that are no text, with row and count.
     """
     drawn = table.sample(len(table.rows) if rows is None else rows, seed)
-    return [
-        Example(
-            input=_input(table, row, input_columns),
-            output=text_of(table.cell(row, output_column), table.labels.get(output_column)),
-            source=source,
-            origin=f"{table.name}#{number}",
+    columns = [*input_columns, output_column]
+    integral = {column: _integral(table.cell(row, column) for _, row in drawn) for column in columns}
+    examples, wrong = [], []
+    for number, row in drawn:
+        try:
+            texts = {column: _text(table, row, column, integral[column]) for column in columns}
+        except ValueError as error:  # UnicodeDecodeError of bytes is one, too
+            wrong.append((number, str(error)))
+            continue
+        examples.append(
+            Example(
+                input=_input(texts, input_columns),
+                output=texts[output_column],
+                source=source,
+                origin=f"{table.name}#{number}",
+            )
         )
-        for number, row in drawn
-    ]
+    if wrong:
+        raise failed(
+            "DataMalformed",
+            f"{table.name} has {len(wrong)} of {len(drawn)} rows with a value that cannot be read: row {wrong[0][0] + 1} "
+            f"has {wrong[0][1]}.",
+            "Correct the rows, or name a column of text.",
+        )
+    return examples
 
 
-def _input(table: Table, row: Mapping[str, Any], columns: Sequence[str]) -> str:
-    values = {column: text_of(table.cell(row, column), table.labels.get(column)) for column in columns}
+def _text(table: Table, row: Mapping[str, Any], column: str, integral: bool) -> str:
+    return text_of(named(table.cell(row, column), table.column(column), table.labels), integral=integral)
+
+
+def _input(texts: Mapping[str, str], columns: Sequence[str]) -> str:
     if len(columns) == 1:
-        return values[columns[0]]
-    return "\n".join(f"{column}: {value}" for column, value in values.items() if value)
+        return texts[columns[0]]
+    return "\n".join(f"{column}: {texts[column]}" for column in columns if texts[column])
 
 
-def text_of(value: Any, labels: Sequence[str] | None = None) -> str:
-    """A cell as text: nothing for a missing value or a class id without a name; lists joined by commas."""
-    if value is None:
+def _integral(values: Iterable[Any]) -> bool:
+    """Whether all floats of a column are integers: pandas makes floats of integers where one is missing."""
+    floats = [number for value in values for number in _floats(value)]
+    return bool(floats) and all(number.is_integer() and abs(number) < EXACT for number in floats)
+
+
+def _floats(value: Any) -> list[float]:
+    if isinstance(value, list | tuple):
+        return [number for item in value for number in _floats(item)]
+    return [value] if isinstance(value, float) and not math.isnan(value) else []
+
+
+def text_of(value: Any, *, integral: bool = False) -> str:
+    """A cell as text: nothing for a missing value (None, NaN, NaT); lists joined by commas.
+
+    Args:
+        value: of any type that JSON and Parquet have.
+        integral: floats are written as the integers that they were.
+
+    Raises: ValueError for bytes that are no UTF-8 text.
+    """
+    if _missing(value):
         return ""
-    if labels is not None and isinstance(value, int) and not isinstance(value, bool):
-        return str(labels[value]) if 0 <= value < len(labels) else ""  # -1 marks rows without a label
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float):
+        return _number(value, integral)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return encodable(_decoded(bytes(value))).strip()
     if isinstance(value, list | tuple):
-        return ", ".join(filter(None, (text_of(item, labels) for item in value)))
+        return ", ".join(filter(None, (text_of(item, integral=integral) for item in value)))
     if isinstance(value, dict):
-        return encodable(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
+        return encodable(json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, allow_nan=False))
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return encodable(str(value)).strip()
+
+
+def _missing(value: Any) -> bool:
+    if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
+        return True
+    return isinstance(value, datetime.datetime) and value != value  # pandas' NaT is no moment, and not equal to itself
+
+
+def _number(value: float, integral: bool) -> str:
+    if integral and value.is_integer():
+        return str(int(value))
+    return getattr(value, "written", "") or str(value)
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"bytes that are no UTF-8 text (0x{value[error.start]:02X})") from error
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it; what it has no type for becomes text."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if _missing(value):
+        return None
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
+    return text_of(value)
 
 
 def encodable(text: str) -> str:
