@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import evaluate
 import pytest
 import sacrebleu
 from hypothesis import given, settings
@@ -154,3 +155,13 @@ def test_an_encoder_of_a_hub_that_is_away(monkeypatch: pytest.MonkeyPatch, tmp_p
         resolve_encoder("nobody/no-such-encoder")
     assert error.value.failure.reason == "EncoderUnreachable"
     assert "embedded:MiniLM" in error.value.failure.remedy
+
+
+def test_they_are_metrics_of_the_evaluate_library() -> None:
+    together = evaluate.combine([ExactMatch(), ChrFPlusPlus()])
+    found = together.compute(predictions=PREDICTIONS, references=REFERENCES)
+    scores = [found[key] for key in found if "score" in key]
+    expected = sacrebleu.corpus_chrf(PREDICTIONS, [REFERENCES], word_order=2).score
+    assert sorted(scores) == pytest.approx(sorted([100 / 8, expected]), abs=1e-9)
+    with pytest.raises(ValueError, match="Mismatch"):
+        ExactMatch().compute(predictions=["a"], references=["a", "b"])

@@ -1,16 +1,21 @@
 """Exact Match, ChrF++ and BERTScore: figures row by row, which the bootstrap resamples, and the score of their sums.
 
-The figures are those of sacrebleu and bert-score. They are not metrics of the `evaluate` library, whose own are scripts that
-it downloads, and which knows scores of a whole set alone (docs/decisions/0030).
+Each is a metric of the `evaluate` library, so that whatever takes such a metric takes these (`evaluate.combine`, say): its
+`compute` checks predictions and references and gives the score of the whole set. The library's own metrics are scripts
+that it downloads; the figures here are those of sacrebleu and bert-score, without a network (docs/decisions/0030).
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import tempfile
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import datasets
+import evaluate
 import numpy as np
 import numpy.typing as npt
 from sacrebleu.metrics.helpers import extract_all_char_ngrams, extract_word_ngrams
@@ -27,8 +32,32 @@ PAIRS_AT_ONCE = 2048
 """Pairs whose embeddings are held in memory together."""
 
 
-class RowMetric(ABC):
-    """A metric whose score is computed from sums over rows."""
+class RowMetric(evaluate.Metric):  # type: ignore[misc]  # the library has no types
+    """A metric whose score is computed from sums over rows.
+
+    `compute(predictions=[...], references=[...])` is the library's: {"score": 0 to 100, "rows": float64 [n, k]} of one system.
+    The stage itself asks for the rows of all systems at once, of which the bootstrap makes scores and differences.
+
+    Source: https://huggingface.co/docs/evaluate/creating_and_sharing
+    """
+
+    description = ""
+    paper = ""
+
+    def __init__(self) -> None:
+        # The library makes a folder even where it keeps all in memory; the home may be read-only.
+        super().__init__(
+            keep_in_memory=True, cache_dir=str(Path(tempfile.gettempdir(), "prompt2model-metrics")), seed=0
+        )
+
+    def _info(self) -> Any:
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=self.description,
+            citation=self.paper,
+            reference_urls=[self.paper] if self.paper else [],
+            features=datasets.Features({"predictions": text, "references": text}),
+        )
 
     @abstractmethod
     def rows_of(self, systems: Mapping[str, Sequence[str]], references: Sequence[str]) -> dict[str, Rows]:
@@ -46,14 +75,15 @@ class RowMetric(ABC):
         """The score, 0 to 100, of the figures of at least one row, float64 [n, k]."""
         return float(self.aggregate(rows.sum(axis=0)[None], len(rows))[0])
 
-    def compute(self, *, predictions: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
-        """{"score": 0 to 100, "rows": float64 [n, k]} of one system."""
+    def _compute(self, *, predictions: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
         rows = self.rows(predictions, references)
         return {"score": self.score(rows), "rows": rows}
 
 
 class ExactMatch(RowMetric):
     """The share of answers that equal the reference, character by character."""
+
+    description = "The percentage of predictions that equal their reference, character by character."
 
     def rows_of(self, systems: Mapping[str, Sequence[str]], references: Sequence[str]) -> dict[str, Rows]:
         """See RowMetric."""
@@ -65,6 +95,9 @@ class ChrFPlusPlus(RowMetric):
 
     Source: Popović 2017, https://aclanthology.org/W17-4770
     """
+
+    description = "ChrF++ of the corpus, by sacrebleu's counting: 6 orders of characters, 2 of words, beta 2."
+    paper = "https://aclanthology.org/W17-4770"
 
     def rows_of(self, systems: Mapping[str, Sequence[str]], references: Sequence[str]) -> dict[str, Rows]:
         """Counts of n-grams of answer, reference and both, for each of the 8 orders: [n, 24]."""
@@ -102,7 +135,11 @@ class BertScore(RowMetric):
     Source: Zhang et al. 2020, https://arxiv.org/abs/1904.09675
     """
 
+    description = "The mean F1 of BERTScore, times 100, without rescaling."
+    paper = "https://arxiv.org/abs/1904.09675"
+
     def __init__(self, encoder: TextEncoder) -> None:
+        super().__init__()
         self._encoder = encoder
 
     def rows_of(self, systems: Mapping[str, Sequence[str]], references: Sequence[str]) -> dict[str, Rows]:
