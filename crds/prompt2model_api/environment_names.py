@@ -54,5 +54,14 @@ P2M_SERVICE_GOLDEN = "P2M_SERVICE_GOLDEN"
 P2M_SERVICE_NAME = "P2M_SERVICE_NAME"
 """The service's name in its documentation page and its metrics."""
 
+P2M_SERVICE_SHA256 = "P2M_SERVICE_SHA256"
+"""The model folder's SHA-256; its first digits are the version in the OpenAPI description."""
+
+P2M_SERVICE_CARD = "P2M_SERVICE_CARD"
+"""Local file with what the task is; it may be empty."""
+
+P2M_SERVICE_TRUNCATE = "P2M_SERVICE_TRUNCATE"
+"""There where inputs that are too long are cut and not refused."""
+
 P2M_SERVICE_PARENT = "P2M_SERVICE_PARENT"
 """Process id of the service's own process."""

@@ -25,5 +25,10 @@ class ServiceSpec(Model):
     """The service that answers with the student."""
 
     enabled: bool = Field(default=True, description="False: the model is trained and measured, not served.")
+    truncate: bool | None = Field(
+        default=None,
+        description="True: an input that is longer than what the model reads (training.maxInputTokens, with the instruction) "
+        "is cut, and the answer has `truncated: true`. Otherwise such a request is refused with 422, which names the limit.",
+    )
     replicas: Replicas = Field(default_factory=Replicas, description="Cluster only.")
     resources: Resources = Field(default_factory=Resources, description="Cluster only.")

@@ -153,6 +153,7 @@ def _fetched(resource: Prompt2Model, served: ServedModel, settings: Settings) ->
 def _server(resource: Prompt2Model, served: ServedModel, common: Body, mounts: list[Body]) -> Body:
     command = ["python", "-m", "prompt2model_stages.service", "--host", "0.0.0.0", "--port", str(PORT)]
     command += ["--model", f"{MODEL}/model", "--golden", f"{MODEL}/golden.json", "--sha256", served.sha256]
+    command += ["--truncate"] if resource.spec.service.truncate else []
     port = {"path": "/readyz", "port": PORT}
     return {
         "name": "service",

@@ -58,7 +58,7 @@ def run(console: Console, file: Path, runs: Path, port: int, *, keep_serving: bo
 def _run_locked(
     console: Console, file: Path, resource: Prompt2Model, run_folder: RunFolder, port: int, keep_serving: bool
 ) -> int:
-    service, began = ServiceProcess(run_folder, port), time.monotonic()
+    service, began = ServiceProcess(run_folder, port, bool(resource.spec.service.truncate)), time.monotonic()
     with Display(console, resource) as display:
 
         def show(status: Prompt2ModelStatus, stage_runs: dict[str, StageRun]) -> None:
@@ -103,7 +103,8 @@ def serve(console: Console, name: str, namespace: str, runs: Path, port: int) ->
         deployed = run_folder.read_deployed()
         if deployed is None:
             raise SpecError(f"No model of {namespace}/{name} in {run_folder.runs}: run it first with `p2m run FILE`.")
-        service = ServiceProcess(run_folder, port)
+        truncate = bool(run_folder.read_resource().spec.service.truncate)
+        service = ServiceProcess(run_folder, port, truncate)
         path = run_folder.path
         try:
             service.start(
@@ -227,8 +228,12 @@ def _ask_once(console: Console, run_folder: RunFolder, service: ServiceProcess) 
     if deployed is None or service.process is None:
         return False
     golden: list[dict[str, Any]] = run_folder.folder.read_json(f"{deployed['evaluate']}/golden.json")
-    text = golden[0]["input"]
-    answer = httpx.post(f"{service.url}/predict", json={"text": text}, timeout=60).json()
+    for request in golden:  # one that evaluate had to cut is refused here
+        text = request["input"]
+        response = httpx.post(f"{service.url}/predict", json={"text": text}, timeout=150)
+        answer = response.json()
+        if response.status_code == 200:
+            break
     console.print(f"\nThe service answers on {service.url}/predict", highlight=False)
     console.print(escape(f'  {{"text": "{text}"}}  ->  {answer}'), highlight=False)
     return True

@@ -3,7 +3,7 @@
 The student comes first and the teacher, which may be away, last: what was answered lies in the folder's `partial/` or
 in the journal, and the next attempt goes on from there.
 
-Writes predictions-<split>.parquet, errors.jsonl, golden.json and scores.json.
+Writes predictions-<split>.parquet, errors.jsonl, golden.json, card.json and scores.json.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from prompt2model_stages.evaluate.predictions import (
 )
 from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.task_card import CARD, task_card
 
 if TYPE_CHECKING:
     from prompt2model_stages.evaluate.metrics import RowMetric
@@ -75,6 +76,7 @@ def run(context: StageContext) -> StageOutputs:
     scores = score(rows, answers, metrics, load(), spec.seed, taught)
     write_predictions(folder, rows, answers)
     write_lines(folder, ERRORS, errors(rows, answers))
+    folder.write_json(CARD, task_card(context.job.input("discover").read_json("task.json")))
     folder.write_json(SCORES, [score.dump() for score in scores])
     bar.full()
     return StageOutputs(

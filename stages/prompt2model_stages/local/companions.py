@@ -70,6 +70,7 @@ class ServiceProcess:
 
     run_folder: RunFolder
     port: int
+    truncate: bool = False
     process: subprocess.Popen[bytes] | None = None
     digest: str = ""
     seconds: float = 0.0
@@ -103,6 +104,7 @@ class ServiceProcess:
         self.began = time.monotonic()
         command = [sys.executable, "-m", "prompt2model_stages.service", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--model", str(train / "model"), "--sha256", sha256, "--golden", str(evaluate / "golden.json")]
+        command += ["--truncate"] if self.truncate else []
         path = self.run_folder.path
         self.process = processes.start(
             command, path, path / "service.log", {"BENTOML_DO_NOT_TRACK": "True", "OMP_WAIT_POLICY": "PASSIVE"}

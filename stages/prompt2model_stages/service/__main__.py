@@ -17,14 +17,18 @@ import tempfile
 from pathlib import Path
 
 from prompt2model_api.environment_names import (
+    P2M_SERVICE_CARD,
     P2M_SERVICE_GOLDEN,
     P2M_SERVICE_MODEL,
     P2M_SERVICE_NAME,
     P2M_SERVICE_PARENT,
+    P2M_SERVICE_SHA256,
+    P2M_SERVICE_TRUNCATE,
 )
 from prompt2model_stages.cpus import limit_threads
 from prompt2model_stages.service.answering import read_golden
 from prompt2model_stages.storage import Folder, sha256_of_tree
+from prompt2model_stages.task_card import CARD as TASK_CARD
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +50,18 @@ def main(arguments: list[str] | None = None) -> int:
             _check_model(model, options.sha256, options.model)
             golden_file = Path(scratch) / "golden.json"
             golden_file.write_bytes(golden)
+            card_file = Path(scratch) / TASK_CARD
+            card_file.write_bytes(_card(options.golden))
             told = {
                 P2M_SERVICE_MODEL: str(model),
                 P2M_SERVICE_GOLDEN: str(golden_file),
                 P2M_SERVICE_NAME: options.name or name_in(options.model),
                 P2M_SERVICE_PARENT: str(os.getpid()),
+                P2M_SERVICE_SHA256: options.sha256,
+                P2M_SERVICE_CARD: str(card_file),
             }
+            if options.truncate:
+                told[P2M_SERVICE_TRUNCATE] = "1"
             _serve(options.host, options.port, Path(scratch), told)
     except StartError as error:
         logger.error("%s", error)
@@ -73,7 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--golden", required=True, help="URI of the golden.json that evaluate wrote")
     parser.add_argument("--port", required=True, type=int)
     parser.add_argument("--host", default="127.0.0.1", type=_address, help="address to listen on")
-    parser.add_argument("--name", help="name in the documentation page and in the metrics; by default the resource's")
+    parser.add_argument("--name", help="name in the page and in the metrics; by default the resource's")
+    parser.add_argument(
+        "--truncate", action="store_true", help="cut inputs that are too long, instead of refusing them"
+    )
     return parser
 
 
@@ -103,6 +116,14 @@ def _golden(uri: str) -> bytes:
     except ValueError as error:
         raise StartError(f"The golden requests at {uri} cannot be used: {error}.") from None
     return content
+
+
+def _card(golden: str) -> bytes:
+    """What evaluate wrote of the task, beside the golden requests; empty where it wrote nothing."""
+    try:
+        return Folder(posixpath.dirname(golden) or ".").read_bytes(TASK_CARD)
+    except FileNotFoundError:
+        return b""
 
 
 def _check_model(model: Path, sha256: str, uri: str) -> None:

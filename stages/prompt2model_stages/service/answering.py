@@ -6,10 +6,12 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from prompt2model_stages.service.speed import Speed
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +20,32 @@ BATCH_LIMIT = 16
 
 Answer = Callable[[list[str]], list[str]]
 """Raw inputs to outputs, one each, in order."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """What an input comes to: its own tokens, those of the instruction before it, and how many the student reads of both."""
+
+    tokens: int
+    instruction: int
+    limit: int
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the student would not read all of it."""
+        return self.tokens + self.instruction > self.limit
+
+
+Measure = Callable[[list[str]], Awaitable[list[Length]]]
+"""Raw inputs to their lengths, in order."""
+
+
+@dataclass(frozen=True)
+class LoadedStudent:
+    """A student that answers, and that says how long its inputs are; the second waits for no answer."""
+
+    answer: Answer
+    measure: Measure
 
 
 class State(StrEnum):
@@ -42,12 +70,15 @@ class Answering:
     Args:
         load: returns what answers; it may take seconds.
         golden: what must be reproduced before anybody is answered.
+
+    speed: what the golden requests took, for whoever goes on measuring.
     """
 
     def __init__(self, load: Callable[[], Answer], golden: Sequence[Golden]) -> None:
         self._load = load
         self._golden = golden
         self._answer: Answer | None = None
+        self.speed = Speed(BATCH_LIMIT)
         self.state = State.STARTING
         self.reason = "The model is being loaded."
 
@@ -69,6 +100,7 @@ class Answering:
             answer = self._load()
             loaded = time.monotonic()
             problem = first_difference(answer, self._golden)
+            self.speed.measured(len(self._golden), time.monotonic() - loaded)
         except Exception as error:  # whatever it is, it makes this model unfit, and the log has all of it
             logger.exception("the model could not be loaded")
             problem = f"The model could not be loaded: {type(error).__name__}: {error}"
@@ -117,9 +149,10 @@ def read_golden(content: bytes) -> list[Golden]:
     return found
 
 
-def load_student(folder: Path) -> Answer:
+def load_student(folder: Path) -> LoadedStudent:
     """The model in a folder as train wrote it, behind the preprocessing that it was trained with."""
     from prompt2model_stages.preprocessing import Preprocessing
+    from prompt2model_stages.service.lengths import lengths_of
     from prompt2model_stages.storage import Folder
     from prompt2model_stages.student import Student
 
@@ -130,7 +163,7 @@ def load_student(folder: Path) -> Answer:
         prepared = [preprocessing.text(text) for text in texts]
         return list(student.generate(prepared, batch_size=BATCH_LIMIT))
 
-    return answer
+    return LoadedStudent(answer, lengths_of(student.encoder, preprocessing))
 
 
 def _short(text: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from prompt2model_api.redaction import first_line, mask_streams
 from prompt2model_stages.service.answering import read_golden
 from prompt2model_stages.storage import Folder, sha256_of_tree
+from prompt2model_stages.task_card import CARD
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         fetch_golden(options.golden, options.to / GOLDEN)
+        fetch_card(options.golden, options.to / CARD)
         fetch_model(options.model, options.sha256, options.to / MODEL)
     except FetchError as error:
         logger.error("%s", error)
@@ -84,6 +86,14 @@ def fetch_golden(uri: str, target: Path) -> None:
         raise FetchError(f"The golden requests at {uri} cannot be used: {error}.") from None
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
+
+
+def fetch_card(golden: str, target: Path) -> None:
+    """Copies what is said of the task, which lies beside the golden requests; an older evaluate wrote none."""
+    try:
+        target.write_bytes(Folder(posixpath.dirname(golden)).read_bytes(CARD))
+    except FileNotFoundError:
+        target.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """Loads the model that lies beside this file."""
         from prompt2model_stages.service.answering import load_student
 
-        self._answer = load_student(Path(context.artifacts["model"]))
+        self._answer = load_student(Path(context.artifacts["model"])).answer
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """One output for each row of the column `text`. MLflow would take type hints for a signature of its own."""
