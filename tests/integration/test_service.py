@@ -26,6 +26,7 @@ from tests.tiny_students import tiny_llama
 pytestmark = pytest.mark.integration
 
 INPUTS = ["3 May 2021", "the day after 2 June 1999", "5/17/2030"]
+DEMONSTRATION = {"input": "the 2nd of June 1999", "output": "1999-06-02"}
 START_LIMIT_S = 450.0
 
 
@@ -81,17 +82,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     golden = root / "evaluate-12345678" / "golden.json"
     golden.parent.mkdir()
     golden.write_text(json.dumps([{"input": text, "output": output} for text, output in outputs.items()]))
+    card = {"instruction": "Schreibe das Datum.", "language": "de", "demonstrations": [DEMONSTRATION]}
+    (golden.parent / "card.json").write_text(json.dumps(card))
     return Trained(model, sha256_of_tree(model), golden, outputs)
 
 
 @contextmanager
-def started(trained: Trained, folder: Path, golden: Path | None = None, sha256: str | None = None) -> Iterator[Running]:
+def started(
+    trained: Trained, folder: Path, golden: Path | None = None, sha256: str | None = None, *more: str
+) -> Iterator[Running]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = folder / "service.log"
     command = [sys.executable, "-m", "prompt2model_stages.service", "--port", str(port), "--model", str(trained.model)]
-    command += ["--sha256", sha256 or trained.sha256, "--golden", str(golden or trained.golden)]
+    command += ["--sha256", sha256 or trained.sha256, "--golden", str(golden or trained.golden), *more]
     sources = [str(Path(__file__).parents[2] / name) for name in ("crds", "stages")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sources), "HF_HUB_OFFLINE": "1"}
     with log.open("wb") as stream:
@@ -149,7 +154,7 @@ def test_bad_requests(service: Running) -> None:
     assert service.log.read_text() == before  # a caller cannot fill the log
 
 
-def test_health_metrics_and_documentation(service: Running) -> None:
+def test_health_metrics_and_documentation(service: Running, trained: Trained) -> None:
     assert httpx.get(f"{service.url}/livez").status_code == 200
     assert service.predict({"text": "3 May 2021"}).status_code == 200  # a batch at least, whichever tests ran before
     metrics = httpx.get(f"{service.url}/metrics").text
@@ -159,7 +164,54 @@ def test_health_metrics_and_documentation(service: Running) -> None:
     assert documentation["info"]["title"] == "dates"
     assert "shields.io" not in documentation["info"]["description"]
     assert "/predict" in documentation["paths"]
-    assert httpx.get(f"{service.url}/").status_code == 200
+    assert documentation["info"]["version"] == trained.sha256[:12]
+    assert set(documentation["paths"]) == {"/predict", "/livez", "/readyz", "/metrics"}
+    assert json.dumps(DEMONSTRATION["input"]) in json.dumps(documentation)
+    page = httpx.get(f"{service.url}/").text
+    assert "Schreibe das Datum." in page and DEMONSTRATION["input"] in page
+    assert "googletagmanager" not in page
+
+
+@pytest.mark.parametrize("path", ["/batch", "/schema.json", "/static_content/index.css", "/nothing"])
+def test_nothing_else_is_reached(service: Running, path: str) -> None:
+    for answer in (httpx.get(service.url + path), httpx.post(service.url + path, json={"texts": ["a"]})):
+        assert answer.status_code == 404 and set(answer.json()) == {"error"}
+
+
+def test_an_input_that_would_be_cut_is_refused(service: Running) -> None:
+    before = service.log.read_text()
+    refused = service.predict({"text": "x" * 600})
+    assert refused.status_code == 422
+    assert "text has 600 tokens" in refused.json()["error"] and "its limit is 511 tokens" in refused.json()["error"]
+    refused = service.predict({"texts": ["a", "x" * 600]})
+    assert refused.status_code == 422 and "texts[1] has 600 tokens" in refused.json()["error"]
+    assert service.log.read_text() == before
+
+
+def test_truncate_answers_and_says_that_it_cut(trained: Trained, tmp_path: Path) -> None:
+    with started(trained, tmp_path, None, None, "--truncate") as running:
+        running.wait(200)
+        assert running.predict({"text": "x" * 600}).json()["truncated"] is True
+        answer = running.predict({"texts": ["3 May 2021", "x" * 600]}).json()
+        assert answer["truncated"] == [False, True]
+        assert answer["outputs"][0] == trained.outputs["3 May 2021"]
+        assert running.predict({"text": "3 May 2021"}).json() == {"output": trained.outputs["3 May 2021"]}
+
+
+def test_a_large_body_is_refused_with_an_answer(service: Running) -> None:
+    refused = httpx.post(f"{service.url}/predict", content=b"x" * (9 << 20), timeout=150)
+    assert refused.status_code == 413 and "fewer texts" in refused.json()["error"]
+
+
+def test_many_clients_are_answered_or_told_when_to_come_again(service: Running) -> None:
+    text = "x" * 400
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda _: service.predict({"texts": [text] * 64}), range(24)))
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert any(answer.status_code == 200 for answer in answers)
+    for answer in answers:
+        if answer.status_code == 503:
+            assert int(answer.headers["retry-after"]) >= 1 and "busy" in answer.json()["error"]
 
 
 def test_wrong_golden_requests_are_never_ready(trained: Trained, tmp_path: Path) -> None:

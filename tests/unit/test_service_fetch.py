@@ -45,6 +45,13 @@ def test_it_comes_whole(stored: Stored) -> None:
     assert stored.fetch() == 0
     assert sha256_of_tree(stored.target / "model") == stored.sha256
     assert (stored.target / "golden.json").read_bytes() == stored.golden.read_bytes()
+    assert not (stored.target / "card.json").exists()
+
+
+def test_what_is_said_of_the_task_comes_along(stored: Stored) -> None:
+    (stored.golden.parent / "card.json").write_text('{"instruction": "Count."}')
+    assert stored.fetch() == 0
+    assert (stored.target / "card.json").read_text() == '{"instruction": "Count."}'
 
 
 def test_a_second_time_mends_what_a_first_one_left(stored: Stored, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,14 @@ from prompt2model_api.environment_names import P2M_SERVICE_PARENT
 from prompt2model_stages.service.__main__ import name_in
 from prompt2model_stages.service.answering import Answering, Golden, State, first_difference, read_golden
 from prompt2model_stages.service.environment import end_with_parent
-from prompt2model_stages.service.requests import TEXT_LIMIT, TEXTS_LIMIT, BadRequestError, texts_of
+from prompt2model_stages.service.requests import (
+    TEXT_LIMIT,
+    TEXTS_LIMIT,
+    BadRequestError,
+    check_type,
+    texts_of,
+    too_long,
+)
 from prompt2model_stages.service.validating import Message, Validating
 
 pytestmark = pytest.mark.unit
@@ -24,6 +31,7 @@ pytestmark = pytest.mark.unit
         ({"texts": ["a", " b "]}, ["a", " b "]),
         ({"text": "x" * TEXT_LIMIT}, ["x" * TEXT_LIMIT]),
         ({"text": "früh\nspät"}, ["früh\nspät"]),
+        ({"text": "a page\f\tnext \U0001f600"}, ["a page\f\tnext \U0001f600"]),
     ],
 )
 def test_accepts(body, texts):
@@ -44,6 +52,17 @@ def test_accepts(body, texts):
         (b'{"text": 3}', "text is not a string"),
         (b'{"text": null}', "text is not a string"),
         (b'{"text": " \\n"}', "text is empty"),
+        (b'{"text": "\\u200b\\u0007"}', "text is empty"),
+        (b'{"text": "a\\u0000b"}', "control character U+0000 at position 2"),
+        (b'{"text": "a\nb"}', "Invalid control character"),
+        (b'{"text": "\\ud83d!"}', "lone surrogate U+D83D"),
+        (b'{"texts": ["a", "\\udc00"]}', "texts[1] has half a character"),
+        (b'{"text": "\xed\xa0\x80"}', "not UTF-8"),
+        (b'{"text": "a", "text": "b"}', "given twice"),
+        (b'{"text": ' + b"9" * 5000 + b"}", "too many digits"),
+        (b"null", "not a JSON object"),
+        (b"3", "not a JSON object"),
+        (b'["a"]', "not a JSON object"),
         (b'{"texts": "a"}', "texts is not a list"),
         (b'{"texts": []}', "texts is empty"),
         (b'{"texts": ["a", ""]}', "texts[1] is empty"),
@@ -56,6 +75,27 @@ def test_refuses_with_a_sentence(body, sentence):
         texts_of(body)
     assert sentence in str(caught.value)
     assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoding"),
+    [
+        ("multipart/form-data; boundary=x", ""),
+        ("text/csv", ""),
+        ("application/json", "gzip"),
+        ("application/json; charset=latin-1", ""),
+    ],
+)
+def test_refuses_what_is_certainly_no_json(kind, encoding):
+    with pytest.raises(BadRequestError) as caught:
+        check_type(kind, encoding)
+    assert caught.value.status == 415
+    check_type('application/json; charset="UTF-8"', "identity")
+
+
+def test_an_input_that_is_too_long_is_told_its_tokens_and_the_limit():
+    assert too_long("texts[3]", 2300, 96, 17).startswith("texts[3] has 2300 tokens and the model reads at most 79 ")
 
 
 GOLDEN = [Golden("a", "A"), Golden("b", "B"), Golden("c", "C")]

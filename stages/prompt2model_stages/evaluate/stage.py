@@ -76,7 +76,7 @@ def run(context: StageContext) -> StageOutputs:
     scores = score(rows, answers, metrics, load(), spec.seed, taught)
     write_predictions(folder, rows, answers)
     write_lines(folder, ERRORS, errors(rows, answers))
-    folder.write_json(CARD, task_card(context.job.input("discover").read_json("task.json")))
+    folder.write_json(CARD, task_card(context.input("discover").read_json("task.json")))
     folder.write_json(SCORES, [score.dump() for score in scores])
     bar.full()
     return StageOutputs(
