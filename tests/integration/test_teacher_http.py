@@ -1,4 +1,4 @@
-"""The teacher over real HTTP: against the benchmark's server where it is there, and killed in the middle."""
+"""The teacher over real HTTP: against a busy server, and killed in the middle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,25 +22,16 @@ from prompt2model_stages.errors import StageError
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import Patience, TeacherRequest, open_teacher, spent_by_run
 from prompt2model_stages.teacher.journal import Ledger
+from tests.busy_server import busy_server
 from tests.unit.teacher_cases import job
 
 pytestmark = pytest.mark.integration
 
-SERVER = Path("/work/shared/bench/fake_openai.py")
-needs_server = pytest.mark.skipif(not SERVER.exists(), reason=f"the benchmark's server {SERVER} is not here")
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, str(SERVER), "--port", str(port)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None and "fake_openai on" in process.stdout.readline()
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.communicate()
+    with busy_server() as url:
+        yield url
 
 
 def call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -62,7 +52,6 @@ def reset(url: str, **knobs: float) -> None:
     call(f"{url}/reset", CALM | knobs)
 
 
-@needs_server
 async def test_errors_at_random_lose_nothing(server: str, tmp_path: Path) -> None:
     await asyncio.to_thread(reset, server, latency=0.1, jitter=0.05, p429=0.05, p500=0.05, retry_after=0.2)
     async with open_teacher(job(tmp_path, f"{server}/v1"), "generate", patience=Patience(first_s=0.05)) as teacher:
@@ -76,7 +65,6 @@ async def test_errors_at_random_lose_nothing(server: str, tmp_path: Path) -> Non
     )
 
 
-@needs_server
 async def test_a_limit_that_only_the_server_knows_is_waited_for_then_told(server: str, tmp_path: Path) -> None:
     await asyncio.to_thread(reset, server, rpm=30)
     patience = Patience(tries=5, first_s=0.02, longest_s=0.1)
@@ -101,7 +89,6 @@ asyncio.run(main())
 """
 
 
-@needs_server
 async def test_killed_again_and_again_nothing_answered_is_asked_twice(server: str, tmp_path: Path) -> None:
     await asyncio.to_thread(
         call, f"{server}/reset", {"latency": 0.1, "jitter": 0.05, "p429": 0.0, "p500": 0.0, "rpm": 0}
@@ -133,7 +120,6 @@ async def test_killed_again_and_again_nothing_answered_is_asked_twice(server: st
     assert spent.requests >= stats["requests"], "a request in flight at a kill counts as spent"
 
 
-@needs_server
 async def test_requests_a_minute(server: str, tmp_path: Path) -> None:
     await asyncio.to_thread(reset, server, rpm=30)
     limited = job(tmp_path, f"{server}/v1", limits={"requestsPerMinute": 30})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from pathlib import Path
 
 import pytest
 
@@ -12,10 +10,10 @@ from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
 from prompt2model_stages.catalogs.catalog import DatasetEntry
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever
+from tests.unit.task_prompts import TASK_PROMPTS
 
 pytestmark = pytest.mark.unit
 
-NI_TASKS = Path("/work/shared/data/ni_tasks/tasks.json")
 DATES = "builtin:dates-in-words"
 ISO = [
     Demonstration(input="the 3rd of May 2021", output="2021-05-03"),
@@ -76,18 +74,15 @@ NEAR_MISSES = [
 
 NLI = {("nyu-mll/glue", "mnli"), ("facebook/anli", None), ("stanfordnlp/snli", None)}
 RELEVANT_TO: dict[str, set[tuple[str, str | None]]] = {
-    "task284": {
+    "reviews": {
         ("stanfordnlp/imdb", None),
         ("nyu-mll/glue", "sst2"),
         ("cornell-movie-review-data/rotten_tomatoes", None),
     },
-    "task1659": {("FiscalNote/billsum", None)},
-    "task1386": NLI,
-    "task1387": NLI,
-    "task1388": NLI,
-    "squad": {("rajpurkar/squad", None)},
+    "bills": {("FiscalNote/billsum", None)},
+    "entailment": NLI,
 }
-"""Judged by hand: what may be recommended for the prompts of Natural Instructions; nothing for the others."""
+"""Judged by hand: what may be recommended for these of TASK_PROMPTS; nothing for the others."""
 
 
 @pytest.fixture(scope="module")
@@ -127,17 +122,14 @@ def test_half_of_the_demonstrations_may_be_of_another_form(retriever: CatalogDat
     assert recommended(retriever.retrieve(FITTING[0], [ISO[0], free, free], 25)) == []
 
 
-@pytest.mark.skipif(not NI_TASKS.is_file(), reason="the task prompts are not on this machine")
-def test_nothing_irrelevant_is_recommended_for_forty_tasks(retriever: CatalogDatasetRetriever):
+def test_nothing_irrelevant_is_recommended_for_many_tasks(retriever: CatalogDatasetRetriever):
     proposals: list[tuple[str, tuple[str, str | None]]] = []
-    for task in json.loads(NI_TASKS.read_text()):
-        outputs = re.findall(r'\[output\]="(.*?)"\s*(?=\[input\]|$)', task["examples"], re.DOTALL)
-        demonstrations = [Demonstration(input="x", output=output.strip() or "-") for output in outputs]
-        assert demonstrations, task["task_name"]
-        found = retriever.retrieve(task["task_instruction"], demonstrations, 25)
-        proposals += [(task["task_name"], (c.name, c.config)) for c in found if c.recommended]
+    for task in TASK_PROMPTS:
+        demonstrations = [Demonstration(input="x", output=output) for _, output in task.pairs]
+        found = retriever.retrieve(task.instruction, demonstrations, 25)
+        proposals += [(task.name, (c.name, c.config)) for c in found if c.recommended]
     assert [(task, named) for task, named in proposals if named not in RELEVANT_TO.get(task, set())] == []
-    assert [task for task, _ in proposals] == ["task1659", "task284"], "both are right: precision 2 of 2"
+    assert [task for task, _ in proposals] == ["bills"], "and it is right: precision 1 of 1"
 
 
 def test_without_demonstrations_nothing_is_recommended(retriever: CatalogDatasetRetriever):

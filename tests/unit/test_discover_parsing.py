@@ -17,11 +17,11 @@ from prompt2model_stages.discover.segmenting import WITHOUT_INSTRUCTION, segment
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.teacher.requests import TeacherAnswer, TeacherRequest
 from tests.unit.discover_cases import FakeTeacher
+from tests.unit.task_prompts import TASK_PROMPTS, TaskPrompt
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
-NI_TASKS = Path("/work/shared/data/ni_tasks/tasks.json")
 PROMPT = "Tell the   capital of the country.\n\nInput: France\nOutput: Paris\n\nInput: Japan\nOutput: Tokyo\n"
 PAIRS = [("France", "Paris"), ("Japan", "Tokyo")]
 
@@ -76,12 +76,11 @@ def test_the_example_of_the_repository():
     assert [d.output for d in parsed.demonstrations] == ["2019-05-01", "1999-06-02", "2030-05-17", "1996-02-29"]
 
 
-@pytest.mark.skipif(not NI_TASKS.is_file(), reason="the task prompts are not on this machine")
-def test_forty_prompts_of_natural_instructions():
-    for task in json.loads(NI_TASKS.read_text()):
-        parsed = segment(f"{task['task_instruction']}\n\n{task['examples']}")
-        assert squeezed(parsed.instruction) == squeezed(task["task_instruction"]), task["task_name"]
-        assert len(parsed.demonstrations) == task["examples"].count("[output]="), task["task_name"]
+@pytest.mark.parametrize("task", TASK_PROMPTS, ids=lambda task: task.name)
+def test_prompts_in_the_form_of_benchmarks(task: TaskPrompt):
+    parsed = segment(f"{task.instruction}\n\n{task.examples}")
+    assert squeezed(parsed.instruction) == squeezed(task.instruction)
+    assert [squeezed(d.output) for d in parsed.demonstrations] == [squeezed(output) for _, output in task.pairs]
 
 
 @given(st.text(min_size=1, max_size=300))
