@@ -31,11 +31,20 @@ class Curves:
 
 
 def last_step(folder: Folder) -> int:
-    """The last step in metrics.jsonl, 0 where there is none. Half a line, of a kill, is cut off."""
+    """The last step in metrics.jsonl, 0 where there is none. Half a line, of a kill, and what is no point are cut out."""
     if not folder.exists(METRICS):
         return 0
     content = folder.read_bytes(METRICS)
-    whole = content[: content.rfind(b"\n") + 1]
+    found = [(line, _step(line)) for line in content[: content.rfind(b"\n") + 1].splitlines(keepends=True)]
+    whole = b"".join(line for line, step in found if step is not None)
     if whole != content:
         folder.write_bytes(METRICS, whole)
-    return max((int(json.loads(line)["step"]) for line in whole.splitlines()), default=0)
+    return max((step for _, step in found if step is not None), default=0)
+
+
+def _step(line: bytes) -> int | None:
+    """The step of a line; None where it is no point."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return None
