@@ -115,6 +115,8 @@ GRAPH: dict[Stage, StageNode] = {
         reads=(
             *("training.epochs", "training.learningRate", "training.batchSize", "training.maxInputTokens"),
             *("training.maxOutputTokens", "training.frozenLayers", "training.earlyStoppingPatience", "seed"),
+            *("training.maxCutOutputsPercent", "training.maxCutInputsPercent", "training.maxUnwritablePercent"),
+            *("training.minDistinctOutputs", "training.maxLossRatio"),
         ),
         phase=Phase.TRAINING,
         condition=ConditionType.TRAINED,
@@ -123,7 +125,7 @@ GRAPH: dict[Stage, StageNode] = {
         on_ray=True,
         on_workers=True,
         asks_hub=True,  # the student
-        artifacts=("untrained.json",),
+        artifacts=("untrained.json", "statistics.json"),
     ),
     Stage.EVALUATE: StageNode(
         reads=(

@@ -45,10 +45,15 @@ class StudentSettings:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One example: the ids of what the student reads, and of what it is to write, end token last."""
+    """One example: the ids of what the student reads, and of what it is to write.
+
+    source_tokens, target_tokens: how many there would be if nothing was cut. A cut target has no end token.
+    """
 
     source: list[int]
     target: list[int]
+    source_tokens: int = 0
+    target_tokens: int = 0
 
     @property
     def length(self) -> int:
@@ -68,30 +73,52 @@ class StudentEncoder:
 
     def sources(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of what the student reads, cut to max_input_tokens; a decoder's end with the separator, uncut."""
-        if not texts:
-            return []
-        if self.settings.architecture is Architecture.ENCODER_DECODER:
-            limit = self.settings.max_input_tokens
-            return list(self.tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"])
-        limit = max(1, self.settings.max_input_tokens - len(self._separator))
-        found = self.tokenizer(list(texts))["input_ids"]
-        return [self._without_end(ids)[:limit] + self._separator for ids in found]
+        return [source for source, _ in self._sources(texts)]
 
     def targets(self, outputs: Sequence[str]) -> list[list[int]]:
-        """Ids of what the student is to write, cut to max_output_tokens, the end token always last."""
-        if not outputs:
-            return []
-        if self.settings.architecture is Architecture.ENCODER_DECODER:
-            found = self.tokenizer(text_target=list(outputs))["input_ids"]
-        else:
-            found = self._plain(outputs)
-        limit = self.settings.max_output_tokens - 1
-        return [[*self._without_end(ids)[:limit], self.end] for ids in found]
+        """Ids of what the student is to write, the end token last; what max_output_tokens cuts has none."""
+        limit = self.settings.max_output_tokens
+        return [[*ids, self.end][:limit] for ids in self._written(outputs)]
+
+    def round_trips(self, outputs: Sequence[str]) -> list[str | None]:
+        """What the student's answer would be if it wrote each output whole; None where it lacks a token for it."""
+        unknown = self.tokenizer.unk_token_id
+        return [None if unknown in ids else self.text([*ids, self.end]) for ids in self._written(outputs)]
 
     def examples(self, texts: Sequence[str], outputs: Sequence[str]) -> list[Encoded]:
         """Pairs for training."""
-        pairs = zip(self.sources(texts), self.targets(outputs), strict=True)
-        return [Encoded(source, target) for source, target in pairs]
+        written = [[*ids, self.end] for ids in self._written(outputs)]
+        pairs = zip(self._sources(texts), written, strict=True)
+        limit = self.settings.max_output_tokens
+        return [Encoded(source, target[:limit], whole, len(target)) for (source, whole), target in pairs]
+
+    def _sources(self, texts: Sequence[str]) -> list[tuple[list[int], int]]:
+        """Ids, cut, and how many there are uncut."""
+        if not texts:
+            return []
+        limit = self.settings.max_input_tokens
+        found: list[list[int]] = list(self.tokenizer(list(texts))["input_ids"])
+        if self.settings.architecture is Architecture.ENCODER_DECODER:
+            long = [row for row, ids in enumerate(found) if len(ids) > limit]
+            lengths = [len(ids) for ids in found]
+            if long:  # the tokenizer knows which of its own tokens stay at the end
+                cut = self.tokenizer([texts[row] for row in long], truncation=True, max_length=limit)["input_ids"]
+                for row, ids in zip(long, cut, strict=True):
+                    found[row] = ids
+            return list(zip(found, lengths, strict=True))
+        room, behind = max(1, limit - len(self._separator)), len(self._separator)
+        plain = [self._without_end(ids) for ids in found]
+        return [(ids[:room] + self._separator, len(ids) + behind) for ids in plain]
+
+    def _written(self, outputs: Sequence[str]) -> list[list[int]]:
+        """Ids of outputs, uncut and without an end token."""
+        if not outputs:
+            return []
+        if self.settings.architecture is Architecture.ENCODER_DECODER:
+            found = list(self.tokenizer(text_target=list(outputs))["input_ids"])
+        else:
+            found = self._plain(outputs)
+        return [self._without_end(ids) for ids in found]
 
     def batch(self, examples: Sequence[Encoded]) -> dict[str, list[list[int]]]:
         """Padded rows for training: input_ids, attention_mask, labels; padding stands right."""

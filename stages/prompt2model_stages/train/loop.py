@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import math
+import resource
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -28,14 +29,20 @@ from prompt2model_stages.train.batches import epoch_batches, learning_rate, shar
 from prompt2model_stages.train.checkpoints import CHECKPOINTS, Checkpoints, Position
 from prompt2model_stages.train.curves import POINTS, Curves
 from prompt2model_stages.train.freezing import freeze_lowest
-from prompt2model_stages.train.model_folder import publish
+from prompt2model_stages.train.micro_batches import Budget, is_out_of_memory, parts
+from prompt2model_stages.train.model_folder import STATISTICS, publish
 from prompt2model_stages.train.objective import Objective, low_precision, optimizer_of
+from prompt2model_stages.train.row_counts import count, refusal, sentences
 from prompt2model_stages.train.rows import read_pairs
 
 logger = logging.getLogger(__name__)
 
 CLIP = 1.0
 """Largest norm of a step's gradient."""
+MAX_LOSS_RATIO = 2.0
+"""The loss after an epoch over the one before training, where the spec names no other bound."""
+SAMPLE = 32
+"""Training rows on which the loss before training is measured."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ class TrainingJob:
     folder, prepared: URIs of this stage run's folder and of prepare's.
     student, revision: as Student.load takes them.
     checkpoint_every: steps.
+    log: a file that rank 0 writes its log to, where Ray does not bring it to the stage's.
     """
 
     folder: str
@@ -55,6 +63,7 @@ class TrainingJob:
     seed: int
     checkpoint_every: int
     reporter: Reporter
+    log: str | None = None
 
 
 def train_worker(config: dict[str, Any]) -> None:
@@ -65,8 +74,22 @@ def train_worker(config: dict[str, Any]) -> None:
     context = get_context()
     mask_streams()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if job.log is not None and context.get_world_rank() == 0:
+        _log_to(job.log)
     torch.set_num_threads(max(1, usable_cpus() // context.get_local_world_size()))  # Ray sets it to 1
     Loop(job, context.get_world_rank(), context.get_world_size()).run()
+
+
+def _log_to(file: str) -> None:
+    try:
+        stream = open(file, "a", encoding="utf-8")  # noqa: SIM115  # open for as long as the worker lives
+    except OSError as error:
+        logger.warning("the stage's log cannot be opened: %s", error)
+        return
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.getLogger("prompt2model_stages").addHandler(handler)
+    logging.getLogger("prompt2model_stages").setLevel(logging.INFO)
 
 
 class Loop:
@@ -87,12 +110,17 @@ class Loop:
         freeze_lowest(self.student.model, settings.frozen_layers or 0)
         self.rows = self._encoded("train")
         self.validation = self._encoded("validation")
+        logger.info(
+            "%d training rows with %d tokens, %d validation rows; student %s",
+            *(len(self.rows), sum(row.length for row in self.rows), len(self.validation), job.student),
+        )
         self.steps_per_epoch = math.ceil(len(self.rows) / settings.batch_size)
         self.total = self.steps_per_epoch * settings.epochs
         self.objective = Objective(self.student, self.student.batch(self.rows[:1]))
         self.device: torch.device = get_device()
         self.precision = low_precision(self.device)
         self.forward: Any = prepare_model(self.objective)
+        self.budget = Budget(Folder(job.folder), self.device)
         self.optimizer = optimizer_of(self.objective)
         self.checkpoints = Checkpoints(Folder(job.folder) / CHECKPOINTS)
         self.curves = Curves(Folder(job.folder), job.reporter) if rank == 0 else None
@@ -105,7 +133,15 @@ class Loop:
         found = self.checkpoints.restore(self.objective, self.optimizer)
         if found is not None:
             self.position = found
-            logger.info("going on from step %d of %d", found.step, self.total)
+            logger.info("going on from the checkpoint of step %d of %d", found.step, self.total)
+        elif self.checkpoints.broken:
+            logger.warning("no checkpoint can be read: the training begins again")
+        else:
+            self.position = replace(self.position, initial_loss=self._initial_loss())
+        logger.info(
+            "%d steps an epoch, %d in all, in %s on %s, at most %d padded tokens at once",
+            *(self.steps_per_epoch, self.total, self.precision or torch.float32, self.device, self.budget.tokens),
+        )
         began_at = self.position.step
         while self.position.step < self.total and not self._stopped():
             self._epoch(self.position.step // self.steps_per_epoch)
@@ -114,6 +150,12 @@ class Loop:
             if 0 < best != self.position.step:
                 logger.info("validation was best at step %d: its weights are kept", best)
                 self.checkpoints.load_weights(best, self.objective)
+            if self._stopped():
+                logger.info("validation did not get better for %d epochs: stopped early", self.position.worse)
+            logger.info(
+                "trained %d steps in %.0f s, best at step %d, peak memory %.1f GiB",
+                *(self.position.step, self.position.seconds, best or self.position.step, _peak_gib(self.device)),
+            )
             publish(self.student, Folder(self.job.folder), Folder(self.job.prepared), self.position, began_at)
             self.job.reporter.progress(self.position.step, self.position.step, "steps", "trained")
 
@@ -140,14 +182,12 @@ class Loop:
     def _step(self, rows: list[Encoded]) -> None:
         """One step of the optimizer on a whole batch, of which this worker computes its share."""
         settings = self.job.training
-        torch.manual_seed(hash((self.job.seed, self.position.step, self.rank)))  # dropout: the same after a resume
         self.objective.train()
         rate = learning_rate(self.position.step, self.total, settings.learning_rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         targets = sum(len(row.target) for row in rows)
-        loss = self._loss(rows)[0]
-        (loss * (self.workers / targets)).backward()
+        loss = self._backward(rows, targets)
         norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), CLIP)
         if not bool(torch.isfinite(norm)):
             raise failed(
@@ -157,17 +197,64 @@ class Loop:
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self._sums[0] += float(loss.detach())
+        self._sums[0] += loss
         self._sums[1] += targets
 
-    def _loss(self, rows: list[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sum of the loss, and right tokens, over this worker's share; a worker without one computes for nothing."""
-        mine = share(range(len(rows)), self.rank, self.workers)
-        batch = self.student.batch([rows[row] for row in mine] or rows[:1])
-        with self._autocast():
-            loss, right = self.forward(batch)
-        weight = 1 if mine else 0
-        return loss * weight, right * weight
+    def _backward(self, rows: list[Encoded], targets: int) -> float:
+        """Adds up the gradients of this worker's share, in parts that fit; the sum of its loss.
+
+        Out of memory halves the parts and begins the step again. With several workers the attempt ends and the next one has
+        the smaller parts: the others are waiting for gradients.
+        """
+        while True:
+            try:
+                torch.manual_seed(
+                    hash((self.job.seed, self.position.step, self.rank))
+                )  # dropout: the same after a resume
+                return self._accumulate(rows, targets)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error) or not self.budget.halve(self._mine(rows)):
+                    raise
+                logger.warning("out of memory: %d padded tokens at once from here on (%s)", self.budget.tokens, error)
+                if self.workers > 1:
+                    raise
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _accumulate(self, rows: list[Encoded], targets: int) -> float:
+        mine = self._mine(rows)
+        groups = parts(mine or rows[:1], self.budget.tokens)  # a worker without a share computes for nothing
+        total = 0.0
+        for number, group in enumerate(groups, 1):
+            # Only the last part goes through DistributedDataParallel, which then adds the workers' sums up.
+            forward = self.forward if number == len(groups) else self.objective
+            with self._autocast():
+                loss = forward(self.student.batch(group))[0] * (1 if mine else 0)
+            (loss * (self.workers / targets)).backward()
+            total += float(loss.detach())
+        return total
+
+    def _mine(self, rows: list[Encoded]) -> list[Encoded]:
+        return [rows[row] for row in share(range(len(rows)), self.rank, self.workers)]
+
+    def _measured(self, rows: list[Encoded]) -> tuple[float, float]:
+        """Sum of the loss, and right tokens, over this worker's share."""
+        loss = right = 0.0
+        mine = self._mine(rows)
+        for group in parts(mine, self.budget.tokens) if mine else []:
+            with torch.no_grad(), self._autocast():
+                found = self.objective(self.student.batch(group))
+            loss, right = loss + float(found[0]), right + float(found[1])
+        return loss, right
+
+    def _initial_loss(self) -> float:
+        """Mean loss over a sample of the training rows, before the first step."""
+        self.objective.eval()
+        by_length = sorted(self.rows, key=lambda row: row.length)
+        sample = by_length[:: max(1, len(by_length) // SAMPLE)][:SAMPLE]
+        loss = sum(self._measured(batch)[0] for batch in parts(sample, self.budget.tokens))
+        return self._over_workers([loss])[0] / sum(len(row.target) for row in sample)
 
     def _autocast(self) -> Any:
         return torch.autocast(self.device.type, dtype=self.precision, enabled=self.precision is not None)
@@ -177,12 +264,15 @@ class Loop:
         step, values = self.position.step, {}
         if self.validation:
             values = self._validate()
+            self._refuse_divergence(values["validation/loss"])
             if values["validation/loss"] < self.position.best_loss:
                 best = values["validation/loss"]
                 self.position = replace(self.position, best_step=step, best_loss=best, worse=0)
             else:
                 self.position = replace(self.position, worse=self.position.worse + 1)
-        self._report(step, values)
+        trained = self._report(step, values)
+        if not self.validation:
+            self._refuse_divergence(trained)
         if step < self.total and not self._stopped():
             self._checkpoint()
 
@@ -191,23 +281,39 @@ class Loop:
         lengths = [row.length for row in self.validation]
         loss = right = 0.0
         for batch in sorted_batches(lengths, self.job.training.batch_size):
-            with torch.no_grad():
-                found = self._loss([self.validation[row] for row in batch])
-            loss, right = loss + float(found[0]), right + float(found[1])
+            found = self._measured([self.validation[row] for row in batch])
+            loss, right = loss + found[0], right + found[1]
         loss, right = self._over_workers([loss, right])
         targets = sum(len(row.target) for row in self.validation)
         return {"validation/loss": loss / targets, "validation/token_accuracy": 100 * right / targets}
 
-    def _report(self, step: int, values: dict[str, float]) -> None:
+    def _refuse_divergence(self, loss: float) -> None:
+        """An end where the student is far worse after an epoch than before the first step, or its loss no number."""
+        ratio = self.job.training.max_loss_ratio or MAX_LOSS_RATIO
+        initial, best = self.position.initial_loss, self.position.best_loss
+        if math.isfinite(loss) and (not initial or min(loss, best) <= ratio * initial):
+            return
+        raise failed(
+            "Diverged",
+            f"The loss is {loss:.2f} after step {self.position.step}, and was {initial:.2f} before training: the student got "
+            "worse.",
+            "Lower spec.training.learningRate, or raise spec.training.maxLossRatio.",
+        )
+
+    def _report(self, step: int, values: dict[str, float]) -> float:
         loss = self._over_workers([self._sums[0]])[0] / max(1.0, self._sums[1])
         self._sums = [0.0, 0.0]
         if self.curves is None:
-            return
+            return loss
         rate = learning_rate(step - 1, self.total, self.job.training.learning_rate)
         self.curves.point(step, {"train/loss": loss, "train/learning_rate": rate, **values})
         epoch = math.ceil(step / self.steps_per_epoch)
         message = f"epoch {epoch} of {self.job.training.epochs}, loss {loss:.3f}"
         self.job.reporter.progress(step, self.total, "steps", message)
+        if values or step % self.steps_per_epoch == 0:
+            told = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+            logger.info("epoch %d ends at step %d: train/loss %.4f %s", epoch, step, loss, told)
+        return loss
 
     def _checkpoint(self) -> None:
         if self.rank == 0:
@@ -225,4 +331,22 @@ class Loop:
         return [float(value) for value in sums]
 
     def _encoded(self, split: str) -> list[Encoded]:
-        return self.student.encode_training(*read_pairs(Folder(self.job.prepared), split))
+        texts, outputs = read_pairs(Folder(self.job.prepared), split)
+        rows = self.student.encode_training(texts, outputs)
+        if split == "train":
+            counts = count(self.student.encoder, rows, outputs)
+            told = sentences(counts)
+            for sentence in told:
+                logger.warning("%s", sentence)
+            if self.rank == 0:
+                Folder(self.job.folder).write_json(STATISTICS, {"train": asdict(counts), "notes": told})
+            if (error := refusal(counts, self.job.training)) is not None:
+                raise error
+        return rows
+
+
+def _peak_gib(device: torch.device) -> float:
+    """The most memory that this process had so far: of the GPU where it has one."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device)) / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -12,6 +12,8 @@ from prompt2model_stages.student.model import Student
 from prompt2model_stages.train.checkpoints import Position
 
 MODEL = "model"
+STATISTICS = "statistics.json"
+"""What was cut or cannot be written, of the training rows."""
 SUMMARY = "training.json"
 """Written last: with it there, the model is whole and nothing is trained again."""
 

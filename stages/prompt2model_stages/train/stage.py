@@ -19,7 +19,7 @@ from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder, sha256_of_tree
 from prompt2model_stages.student.resolving import ResolvedStudent, is_folder, resolve
 from prompt2model_stages.train.checkpoints import CHECKPOINTS
-from prompt2model_stages.train.model_folder import MODEL, SUMMARY
+from prompt2model_stages.train.model_folder import MODEL, STATISTICS, SUMMARY
 from prompt2model_stages.train.rows import read_pairs
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,13 @@ def run(context: StageContext) -> StageOutputs:
     context.folder.remove(CHECKPOINTS)
     context.folder.remove(NOTES)
     summary = context.folder.read_json(SUMMARY)
-    return StageOutputs(model_sha256=sha256, steps=summary["steps"], train_tokens_per_second=summary["tokensPerSecond"])
+    statistics = context.folder.read_json(STATISTICS) if context.folder.exists(STATISTICS) else {}
+    return StageOutputs(
+        model_sha256=sha256,
+        steps=summary["steps"],
+        train_tokens_per_second=summary["tokensPerSecond"],
+        notes=statistics.get("notes") or None,
+    )
 
 
 def _student(context: StageContext) -> ResolvedStudent:
@@ -99,6 +105,8 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
             seed=context.spec.seed,
             checkpoint_every=settings.checkpoint_every,
             reporter=context.reporter,
+            # A local Ray keeps the workers' words in files of its own; /proc leads to this process's standard error.
+            log=None if os.environ.get("RAY_ADDRESS") else f"/proc/{os.getpid()}/fd/2",
         )
         gpus = settings.resources.gpu
         trainer = TorchTrainer(
