@@ -82,12 +82,15 @@ class Letters:
 
 
 @pytest.mark.parametrize("architecture", Architecture)
-def test_loss_is_on_the_target_alone_and_the_end_token_is_learnt(architecture: Architecture) -> None:
+def test_loss_is_on_the_target_alone_and_the_end_token_is_learnt_where_nothing_is_cut(
+    architecture: Architecture,
+) -> None:
     encoder = StudentEncoder(Letters(), StudentSettings(architecture, max_input_tokens=8, max_output_tokens=3))
-    examples = encoder.examples(["in", "longer input"], ["out!", ""])
-    assert [example.target for example in examples] == [[ord("o"), ord("u"), 0], [0]]
+    examples = encoder.examples(["in", "longer input", "in"], ["out!", "", "ou"])
+    targets = [[ord("o"), ord("u"), ord("t")], [0], [ord("o"), ord("u"), 0]]
+    assert [example.target for example in examples] == targets
     labels = encoder.batch(examples)["labels"]
-    assert [[label for label in row if label != IGNORED] for row in labels] == [[ord("o"), ord("u"), 0], [0]]
+    assert [[label for label in row if label != IGNORED] for row in labels] == targets
 
 
 def test_decoder_reads_text_and_separator_and_goes_on_at_its_end() -> None:

@@ -40,33 +40,19 @@ class Training(Model):
         default=1, ge=0, le=100, description="Epochs without a better validation loss before it stops; 0: never."
     )
     max_cut_outputs_percent: float | None = Field(
-        default=None,
-        ge=0,
-        le=100,
-        description="Training rows whose output maxOutputTokens cuts, at most, in percent; above it train fails. Cut outputs are "
-        "learnt without an end. Without it 5.",
+        default=None, ge=0, le=100, description="Training rows that maxOutputTokens may cut. Default 5."
     )
     max_cut_inputs_percent: float | None = Field(
-        default=None,
-        ge=0,
-        le=100,
-        description="Training rows whose input maxInputTokens cuts, at most, in percent. Without it 20.",
+        default=None, ge=0, le=100, description="Training rows that maxInputTokens may cut. Default 20."
     )
     max_unwritable_percent: float | None = Field(
-        default=None,
-        ge=0,
-        le=100,
-        description="Training rows whose output the student's tokenizer cannot write, at most, in percent. Without it 5.",
+        default=None, ge=0, le=100, description="Outputs that the tokenizer may fail to write. Default 5."
     )
     min_distinct_outputs: int | None = Field(
-        default=None, ge=1, le=1000, description="Different outputs in the training rows, at least. Without it 2."
+        default=None, ge=1, le=1000, description="Different training outputs, at least. Default 2."
     )
     max_loss_ratio: float | None = Field(
-        default=None,
-        gt=0,
-        le=1000,
-        description="Loss after an epoch over the loss before training, at most; above it the training has diverged. "
-        "Without it 2.",
+        default=None, gt=0, le=1000, description="Loss after an epoch over that before training. Default 2."
     )
     workers: int = Field(default=1, ge=1, le=256, description="Ray Train workers.")
     checkpoint_every: int = Field(default=50, ge=1, le=1_000_000, description="Steps between checkpoints.")
