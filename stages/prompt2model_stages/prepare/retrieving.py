@@ -5,30 +5,27 @@ The name alone says which, never whether the hub answers.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from typing import Any
 
 from prompt2model_api.results import Choice
-from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.errors import failed
+from prompt2model_stages.prepare.hub_datasets import FIELD, load_hub_dataset
 from prompt2model_stages.prepare.tables import READERS, Table, read_table
-from prompt2model_stages.prepare.tables.class_names import class_names_of
 from prompt2model_stages.prepare.web import discreet, is_web
 from prompt2model_stages.storage import Folder, file_system
-from prompt2model_stages.student.hub import TOKEN
 
-logger = logging.getLogger(__name__)
-
-FIELD = "datasets.choice"
+MOST_ROWS = 3000
 BUILTIN = "builtin:"
 
 
-def load_choice(choice: Choice, revision: str | None) -> Table:
+def load_choice(choice: Choice, revision: str | None, rows: int = MOST_ROWS, seed: int = 0) -> Table:
     """The table of a choice, its columns checked.
 
     Args:
         choice: not none.
         revision: the commit at the hub that discover resolved.
+        rows: as many as will be drawn of it; what lies at the hub is read no further than they need.
+        seed: of the sample.
 
     Raises: StageError: ColumnMissing, FileMissing, DatasetUnknown, SplitMissing (Failed), HubUnreachable (Blocked).
     """
@@ -40,7 +37,7 @@ def load_choice(choice: Choice, revision: str | None) -> Table:
         wanted = [*choice.input_columns, choice.output_column]
         table = read_split(choice.name, choice.split, choice.config, wanted)
     else:
-        table = _of_hub(choice.name, choice, revision)
+        table = load_hub_dataset(choice, revision, rows, seed)
     with discreet(choice.name, FIELD):
         table.require([*choice.input_columns, choice.output_column], FIELD)
     return table
@@ -102,52 +99,3 @@ def _builtin(name: str, split: str) -> Table:
     located = locate_dataset(name)
     table = read_split(str(located), split)
     return Table(name, table.columns, table.rows, table.labels)
-
-
-def _of_hub(name: str, choice: Choice, revision: str | None) -> Table:
-    """A dataset of the hub. Only data is read: the library runs no code of a dataset's."""
-    import datasets
-
-    try:
-        loaded = datasets.load_dataset(name, choice.config, split=choice.split, revision=revision)
-    except Exception as error:  # the library raises what its layers raise; each is sorted or passed on
-        raise _of_loading(name, error) from error
-    labels = class_names_of(loaded.features.to_dict())
-    at = f"{name}@{revision[:12]}" if revision else name
-    return Table(f"{at}/{choice.split}", tuple(loaded.column_names), _HubRows(loaded), labels)
-
-
-class _HubRows(Sequence[dict[str, Any]]):
-    """Rows of a `datasets.Dataset`, read only where they are sampled."""
-
-    def __init__(self, dataset: Any) -> None:
-        self._dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self._dataset)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):  # the library gives a slice as columns, not as rows
-            return [self._dataset[i] for i in range(*index.indices(len(self._dataset)))]
-        return self._dataset[index]
-
-
-def _of_loading(name: str, error: Exception) -> StageError:
-    text = f"{FIELD}: the dataset {name} cannot be loaded: {' '.join(str(error).split())}"[:512]
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if kinds & {"GatedRepoError"}:
-        return blocked("DatasetGated", text, f"Ask for access at the hub and {TOKEN}.")
-    if kinds & {"DatasetNotFoundError", "RepositoryNotFoundError", "RevisionNotFoundError"} and not _offline():
-        return failed("DatasetUnknown", text, f"Correct the name or revision; for a private dataset {TOKEN}.")
-    if isinstance(error, OSError):  # the connection errors of requests and of the hub are, too
-        return blocked("HubUnreachable", text, "Check the connection to the hub (HF_ENDPOINT, HF_HUB_OFFLINE).")
-    if isinstance(error, ValueError | RuntimeError | TypeError):
-        return failed("DatasetUnusable", text, f"Correct {FIELD}.config or {FIELD}.split, or choose another dataset.")
-    logger.error("loading %s failed in an unknown way", name)
-    return blocked("DatasetUnavailable", text, "The stage's log has the whole error.")
-
-
-def _offline() -> bool:
-    import datasets
-
-    return bool(datasets.config.HF_HUB_OFFLINE)

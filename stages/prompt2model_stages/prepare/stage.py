@@ -19,6 +19,7 @@ from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.errors import blocked, failed, retrying
 from prompt2model_stages.prepare.examples import SOURCES, Example, group_of
+from prompt2model_stages.prepare.hub_datasets import Drawn
 from prompt2model_stages.prepare.own_data import read_own
 from prompt2model_stages.prepare.retrieving import load_choice
 from prompt2model_stages.prepare.splitting import TRAIN, Splits, split, test_split
@@ -44,7 +45,8 @@ def run(context: StageContext) -> StageOutputs:
     limit = context.spec.training.max_instruction_characters
     preprocessing = Preprocessing(str(task["instruction"]), INSTRUCTION_LIMIT if limit is None else limit)
     _progress(context, 0)
-    examples = _retrieved(context)
+    notes: list[str] = []
+    examples = _retrieved(context, notes)
     _progress(context, 1)
     files: dict[str, Table] = {}
     examples += _own(context, context.spec.datasets.own, "datasets.own", files) or []
@@ -59,7 +61,7 @@ def run(context: StageContext) -> StageOutputs:
     _progress(context, 4)
     rows = write(splits, preprocessing, context.folder, files)
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
-    return StageOutputs(rows=rows, notes=_notes(preprocessing) or None)
+    return StageOutputs(rows=rows, notes=[*notes, *_notes(preprocessing)] or None)
 
 
 def _notes(preprocessing: Preprocessing) -> list[str]:
@@ -116,14 +118,16 @@ def _parquet(examples: Sequence[Example], preprocessing: Preprocessing) -> bytes
     return sink.getvalue()
 
 
-def _retrieved(context: StageContext) -> list[Example]:
+def _retrieved(context: StageContext, notes: list[str]) -> list[Example]:
     decision = context.job.stage_run.spec.decision
     choice = decision.dataset if decision is not None else None
     if decision is None or choice is None or choice.none or choice.output_column is None:
         return []
-    table = load_choice(choice, decision.dataset_revision)
-    rows = context.spec.datasets.max_rows
-    return examples_of(table, choice.input_columns, choice.output_column, "retrieved", rows, context.spec.seed)
+    rows, seed = context.spec.datasets.max_rows, context.spec.seed
+    table = load_choice(choice, decision.dataset_revision, rows, seed)
+    if isinstance(table, Drawn) and table.note:
+        notes.append(table.note)
+    return examples_of(table, choice.input_columns, choice.output_column, "retrieved", rows, seed)
 
 
 def _own(context: StageContext, data: OwnData | None, where: str, files: dict[str, Table]) -> list[Example] | None:

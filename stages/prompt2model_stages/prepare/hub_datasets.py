@@ -1,0 +1,166 @@
+"""A dataset of the hub: its first rows are streamed, and of these so many are drawn as the spec wants.
+
+Only what is read is fetched. The first rows alone would often be of one class, since many datasets are sorted by it; so the
+rows come from a window many times as long, and which window that was is said. Only data is read: the library runs no
+code of a dataset's.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prompt2model_api.results import Choice
+from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.prepare.tables import Table
+from prompt2model_stages.prepare.tables.class_names import class_names_of
+from prompt2model_stages.student.hub import TOKEN, is_transport
+
+logger = logging.getLogger(__name__)
+
+FIELD = "datasets.choice"
+WINDOW_FACTOR = 20
+LARGEST_MARGIN = 200_000
+"""Rows that are read beyond those that are wanted, at most."""
+
+
+@dataclass(frozen=True)
+class Drawn(Table):
+    """Rows drawn from a dataset. numbers: of each row in the dataset. note: which rows they are, where not of all."""
+
+    numbers: Sequence[int] = field(default=())
+    note: str = ""
+
+    def sample(self, rows: int, seed: int) -> list[tuple[int, Mapping[str, Any]]]:
+        """See Table; the numbers are the dataset's."""
+        return [(self.numbers[place], row) for place, row in super().sample(rows, seed)]
+
+
+def load_hub_dataset(choice: Choice, revision: str | None, rows: int, seed: int) -> Table:
+    """At most so many rows of one split.
+
+    Args:
+        choice: with a name at the hub.
+        revision: the commit that discover resolved; where it did not, the one of now, which the table's name says.
+        rows: as many as are drawn.
+        seed: of the sample.
+
+    Raises: StageError DatasetUnknown, DatasetUnusable (Failed), DatasetGated, HubUnreachable, DatasetUnavailable (Blocked).
+    """
+    assert choice.name is not None
+    try:
+        return _cached(choice, revision) if _offline() else _streamed(choice, revision, rows, seed)
+    except StageError:
+        raise
+    except Exception as error:  # the library raises what its layers raise; each is sorted or passed on
+        raise _of_loading(choice.name, error) from error
+
+
+def window_of(rows: int) -> int:
+    """How many of a dataset's first rows are read, to draw so many."""
+    return min(WINDOW_FACTOR * rows, rows + LARGEST_MARGIN)
+
+
+def drawn_from(
+    rows: Iterator[Mapping[str, Any]], window: int, most: int, seed: int
+) -> tuple[list[int], list[Any], int]:
+    """A sample of the first rows, in their order: numbers and rows; and how many rows were read.
+
+    Source: Vitter, Random Sampling with a Reservoir (1985), algorithm R.
+    """
+    chance, kept, read = random.Random(seed), dict[int, tuple[int, Any]](), 0
+    for number, row in enumerate(rows):
+        read += 1
+        place = number if number < most else chance.randrange(number + 1)
+        if place < most:
+            kept[place] = (number, row)
+        if read >= window:
+            break
+    ordered = sorted(kept.values(), key=lambda item: item[0])
+    return [number for number, _ in ordered], [row for _, row in ordered], read
+
+
+def _streamed(choice: Choice, revision: str | None, rows: int, seed: int) -> Table:
+    import datasets
+
+    assert choice.name is not None
+    commit = revision or _commit_of(choice.name)
+    stream = datasets.load_dataset(choice.name, choice.config, split=choice.split, revision=commit, streaming=True)
+    if stream.features is None:
+        stream = stream._resolve_features()
+    window = window_of(rows)
+    numbers, found, read = drawn_from(iter(stream), window, rows, seed)
+    name = f"{choice.name}@{commit[:12]}/{choice.split}"
+    note = ""
+    if read >= window:
+        note = f"The retrieved rows are {len(found):,} drawn from the first {read:,} of {name}."
+        logger.info(note)
+    columns = tuple(stream.features or (found[0] if found else ()))
+    return Drawn(name, columns, found, _labels(stream.features), numbers=numbers, note=note)
+
+
+def _cached(choice: Choice, revision: str | None) -> Table:
+    """What lies in the cache of this machine, whole: nothing can be streamed without the hub."""
+    import datasets
+
+    loaded = datasets.load_dataset(choice.name, choice.config, split=choice.split, revision=revision)
+    at = f"{choice.name}@{revision[:12]}" if revision else choice.name
+    return Table(f"{at}/{choice.split}", tuple(loaded.column_names), HubRows(loaded), _labels(loaded.features))
+
+
+def _commit_of(name: str) -> str:
+    from huggingface_hub import HfApi
+
+    return str(HfApi().dataset_info(name).sha)
+
+
+def _labels(features: Any) -> Mapping[str, Sequence[str]]:
+    return class_names_of(features.to_dict()) if features is not None else {}
+
+
+class HubRows(Sequence[dict[str, Any]]):
+    """Rows of a `datasets.Dataset`, read only where they are sampled."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):  # the library gives a slice as columns, not as rows
+            return [self._dataset[i] for i in range(*index.indices(len(self._dataset)))]
+        return self._dataset[index]
+
+
+_KINDS: tuple[tuple[set[str], Callable[[str], StageError]], ...] = (
+    ({"GatedRepoError"}, lambda text: blocked("DatasetGated", text, f"Ask for access at the hub and {TOKEN}.")),
+    (
+        {"DatasetNotFoundError", "RepositoryNotFoundError", "RevisionNotFoundError"},
+        lambda text: failed("DatasetUnknown", text, f"Correct the name or revision; for a private dataset {TOKEN}."),
+    ),
+)
+AWAY = "Check the connection to the hub (HF_ENDPOINT, HF_HUB_OFFLINE)."
+
+
+def _of_loading(name: str, error: Exception) -> StageError:
+    text = f"{FIELD}: the dataset {name} cannot be loaded: {' '.join(str(error).split())}"[:512]
+    names = {kind.__name__ for kind in type(error).__mro__}
+    for kinds, sentence in _KINDS:
+        if names & kinds and not _offline():
+            return sentence(text)
+    if isinstance(error, OSError) or is_transport(error):
+        return blocked("HubUnreachable", text, AWAY)
+    if isinstance(error, ValueError | RuntimeError | TypeError):
+        return failed("DatasetUnusable", text, f"Correct {FIELD}.config or {FIELD}.split, or choose another dataset.")
+    logger.error("loading %s failed in an unknown way", name)
+    return blocked("DatasetUnavailable", text, "The stage's log has the whole error.")
+
+
+def _offline() -> bool:
+    import datasets
+
+    return bool(datasets.config.HF_HUB_OFFLINE)
