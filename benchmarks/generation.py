@@ -27,13 +27,14 @@ from prompt2model_api.base import Metadata
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
+from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError
+from prompt2model_stages.examples import Pair
 from prompt2model_stages.generate.actor import generate_here, generate_in_actor
-from prompt2model_stages.generate.base import Order, Pair, Progress, Task
+from prompt2model_stages.generate.base import Order, Progress, Task
 from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import FileReporter
-from prompt2model_stages.stage_process import StageContext
 
 TASK = Task(
     "Answer the question with a few words out of the context.",

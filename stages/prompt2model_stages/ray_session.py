@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prompt2model_stages.stage_process import StageContext
+from prompt2model_stages.attempt import StageContext
 
 FOLDER = "p2m-ray-"
 """Short: a socket's whole path must stay below 108 characters."""

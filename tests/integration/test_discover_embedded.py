@@ -20,8 +20,8 @@ from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.spec.student import EMBEDDED_STUDENT
 from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
+from prompt2model_stages.attempt import read_result
 from prompt2model_stages.job_folders import own_folder
-from prompt2model_stages.stage_process import read_result
 from prompt2model_stages.teacher.embedded import EmbeddedTeacher, settings
 
 pytestmark = [

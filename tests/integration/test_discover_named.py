@@ -17,12 +17,12 @@ from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Spent, StageOutputs, StudentCandidate
 from prompt2model_api.stage_job import Named, StageJob, StageSettings
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
+from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.discover import stage
 from prompt2model_stages.discover.student_retrieval import StudentRetriever
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.reporting import FileReporter
-from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.train.stage import _student
 from tests import hub_server
 from tests.hub_server import COMMIT

@@ -18,14 +18,14 @@ from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Scores
 from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
+from prompt2model_stages.attempt import attempt, read_result
 from prompt2model_stages.evaluate.stage import run
+from prompt2model_stages.examples import Example
 from prompt2model_stages.job_folders import own_folder
-from prompt2model_stages.prepare.examples import Example
 from prompt2model_stages.prepare.splitting import split
 from prompt2model_stages.prepare.stage import write
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.reporting import FAILURE, FileReporter
-from prompt2model_stages.stage_process import attempt, read_result
 from prompt2model_stages.storage import Folder
 
 pytestmark = pytest.mark.integration

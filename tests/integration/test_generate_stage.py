@@ -17,7 +17,7 @@ from prompt2model_api.base import Metadata
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
-from prompt2model_stages.stage_process import EXIT_FAILURE
+from prompt2model_stages.attempt import EXIT_FAILURE
 from prompt2model_stages.teacher.embedded import EmbeddedTeacher, settings
 from tests.fake_teacher import fake_teacher
 

@@ -20,11 +20,11 @@ from prompt2model_api.results import Spent, StageOutputs
 from prompt2model_api.spec.student import EMBEDDED_STUDENT
 from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
+from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.catalogs import locate_dataset
 from prompt2model_stages.discover import stage
 from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.reporting import FileReporter
-from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import sha256_of_file
 from tests.unit.discover_cases import FakeTeacher
 

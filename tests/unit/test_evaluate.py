@@ -19,7 +19,7 @@ from prompt2model_stages.evaluate.predictions import (
     write_predictions,
 )
 from prompt2model_stages.evaluate.stage import teacher_tokens
-from prompt2model_stages.prepare.examples import Example
+from prompt2model_stages.examples import Example
 from prompt2model_stages.prepare.splitting import Dropped, Splits
 from prompt2model_stages.prepare.stage import write
 from prompt2model_stages.preprocessing import Preprocessing
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.unit
 
 
 def rows_of(count: int, split: str = "test-retrieved") -> list[Row]:
-    return [Row(split, f"in {i}", f"text {i}", f"out {i}") for i in range(count)]
+    return [Row(f"in {i}", f"out {i}", split=split, text=f"text {i}") for i in range(count)]
 
 
 def prepared(at: Path, **counts: int) -> Folder:
@@ -120,8 +120,8 @@ def test_the_table_of_errors_shows_both_kinds() -> None:
 
 
 def test_the_teacher_has_room_for_the_longest_reference_in_any_tokenizer() -> None:
-    assert teacher_tokens([Row("s", "", "", "2021-05-04")], 12) == 64
-    assert teacher_tokens([Row("s", "", "", "é" * 100)], 12) == 232
-    assert teacher_tokens([Row("s", "", "", "x" * 1000)], 12) == 788
-    assert teacher_tokens([Row("s", "", "", "x")], 128) == 128
+    assert teacher_tokens([Row("", "2021-05-04", split="s", text="")], 12) == 64
+    assert teacher_tokens([Row("", "é" * 100, split="s", text="")], 12) == 232
+    assert teacher_tokens([Row("", "x" * 1000, split="s", text="")], 12) == 788
+    assert teacher_tokens([Row("", "x", split="s", text="")], 128) == 128
     assert teacher_tokens([], 128) == 128

@@ -54,7 +54,7 @@ def test_the_metric_follows_the_outputs(test: list[str], training: list[str], me
 
 
 def rows_of(count: int, split: str = "test-own") -> list[Row]:
-    return [Row(split, f"in {i}", f"text {i}", f"out {i}") for i in range(count)]
+    return [Row(f"in {i}", f"out {i}", split=split, text=f"text {i}") for i in range(count)]
 
 
 def taught(answers: Sequence[str | None], prompt: TeacherPrompt = FEW, **outcomes: Outcome) -> TeacherAnswers:
@@ -108,10 +108,10 @@ def test_one_answer_to_everything_is_seen() -> None:
     rows = rows_of(12)
     found = scored(rows, ["x"] * 12, taught(["I cannot help."] * 12))
     assert found.student_same and found.teacher_answers.same
-    alike = [Row("test-own", f"in {i}", "", "ham" if i else "spam") for i in range(12)]
+    alike = [Row(f"in {i}", "ham" if i else "spam", split="test-own", text="") for i in range(12)]
     found = scored(alike, ["ham"] * 12, taught(["ham"] * 12))
     assert found.student_same and not found.teacher_answers.same, "the most frequent answer is a fair baseline"
-    always = [Row("test-own", f"in {i}", "", "ham") for i in range(12)]
+    always = [Row(f"in {i}", "ham", split="test-own", text="") for i in range(12)]
     assert not scored(always, ["ham"] * 12, taught(["ham"] * 12)).student_same
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from prompt2model_api.results import Spent
 from prompt2model_stages.errors import StageError, blocked
-from prompt2model_stages.generate.base import Counts, Generated, Order, Pair, Progress, Task
+from prompt2model_stages.examples import Pair
+from prompt2model_stages.generate.base import Counts, Generated, Order, Progress, Task
 from prompt2model_stages.generate.generator import FewShotGenerator
 from prompt2model_stages.generate.prompts import SEVERAL
 from prompt2model_stages.generate.stage import lines

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompt2model_stages.generate.base import Order, Pair, Task
+from prompt2model_stages.examples import Pair
+from prompt2model_stages.generate.base import Order, Task
 from prompt2model_stages.generate.collecting import Collection, winner
 from prompt2model_stages.generate.pacing import HOPELESS, REMEMBERED, STALLED, RequestPlanner, temperature
 from prompt2model_stages.generate.prompts import (

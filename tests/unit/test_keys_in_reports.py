@@ -14,10 +14,10 @@ from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.loading import SpecError
 from prompt2model_api.stage_job import StageJob
 from prompt2model_operator.logs import JsonFormatter
+from prompt2model_stages.attempt import StageContext, attempt
 from prompt2model_stages.errors import blocked
 from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.reporting import FileReporter
-from prompt2model_stages.stage_process import StageContext, attempt
 from prompt2model_stages.tracking.__main__ import synced
 from tests.unit.teacher_cases import job
 

@@ -14,7 +14,7 @@ from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
-from prompt2model_stages.local import processes
+from prompt2model_stages import processes
 from prompt2model_stages.local.run_folder import InUseError, RunFolder
 from prompt2model_stages.reporting import FileReporter, so_far
 from prompt2model_stages.storage import Folder
@@ -101,7 +101,7 @@ def test_only_the_runs_own_orphans_are_ended(tmp_path: Path) -> None:
 
 def test_a_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from prompt2model_stages.local import processes\n"
+        "import sys; from pathlib import Path; from prompt2model_stages import processes\n"
         f"p = processes.start([sys.executable, '-c', 'import time; time.sleep(60)'], Path({str(tmp_path)!r}), "
         f"Path({str(tmp_path / 'log')!r}), {{}})\n"
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"

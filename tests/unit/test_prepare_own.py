@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from prompt2model_api.conditions import FailureState
+from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.prepare.stage import run
-from prompt2model_stages.stage_process import StageContext
 from tests.unit.test_prepare_stage import context, numbers
 
 pytestmark = pytest.mark.unit

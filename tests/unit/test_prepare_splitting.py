@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompt2model_stages.prepare.examples import SOURCES, Example, group_of, normalised
+from prompt2model_stages.examples import SOURCES, Example, group_of, normalised
 from prompt2model_stages.prepare.splitting import split
 
 pytestmark = pytest.mark.unit

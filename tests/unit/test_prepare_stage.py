@@ -20,6 +20,7 @@ from prompt2model_api.conditions import FailureState
 from prompt2model_api.results import Choice
 from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
+from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.prepare.retrieving import is_path, load_choice
@@ -28,7 +29,6 @@ from prompt2model_stages.prepare.tables import Table, read_table
 from prompt2model_stages.prepare.textualizing import examples_of, text_of
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
 from prompt2model_stages.reporting import FileReporter
-from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder
 
 pytestmark = pytest.mark.unit

@@ -16,6 +16,7 @@ from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.quantities import bytes_of
 from prompt2model_api.results import DatasetCandidate, Spent, StageOutputs, StudentCandidate
 from prompt2model_api.stage_job import Named
+from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever, DatasetRetriever
 from prompt2model_stages.discover.naming import named_dataset, named_student, usable_first, with_named
@@ -30,7 +31,6 @@ from prompt2model_stages.discover.student_retrieval import (
     hypothetical_card,
 )
 from prompt2model_stages.discover.translating import EnglishInstruction, in_english
-from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import open_teacher
 

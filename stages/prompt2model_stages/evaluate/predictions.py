@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from prompt2model_stages.examples import Pair
 from prompt2model_stages.storage import Folder
 
 SplitName = Literal["Own", "Retrieved", "Generated"]
@@ -27,14 +28,15 @@ CHUNK = 64
 """Answers a file: so many are lost at most when an attempt is killed."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row of a test split."""
+@dataclass(frozen=True, kw_only=True)
+class Row(Pair):
+    """A row of a test split.
+
+    text: the input as the student is given it.
+    """
 
     split: str
-    input: str
     text: str
-    output: str
 
 
 def sampled_rows(prepared: Folder, most: int, seed: int) -> list[Row]:
@@ -57,7 +59,7 @@ def read_rows(prepared: Folder, split: str) -> list[Row]:
 
     content = prepared.read_bytes(f"{split}.parquet")
     table = pq.read_table(pa.BufferReader(content), columns=["input", "text", "output"])
-    return [Row(split, row["input"], row["text"], row["output"]) for row in table.to_pylist()]
+    return [Row(row["input"], row["output"], split=split, text=row["text"]) for row in table.to_pylist()]
 
 
 class Predictions:

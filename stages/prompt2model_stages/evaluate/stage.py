@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from prompt2model_api.base import Metric, TeacherPrompt
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import PromptScore, Scores, StageOutputs
+from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.evaluate.choosing import choose_metric
 from prompt2model_stages.evaluate.differences import errors
 from prompt2model_stages.evaluate.encoders import resolve_encoder
@@ -34,7 +35,6 @@ from prompt2model_stages.evaluate.predictions import (
     write_lines,
     write_predictions,
 )
-from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.task_card import CARD, task_card
 

@@ -10,17 +10,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from prompt2model_api.results import Spent
+from prompt2model_stages.examples import Pair, VotedExample
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 
 PURPOSE = "generate"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """An input and its output."""
-
-    input: str
-    output: str
 
 
 @dataclass(frozen=True)
@@ -58,21 +51,6 @@ class Order:
     completions: int = 5
     seed: int = 0
     group: str = ""
-
-
-@dataclass(frozen=True)
-class Example:
-    """A unique example: the output that most of the teacher's answers gave for the input.
-
-    requests: keys of the journalled requests that gave an output for this input.
-    votes, of: how many of the outputs were this one.
-    """
-
-    input: str
-    output: str
-    requests: tuple[str, ...]
-    votes: int
-    of: int
 
 
 @dataclass
@@ -118,7 +96,7 @@ class Generated:
     shortfall: why there are fewer examples than wanted; empty where there are as many.
     """
 
-    examples: tuple[Example, ...]
+    examples: tuple[VotedExample, ...]
     counts: Counts
     duplicates_over_time: tuple[tuple[int, int], ...]
     shortfall: str = ""

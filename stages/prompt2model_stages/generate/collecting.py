@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from prompt2model_stages.generate.base import Counts, Pair, Task
+from prompt2model_stages.examples import Pair, normalised, same_text
+from prompt2model_stages.generate.base import Counts, Task
 from prompt2model_stages.generate.reading import read_examples
-from prompt2model_stages.prepare.examples import normalised, same_text
 from prompt2model_stages.teacher import TeacherAnswer
 
 LONGEST_TEXT = 8192

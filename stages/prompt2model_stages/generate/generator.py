@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prompt2model_stages.errors import blocked
+from prompt2model_stages.examples import VotedExample
 from prompt2model_stages.generate.base import (
     PURPOSE,
     AskableTeacher,
     DatasetGenerator,
-    Example,
     Generated,
     Order,
     Progress,
@@ -238,7 +238,7 @@ class FewShotGenerator(DatasetGenerator):
             self._outputs.setdefault(candidate.input, {})[sample] = (text, answer.key)
         self._report()
 
-    def _example(self, candidate: Candidate) -> Example:
+    def _example(self, candidate: Candidate) -> VotedExample:
         outputs, requests = list(candidate.outputs), list(candidate.requests)
         further = self._outputs.get(candidate.input, {})
         # Only as many as the journal's order calls for, so that the same journal gives the same votes.
@@ -246,7 +246,7 @@ class FewShotGenerator(DatasetGenerator):
             outputs.append(further[sample][0])
             requests.append(further[sample][1])
         output, votes = winner(outputs)
-        return Example(candidate.input, output, tuple(requests), votes, len(outputs))
+        return VotedExample(candidate.input, output, tuple(requests), votes, len(outputs))
 
     def _report(self, message: str = "") -> None:
         unique, wanted = len(self._collection), self._order.outputs_per_input

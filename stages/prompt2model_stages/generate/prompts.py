@@ -11,7 +11,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from prompt2model_stages.generate.base import Pair, Task
+from prompt2model_stages.examples import Pair
+from prompt2model_stages.generate.base import Task
 
 Messages = list[dict[str, str]]
 

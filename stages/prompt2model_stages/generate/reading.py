@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from prompt2model_stages.generate.base import Pair
+from prompt2model_stages.examples import Pair
 from prompt2model_stages.teacher.parsing import parse_json
 
 _NOTHING: tuple[Pair, ...] = ()

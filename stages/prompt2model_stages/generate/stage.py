@@ -13,11 +13,12 @@ from dataclasses import asdict
 from typing import Any
 
 from prompt2model_api.results import StageOutputs
+from prompt2model_stages.attempt import StageContext
+from prompt2model_stages.examples import Pair, VotedExample
 from prompt2model_stages.generate.actor import generate_in_actor
-from prompt2model_stages.generate.base import Example, Generated, Order, Pair, Progress, Task
+from prompt2model_stages.generate.base import Generated, Order, Progress, Task
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
-from prompt2model_stages.stage_process import StageContext
 
 EXAMPLES = "examples.jsonl"
 STATISTICS = "statistics.json"
@@ -82,7 +83,7 @@ def write(context: StageContext, generated: Generated) -> StageOutputs:
     )
 
 
-def lines(examples: Sequence[Example]) -> bytes:
+def lines(examples: Sequence[VotedExample]) -> bytes:
     """The examples as JSON lines, in UTF-8."""
     return b"".join(
         json.dumps(asdict(example), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"

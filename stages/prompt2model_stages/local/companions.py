@@ -15,8 +15,8 @@ import httpx
 from prompt2model_api.snapshot import Deploy, ObservedService
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.stage_run import StageRun
+from prompt2model_stages import processes
 from prompt2model_stages.errors import blocked
-from prompt2model_stages.local import processes
 from prompt2model_stages.local.run_folder import RunFolder
 
 TEACHER_SLOTS = 4

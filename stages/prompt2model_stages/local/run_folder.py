@@ -26,8 +26,8 @@ from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Progress, Stage, StageRun, StageRunStatus
 from prompt2model_api.status import Prompt2ModelStatus
+from prompt2model_stages.attempt import read_result
 from prompt2model_stages.reporting import FAILURE, PROGRESS
-from prompt2model_stages.stage_process import read_result
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.database import database_uri
 from prompt2model_stages.tracking.marks import run_url

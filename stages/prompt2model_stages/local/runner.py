@@ -32,12 +32,13 @@ from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_api.stage_job import Named, StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
 from prompt2model_api.status import Phase, Prompt2ModelStatus
+from prompt2model_stages import processes
+from prompt2model_stages.attempt import EXIT_FAILURE
 from prompt2model_stages.errors import StageError, retrying
-from prompt2model_stages.local import processes
 from prompt2model_stages.local.companions import EmbeddedTeacherProcess, ServiceProcess
 from prompt2model_stages.local.run_folder import RunFolder
 from prompt2model_stages.local.stand_by import StandBys, command
-from prompt2model_stages.stage_process import EXIT_FAILURE, LOG
+from prompt2model_stages.stage_process import LOG
 from prompt2model_stages.tracking.process import RecorderProcess
 
 TICK_S = 0.05

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from prompt2model_api.stage_run import Stage
-from prompt2model_stages.local import processes
+from prompt2model_stages import processes
 from prompt2model_stages.stage_process import STAND_BY
 
 AHEAD = 2

@@ -21,6 +21,7 @@ from prompt2model_api.redaction import first_line
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import StageRunPhase
+from prompt2model_stages.attempt import EXIT_FAILURE, StageContext, attempt
 from prompt2model_stages.cpus import limit_threads
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.job_folders import own_folder, resource_folder
@@ -29,7 +30,6 @@ from prompt2model_stages.pod.log import KeptLog
 from prompt2model_stages.pod.reporting import ClusterReporter
 from prompt2model_stages.pod.termination import Termination
 from prompt2model_stages.reporting import FileReporter
-from prompt2model_stages.stage_process import EXIT_FAILURE, StageContext, attempt
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.folders import RESOURCE, STAGE_RUN
 from prompt2model_stages.tracking.marks import run_url

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.errors import failed
-from prompt2model_stages.prepare.examples import Example
+from prompt2model_stages.examples import Example
 from prompt2model_stages.prepare.tables import Table, read_table
 from prompt2model_stages.prepare.textualizing import examples_of
 from prompt2model_stages.prepare.web import discreet, is_web

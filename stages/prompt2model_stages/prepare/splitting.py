@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from prompt2model_stages.prepare.examples import SOURCES, Example, Source, same_text
+from prompt2model_stages.examples import SOURCES, Example, Source, same_text
 
 TRAIN, VALIDATION = "train", "validation"
 OWN_TEST_MINIMUM = 50

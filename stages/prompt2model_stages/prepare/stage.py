@@ -17,8 +17,9 @@ from pathlib import Path
 from prompt2model_api.environment_names import P2M_OWN_FOLDER
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.references import OwnData
+from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import blocked, failed, retrying
-from prompt2model_stages.prepare.examples import SOURCES, Example, group_of
+from prompt2model_stages.examples import SOURCES, Example, group_of
 from prompt2model_stages.prepare.hub_datasets import Drawn
 from prompt2model_stages.prepare.own_data import read_own
 from prompt2model_stages.prepare.retrieving import load_choice
@@ -27,7 +28,6 @@ from prompt2model_stages.prepare.statistics import statistics_of
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.textualizing import encodable, examples_of
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
-from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from prompt2model_stages.prepare.examples import SOURCES, Example
+from prompt2model_stages.examples import SOURCES, Example
 from prompt2model_stages.prepare.splitting import Splits
 
 BINS = 20

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from prompt2model_stages.errors import failed
-from prompt2model_stages.prepare.examples import Example, Source
+from prompt2model_stages.examples import Example, Source
 from prompt2model_stages.prepare.tables.class_names import named
 from prompt2model_stages.prepare.tables.table import Table
 

@@ -6,11 +6,12 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from prompt2model_stages.service.input_length import Measure
 from prompt2model_stages.service.speed import Speed
 
 logger = logging.getLogger(__name__)
@@ -20,24 +21,6 @@ BATCH_LIMIT = 16
 
 Answer = Callable[[list[str]], list[str]]
 """Raw inputs to outputs, one each, in order."""
-
-
-@dataclass(frozen=True)
-class Length:
-    """What an input comes to: its own tokens, those of the instruction before it, and how many the student reads of both."""
-
-    tokens: int
-    instruction: int
-    limit: int
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the student would not read all of it."""
-        return self.tokens + self.instruction > self.limit
-
-
-Measure = Callable[[list[str]], Awaitable[list[Length]]]
-"""Raw inputs to their lengths, in order."""
 
 
 @dataclass(frozen=True)

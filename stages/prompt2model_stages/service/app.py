@@ -30,7 +30,6 @@ from prompt2model_stages.service.answering import (
     BATCH_LIMIT,
     Answer,
     Answering,
-    Measure,
     State,
     load_student,
     read_golden,
@@ -39,6 +38,7 @@ from prompt2model_stages.service.batching import ANSWER_LIMIT_S, Batches, Overlo
 from prompt2model_stages.service.card import Card, read_card
 from prompt2model_stages.service.connections import bound_connections
 from prompt2model_stages.service.environment import end_with_parent
+from prompt2model_stages.service.input_length import Measure
 from prompt2model_stages.service.requests import too_long
 from prompt2model_stages.service.site import Site
 from prompt2model_stages.service.validating import Validating

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from prompt2model_api.base import Architecture
 from prompt2model_stages.preprocessing import Preprocessing
-from prompt2model_stages.service.answering import Length, Measure
+from prompt2model_stages.service.input_length import Length, Measure
 from prompt2model_stages.student.encoding import StudentEncoder
 
 

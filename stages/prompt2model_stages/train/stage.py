@@ -12,10 +12,10 @@ import os
 from typing import Any
 
 from prompt2model_api.results import StageOutputs
+from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError, failed, retrying
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
-from prompt2model_stages.stage_process import StageContext
 from prompt2model_stages.storage import Folder, sha256_of_tree
 from prompt2model_stages.student.resolving import ResolvedStudent, is_folder, resolve
 from prompt2model_stages.train.checkpoints import CHECKPOINTS

@@ -1,4 +1,4 @@
-"""A labelled example, and when two of them ask the same."""
+"""An input with its output, on all its ways through the stages, and when two of them ask the same."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ SOURCES: tuple[Source, ...] = ("own", "retrieved", "generated")
 
 
 @dataclass(frozen=True)
-class Example:
-    """One input with its output, and where it came from.
+class Pair:
+    """An input and its output: all that a prompt shows of an example."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Example(Pair):
+    """A labelled example, and where it came from: what the splits are made of.
 
     origin: dataset, revision and row, or the keys of the requests that the teacher answered.
     """
 
-    input: str
-    output: str
     source: Source
     origin: str
 
@@ -31,6 +37,19 @@ class Example:
     def group(self) -> str:
         """Hash of what is asked; examples of one group never stand in two splits."""
         return group_of(self.input)
+
+
+@dataclass(frozen=True)
+class VotedExample(Pair):
+    """A unique example that generate writes: the output that most of the teacher's answers gave for the input.
+
+    requests: keys of the journalled requests that gave an output for this input.
+    votes, of: how many of the outputs were this one.
+    """
+
+    requests: tuple[str, ...]
+    votes: int
+    of: int
 
 
 def group_of(text: str) -> str:
