@@ -63,7 +63,8 @@ def test_a_stale_file_is_found_and_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_files_are_small_enough(path: Path) -> None:
-    assert path.stat().st_size < 64 * 1024
+    """`kubectl apply` keeps the whole object in an annotation too, and an object's annotations may have 256 KiB together."""
+    assert path.stat().st_size < 128 * 1024
 
 
 def test_every_value_is_bounded_and_typed() -> None:
