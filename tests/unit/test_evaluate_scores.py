@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompt2model_api.base import Metric, TeacherPrompt
-from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
 from prompt2model_api.results import Spent
 from prompt2model_stages.evaluate.choosing import choose_metric
 from prompt2model_stages.evaluate.intervals import difference, interval
@@ -20,6 +20,7 @@ from prompt2model_stages.evaluate.predictions import Answers, Row
 from prompt2model_stages.evaluate.prompting import SAMPLE, better_answers, sampled, ways
 from prompt2model_stages.evaluate.scoring import score
 from prompt2model_stages.evaluate.teaching import Outcome, TeacherAnswers
+from prompt2model_stages.stage_files import DiscoveredTask
 
 pytestmark = pytest.mark.unit
 
@@ -229,14 +230,15 @@ def test_the_sample_is_of_the_most_telling_split_first() -> None:
 
 
 def test_the_ways_that_there_are() -> None:
-    shown = {"demonstrations": [{"input": "a", "output": "b"}]}
+    shown = DiscoveredTask(instruction="Say it.", demonstrations=[Demonstration(input="a", output="b")])
+    unshown = DiscoveredTask(instruction="Say it.")
     spec = Prompt2ModelSpec.model_validate({"prompt": "p"})
     assert ways(spec, shown) == [FEW, ZERO]
-    assert ways(spec, {"demonstrations": []}) == [ZERO]
+    assert ways(spec, unshown) == [ZERO]
     evaluation = spec.evaluation.model_copy(update={"teacher_prompts": [ZERO]})
     assert ways(spec.model_copy(update={"evaluation": evaluation}), shown) == [ZERO]
     named = spec.evaluation.model_copy(update={"teacher_prompts": [FEW]})
-    assert ways(spec.model_copy(update={"evaluation": named}), {"demonstrations": []}) == [ZERO]
+    assert ways(spec.model_copy(update={"evaluation": named}), unshown) == [ZERO]
 
 
 JOB = {

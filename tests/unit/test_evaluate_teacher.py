@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 
 from prompt2model_api.base import Metadata, TeacherPrompt
+from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import Spent
 from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.evaluate import teaching
 from prompt2model_stages.evaluate.teaching import ANSWER_ALONE, Outcome, TeacherAnswers, ask_teacher, messages
+from prompt2model_stages.stage_files import DiscoveredTask
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 
 pytestmark = pytest.mark.unit
 
-TASK = {"instruction": "Say it louder.", "demonstrations": [{"input": "a", "output": "A"}]}
+TASK = DiscoveredTask(instruction="Say it louder.", demonstrations=[Demonstration(input="a", output="A")])
 SETTINGS = StageSettings.model_validate({"teacher": {"baseURL": "http://127.0.0.1:1/v1", "model": "m"}})
 
 

@@ -31,11 +31,10 @@ from prompt2model_stages.discover.student_retrieval import (
     hypothetical_card,
 )
 from prompt2model_stages.discover.translating import EnglishInstruction, in_english
+from prompt2model_stages.stage_files import Candidates, DiscoveredTask
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import open_teacher
 
-TASK = "task.json"
-CANDIDATES = "candidates.json"
 SHOWN_INSTRUCTION = 8192
 MOST_DATASETS = 100
 
@@ -118,29 +117,20 @@ def _given(spec: Prompt2ModelSpec) -> ParsedPrompt | None:
 
 def _write_task(folder: Folder, understood: _Understood) -> None:
     parsed, english = understood.parsed, understood.english
-    folder.write_json(
-        TASK,
-        {
-            "instruction": english.text,
-            "originalInstruction": parsed.instruction,
-            "language": english.language,
-            "demonstrations": [demonstration.dump() for demonstration in parsed.demonstrations],
-            "parsedBy": parsed.parsed_by,
-            "languageBy": english.detected_by,
-            "translated": english.translated,
-            "notes": understood.notes,
-        },
+    task = DiscoveredTask(
+        instruction=english.text,
+        original_instruction=parsed.instruction,
+        language=english.language,
+        demonstrations=list(parsed.demonstrations),
+        parsed_by=parsed.parsed_by,
+        language_by=english.detected_by,
+        translated=english.translated,
+        notes=understood.notes,
     )
+    task.write(folder)
 
 
 def _write_candidates(
     folder: Folder, card: HypotheticalCard, datasets: list[DatasetCandidate], students: list[StudentCandidate]
 ) -> None:
-    folder.write_json(
-        CANDIDATES,
-        {
-            "hypotheticalModelCard": card.text,
-            "datasets": [candidate.dump() for candidate in datasets],
-            "students": [candidate.dump() for candidate in students],
-        },
-    )
+    Candidates(hypothetical_model_card=card.text, datasets=datasets, students=students).write(folder)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from prompt2model_api.base import Metric, TeacherPrompt
 from prompt2model_api.prompt2model import Prompt2ModelSpec
@@ -19,6 +18,7 @@ from prompt2model_stages.evaluate.intervals import interval
 from prompt2model_stages.evaluate.metrics import RowMetric
 from prompt2model_stages.evaluate.predictions import Row
 from prompt2model_stages.evaluate.teaching import TeacherAnswers
+from prompt2model_stages.stage_files import DiscoveredTask
 
 SAMPLE = 50
 """Rows on which the ways are compared: they tell two ways apart that differ enough to matter, at a tenth of the default rows."""
@@ -27,10 +27,10 @@ Ask = Callable[[TeacherPrompt, Sequence[int] | None], TeacherAnswers]
 """Asks in one way for some rows, or all."""
 
 
-def ways(spec: Prompt2ModelSpec, task: Mapping[str, Any]) -> list[TeacherPrompt]:
+def ways(spec: Prompt2ModelSpec, task: DiscoveredTask) -> list[TeacherPrompt]:
     """How the teacher is asked, the first way for all rows; without demonstrations there is but one."""
     asked = spec.evaluation.teacher_prompts or list(TeacherPrompt)
-    return list(asked) if task.get("demonstrations") else [TeacherPrompt.ZERO_SHOT]
+    return list(asked) if task.demonstrations else [TeacherPrompt.ZERO_SHOT]
 
 
 def better_answers(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,9 @@ from prompt2model_stages.evaluate.predictions import (
     write_lines,
     write_predictions,
 )
+from prompt2model_stages.stage_files import DiscoveredTask, UntrainedStudent
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.student.encoding import StudentSettings
 from prompt2model_stages.task_card import CARD, task_card
 
 if TYPE_CHECKING:
@@ -61,8 +63,8 @@ def run(context: StageContext) -> StageOutputs:
     # Resolved first: an encoder that cannot be had must be found out before everything is answered and paid for.
     encoder = resolve_encoder(spec.evaluation.encoder) if Metric.BERT_SCORE in metrics else None
     bar = _Bar(context, 3 * len(rows))
-    settings: Mapping[str, Any] = (trained / "model").read_json("student.json")
-    max_tokens = int(settings["max_output_tokens"])
+    settings = StudentSettings.of((trained / "model").read_json("student.json"))
+    max_tokens = settings.max_output_tokens
 
     student = _student_answers(trained, folder, rows, prepared, max_tokens, bar)
     untrained = _untrained_answers(trained, folder, rows, settings, bar)
@@ -76,7 +78,7 @@ def run(context: StageContext) -> StageOutputs:
     scores = score(rows, answers, metrics, load(), spec.seed, taught)
     write_predictions(folder, rows, answers)
     write_lines(folder, ERRORS, errors(rows, answers))
-    folder.write_json(CARD, task_card(context.input("discover").read_json("task.json")))
+    folder.write_json(CARD, task_card(DiscoveredTask.read(context.input("discover"))))
     folder.write_json(SCORES, [score.dump() for score in scores])
     bar.full()
     return StageOutputs(
@@ -158,7 +160,7 @@ def _student_answers(
 
 
 def _untrained_answers(
-    trained: Folder, folder: Folder, rows: list[Row], settings: Mapping[str, Any], bar: _Bar
+    trained: Folder, folder: Folder, rows: list[Row], settings: StudentSettings, bar: _Bar
 ) -> list[str]:
     """The answers of the student as it was before training, cut at the same lengths."""
     predictions = Predictions(folder, UNTRAINED, [row.text for row in rows])
@@ -168,9 +170,9 @@ def _untrained_answers(
     from prompt2model_stages.student import Student
 
     gc.collect()  # the student's weights, before others are loaded beside them
-    origin: Mapping[str, Any] = trained.read_json("untrained.json")
-    limits = (int(settings["max_input_tokens"]), int(settings["max_output_tokens"]))
-    untrained = Student.load(origin.get("path") or origin["name"], origin.get("revision"), *limits)
+    origin = UntrainedStudent.read(trained)
+    limits = (settings.max_input_tokens, settings.max_output_tokens)
+    untrained = Student.load(origin.path or origin.name, origin.revision, *limits)
     return predictions.complete(lambda texts, told: untrained.generate(texts, limits[1], BATCH, told), progress)
 
 
@@ -182,7 +184,7 @@ def _teacher_answers(
     from prompt2model_stages.evaluate.prompting import better_answers, ways
     from prompt2model_stages.evaluate.teaching import ask_teacher
 
-    task = context.input("discover").read_json("task.json")
+    task = DiscoveredTask.read(context.input("discover"))
     inputs, room = [row.input for row in rows], teacher_tokens(rows, max_tokens)
     progress = bar.of(TEACHER)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from prompt2model_api.base import TeacherPrompt
 from prompt2model_api.results import Spent
 from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.errors import StageError
+from prompt2model_stages.stage_files import DiscoveredTask
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest, open_teacher
 
 logger = logging.getLogger(__name__)
@@ -56,20 +56,18 @@ class TeacherAnswers:
     prompt: TeacherPrompt = TeacherPrompt.FEW_SHOT
 
 
-def messages(
-    task: Mapping[str, Any], text: str, prompt: TeacherPrompt = TeacherPrompt.FEW_SHOT
-) -> list[dict[str, str]]:
+def messages(task: DiscoveredTask, text: str, prompt: TeacherPrompt = TeacherPrompt.FEW_SHOT) -> list[dict[str, str]]:
     """The chat for one input: the instruction, with FewShot each demonstration as a turn, the input."""
-    chat = [{"role": "system", "content": f"{task['instruction']}\n\n{ANSWER_ALONE}"}]
-    for demonstration in task.get("demonstrations", []) if prompt is TeacherPrompt.FEW_SHOT else []:
-        chat.append({"role": "user", "content": str(demonstration["input"])})
-        chat.append({"role": "assistant", "content": str(demonstration["output"])})
+    chat = [{"role": "system", "content": f"{task.instruction}\n\n{ANSWER_ALONE}"}]
+    for demonstration in task.demonstrations if prompt is TeacherPrompt.FEW_SHOT else []:
+        chat.append({"role": "user", "content": demonstration.input})
+        chat.append({"role": "assistant", "content": demonstration.output})
     return [*chat, {"role": "user", "content": text}]
 
 
 async def ask_teacher(
     job: StageJob,
-    task: Mapping[str, Any],
+    task: DiscoveredTask,
     inputs: Sequence[str],
     max_tokens: int,
     progress: Callable[[int], None],
@@ -83,7 +81,7 @@ async def ask_teacher(
 
     Args:
         job: names the teacher, the journal and the budget.
-        task: discover's task.json.
+        task: as discover understood it.
         inputs: raw inputs.
         max_tokens: the longest answer.
         progress: told how many are through.

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from prompt2model_api.results import StageOutputs
 from prompt2model_stages.attempt import StageContext
@@ -19,6 +18,7 @@ from prompt2model_stages.generate.actor import generate_in_actor
 from prompt2model_stages.generate.base import Generated, Order, Progress, Task
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
+from prompt2model_stages.stage_files import DiscoveredTask
 
 EXAMPLES = "examples.jsonl"
 STATISTICS = "statistics.json"
@@ -32,7 +32,7 @@ def run(context: StageContext) -> StageOutputs:
 
     Raises: StageError of the teacher; Blocked, TeacherAnswersGarbage, where it gives next to no examples.
     """
-    task = read_task(context.input("discover").read_json("task.json"))
+    task = task_of(DiscoveredTask.read(context.input("discover")))
     order = order_of(context, task)
     done, _ = so_far(context.folder, "examples", order.examples)
     context.reporter.progress(done, order.examples, "examples", "Ray is starting")
@@ -41,10 +41,9 @@ def run(context: StageContext) -> StageOutputs:
     return write(context, generated)
 
 
-def read_task(tree: dict[str, Any]) -> Task:
+def task_of(task: DiscoveredTask) -> Task:
     """The task as discover left it."""
-    pairs = (Pair(str(d["input"]), str(d["output"])) for d in tree.get("demonstrations", []))
-    return Task(str(tree["instruction"]), tuple(pairs))
+    return Task(task.instruction, tuple(Pair(shown.input, shown.output) for shown in task.demonstrations))
 
 
 def order_of(context: StageContext, task: Task) -> Order:

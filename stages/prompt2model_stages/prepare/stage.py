@@ -28,6 +28,7 @@ from prompt2model_stages.prepare.statistics import statistics_of
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.textualizing import encodable, examples_of
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
+from prompt2model_stages.stage_files import DiscoveredTask
 from prompt2model_stages.storage import Folder
 
 logger = logging.getLogger(__name__)
@@ -41,9 +42,9 @@ def run(context: StageContext) -> StageOutputs:
 
     Raises: StageError: NoTrainingData, ColumnMissing, FileMissing and what loading a dataset raises.
     """
-    task = context.input("discover").read_json("task.json")
+    task = DiscoveredTask.read(context.input("discover"))
     limit = context.spec.training.max_instruction_characters
-    preprocessing = Preprocessing(str(task["instruction"]), INSTRUCTION_LIMIT if limit is None else limit)
+    preprocessing = Preprocessing(task.instruction, INSTRUCTION_LIMIT if limit is None else limit)
     _progress(context, 0)
     notes: list[str] = []
     examples = _retrieved(context, notes)
@@ -54,7 +55,7 @@ def run(context: StageContext) -> StageOutputs:
     _progress(context, 2)
     examples += _generated(context)
     _progress(context, 3)
-    shown = frozenset(group_of(str(demonstration["input"])) for demonstration in task.get("demonstrations", []))
+    shown = frozenset(group_of(demonstration.input) for demonstration in task.demonstrations)
     splits = split(examples, context.spec.seed, own_test, shown)
     if not splits.examples[TRAIN]:
         raise _no_training_data(splits)

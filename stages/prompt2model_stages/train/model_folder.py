@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from prompt2model_stages.preprocessing import PREPROCESSING
+from prompt2model_stages.stage_files import TrainingSummary
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student.model import Student
 from prompt2model_stages.train.checkpoints import Position
@@ -14,8 +15,6 @@ from prompt2model_stages.train.checkpoints import Position
 MODEL = "model"
 STATISTICS = "statistics.json"
 """What was cut or cannot be written, of the training rows."""
-SUMMARY = "training.json"
-"""Written last: with it there, the model is whole and nothing is trained again."""
 
 
 def publish(student: Student, folder: Folder, prepared: Folder, position: Position, began_at: int) -> None:
@@ -45,5 +44,4 @@ def publish(student: Student, folder: Folder, prepared: Folder, position: Positi
             whole.rename(folder.local / MODEL)
     rate = round(position.tokens / position.seconds, 1) if position.seconds else 0.0
     best = position.best_step or position.step
-    summary = {"steps": position.step, "bestStep": best, "beganAt": began_at, "tokensPerSecond": rate}
-    folder.write_json(SUMMARY, summary)
+    TrainingSummary(steps=position.step, best_step=best, began_at=began_at, tokens_per_second=rate).write(folder)

@@ -16,17 +16,17 @@ from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError, failed, retrying
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
+from prompt2model_stages.stage_files import TrainingSummary, UntrainedStudent
 from prompt2model_stages.storage import Folder, sha256_of_tree
 from prompt2model_stages.student.resolving import ResolvedStudent, is_folder, resolve
 from prompt2model_stages.train.checkpoints import CHECKPOINTS
-from prompt2model_stages.train.model_folder import MODEL, STATISTICS, SUMMARY
+from prompt2model_stages.train.model_folder import MODEL, STATISTICS
 from prompt2model_stages.train.rows import read_pairs
 
 logger = logging.getLogger(__name__)
 
 NOTES = "ray"
 """Where Ray Train keeps notes of its own; none of them is read again, but all workers must see the folder."""
-UNTRAINED = "untrained.json"
 PINNED = "student.json"
 """The revision that the first attempt found, where discover did not know of the student: later attempts use the same."""
 OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
@@ -42,24 +42,27 @@ def run(context: StageContext) -> StageOutputs:
     Raises: StageError UnknownStudent, StudentChanged, NoTrainingData, OutOfMemory, WorkerDied, Diverged.
     """
     student = _student(context)
-    if not context.folder.exists(SUMMARY):
+    if not context.folder.exists(TrainingSummary.NAME):
         read_pairs(context.input("prepare"), "train")  # refused before Ray is started
         context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"starting Ray for {student.name}")
         _train(context, student)
-    origin = {"name": student.name, "revision": student.revision}
-    if is_folder(student.name):
-        origin["path"] = student.path_or_repo
-    context.folder.write_json(UNTRAINED, origin | {"maxInputTokens": context.spec.training.max_input_tokens})
+    untrained = UntrainedStudent(
+        name=student.name,
+        revision=student.revision,
+        path=student.path_or_repo if is_folder(student.name) else None,
+        max_input_tokens=context.spec.training.max_input_tokens,
+    )
+    untrained.write(context.folder)
     with (context.folder / MODEL).as_local() as model:
         sha256 = sha256_of_tree(model)
     context.folder.remove(CHECKPOINTS)
     context.folder.remove(NOTES)
-    summary = context.folder.read_json(SUMMARY)
+    summary = TrainingSummary.read(context.folder)
     statistics = context.folder.read_json(STATISTICS) if context.folder.exists(STATISTICS) else {}
     return StageOutputs(
         model_sha256=sha256,
-        steps=summary["steps"],
-        train_tokens_per_second=summary["tokensPerSecond"],
+        steps=summary.steps,
+        train_tokens_per_second=summary.tokens_per_second,
         notes=statistics.get("notes") or None,
     )
 

@@ -1,0 +1,80 @@
+"""The JSON files that one stage writes and another one reads, as types: a field that is missing is found where it is read."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, ValidationError
+
+from prompt2model_api.base import Model
+from prompt2model_api.prompt2model import Demonstration
+from prompt2model_api.results import DatasetCandidate, StudentCandidate
+from prompt2model_stages.storage import Folder
+
+
+class StageFile(Model):
+    """A JSON file in a stage run's folder."""
+
+    NAME: ClassVar[str]
+
+    @classmethod
+    def read(cls, folder: Folder) -> Self:
+        """The file in the folder. Raises: FileNotFoundError, ValueError in one sentence."""
+        try:
+            return cls.model_validate_json(folder.read_bytes(cls.NAME))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            said = f"{where}: {first['msg']}" if where else first["msg"]
+            raise ValueError(f"{folder.uri}/{cls.NAME} cannot be used: {said}") from error
+
+    def write(self, folder: Folder) -> None:
+        """Writes the file, whole or not at all. Raises: OSError."""
+        folder.write_json(self.NAME, self.dump())
+
+
+class DiscoveredTask(StageFile):
+    """task.json: discover writes it; generate, prepare and evaluate read it."""
+
+    NAME = "task.json"
+
+    instruction: str = Field(description="In English.")
+    original_instruction: str = Field(default="", description="As the user wrote it, in any language.")
+    language: str = Field(default="", description="Of the original, ISO 639-1.")
+    demonstrations: list[Demonstration] = Field(default=[])
+    parsed_by: Literal["given", "teacher", "patterns", ""] = ""
+    language_by: str = ""
+    translated: bool = False
+    notes: list[str] = Field(default=[], description="What a person should know of how it was understood.")
+
+
+class Candidates(StageFile):
+    """candidates.json: what discover proposes, and why; for people."""
+
+    NAME = "candidates.json"
+
+    hypothetical_model_card: str = ""
+    datasets: list[DatasetCandidate] = Field(default=[])
+    students: list[StudentCandidate] = Field(default=[])
+
+
+class UntrainedStudent(StageFile):
+    """untrained.json: train writes it, so that evaluate measures the same student before its training."""
+
+    NAME = "untrained.json"
+
+    name: str
+    revision: str | None = Field(default=None, description="The commit at the hub, or the files' hash.")
+    path: str | None = Field(default=None, description="Where it is a local folder.")
+    max_input_tokens: int | None = None
+
+
+class TrainingSummary(StageFile):
+    """training.json: written last by train's workers; with it there, the model is whole and nothing is trained again."""
+
+    NAME = "training.json"
+
+    steps: int
+    best_step: int
+    began_at: int = Field(description="Step of the checkpoint that the last attempt went on from; 0: none.")
+    tokens_per_second: float
