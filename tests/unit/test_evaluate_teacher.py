@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,15 +105,11 @@ def test_an_input_that_is_too_long_is_not_measured(monkeypatch: pytest.MonkeyPat
 def test_what_is_no_answer_is_never_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fake, run = ask(monkeypatch, tmp_path, 4, lambda n, text: None)
 
-    @dataclass(frozen=True)
-    class Answer(TeacherAnswer):
-        cut: bool = False
-
     said = {
-        "in 0": Answer(("",), "k", refused=True),
-        "in 1": Answer(("The answer is that",), "k", cut=True),
-        "in 2": Answer(("",), "k"),
-        "in 3": Answer(("IN 3",), "k"),
+        "in 0": TeacherAnswer(("",), "k", refused=True),
+        "in 1": TeacherAnswer(("The answer is that",), "k", cut=True),
+        "in 2": TeacherAnswer(("",), "k"),
+        "in 3": TeacherAnswer(("IN 3",), "k"),
     }
 
     async def answer(request: TeacherRequest) -> TeacherAnswer:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from prompt2model_api.results import Spent
-from prompt2model_stages.errors import StageError, blocked
+from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.generate.base import Counts, Generated, Order, Progress, Task
 from prompt2model_stages.generate.generator import FewShotGenerator
@@ -273,3 +273,18 @@ def test_progress_counts_up_to_the_total() -> None:
     assert [p.unique for p in seen] == sorted(p.unique for p in seen)
     assert (seen[-1].done, seen[-1].total) == (50, 50)
     assert isinstance(seen[-1].counts, Counts)
+
+
+def test_prompts_that_are_too_long_are_shortened_and_end_nothing() -> None:
+    written = numbers()
+
+    def write(request: TeacherRequest, rng: random.Random) -> list[str]:
+        if sum(len(message["content"]) for message in request.messages) > 900:
+            raise failed("PromptTooLong", "too long", "shorten it")
+        return written(request, rng)
+
+    long = Task("Say it.", tuple(Pair(f"{i} " + "x" * 300, "one") for i in range(8)))
+    generated = asyncio.run(
+        FewShotGenerator(long, Order(examples=40), FakeTeacher(write)).generate(lambda progress: None)
+    )
+    assert len(generated.examples) == 40

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.generate.base import Order, Task
 from prompt2model_stages.generate.collecting import Collection, winner
-from prompt2model_stages.generate.pacing import HOPELESS, REMEMBERED, STALLED, RequestPlanner, temperature
+from prompt2model_stages.generate.pacing import HOPELESS, REMEMBERED, SMALLEST, STALLED, RequestPlanner, temperature
 from prompt2model_stages.generate.prompts import (
     CHARACTERS_SHOWN,
     LONGEST,
@@ -168,3 +168,12 @@ def test_what_takes_far_too_long_is_not_counted_on() -> None:
     assert not pace.overdue(0.0)
     now[0] = 3.0
     assert pace.overdue(0.0)
+
+
+def test_a_prompt_that_is_too_long_is_halved_until_nothing_but_the_task_is_left() -> None:
+    pace = RequestPlanner(Order(examples=10, examples_per_answer=8))
+    shown = []
+    while pace.too_long(pace.halved):
+        shown.append((pace.shown(12_000), pace.batch[0]))
+    assert shown[0] == (6000, 4) and shown[-1] == (0, 1) and len(shown) == SMALLEST
+    assert pace.too_long(0), "a prompt made before says nothing new"

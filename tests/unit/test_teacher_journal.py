@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,3 +154,17 @@ def test_this_machine_is_no_endpoint_of_its_own() -> None:
 def test_bounds() -> None:
     request = ask("日本" * 10, n=3)
     assert prompt_bound(request) >= 60 and completion_bound(request) == 60
+
+
+def test_what_was_spent_is_read_without_holding_the_journal(tmp_path: Path) -> None:
+    amounts = {"prompt": 1, "completion": 1, "usd": 0.0}
+    answer = {"type": "answer", "run": "generate-1", "texts": ["x" * 2000], **amounts}
+    lines = [json.dumps({**answer, "id": f"a-{i}", "key": str(i)}) for i in range(3000)]
+    (tmp_path / "000001.jsonl").write_text("\n".join(lines))
+    tracemalloc.start()
+    try:
+        spent = spent_by_run(Folder(str(tmp_path)))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert spent["generate-1"].requests == 3000 and peak < 2_000_000, "6 MB lie there"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import re
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -47,6 +49,64 @@ class Price(Model):
     output_per_million: float = Field(ge=0, le=10_000, description="US dollars for 1,000,000 completion tokens.")
 
 
+class Reasoning(Model):
+    """For a model that reasons before it answers."""
+
+    effort: Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}$", max_length=16)] | None = Field(
+        default=None,
+        description="Sent as reasoning_effort, such as low, medium or high; not set: nothing is sent.",
+    )
+    allowance: int = Field(
+        default=4096,
+        ge=0,
+        le=200_000,
+        description="Tokens added to the bound of each answer.",
+    )
+
+
+EXTRA_BYTES = 16 * 1024
+OURS = frozenset(
+    {
+        *(
+            "model",
+            "messages",
+            "n",
+            "stream",
+            "stream_options",
+            "max_tokens",
+            "max_completion_tokens",
+            "response_format",
+        ),
+        *("reasoning_effort", "tools", "tool_choice"),
+    }
+)
+"""Fields of a request that are set by the product, or that would change what an answer is."""
+_SECRET = re.compile(r"(?:^|[_-])(?:api[_-]?key|secret|password|token|authorization|credentials?)$", re.IGNORECASE)
+
+
+def check_extra_body(body: dict[str, Any]) -> dict[str, Any]:
+    """The fields as they were given. Raises: ValueError with a sentence that repeats no value."""
+    if ours := sorted(OURS & set(body)):
+        instead = ": use teacher.reasoning.effort" if "reasoning_effort" in ours else ""
+        raise ValueError(f"{', '.join(ours)} cannot be set here{instead}: delete it")
+    if secret := _secret_in(body):
+        raise ValueError(f"{secret} looks like a secret, which does not belong here: name a Secret in apiKeySecretRef")
+    if len(json.dumps(body).encode()) > EXTRA_BYTES:
+        raise ValueError("it is over 16 KiB: shorten it")
+    return body
+
+
+def _secret_in(tree: Any) -> str:
+    if isinstance(tree, dict):
+        own = next(
+            (str(name) for name, value in tree.items() if isinstance(value, str) and _SECRET.search(str(name))), ""
+        )
+        return own or next((found for value in tree.values() if (found := _secret_in(value))), "")
+    if isinstance(tree, list):
+        return next((found for value in tree if (found := _secret_in(value))), "")
+    return ""
+
+
 class TeacherSpec(Model):
     """The LLM that parses the prompt and writes data, behind an OpenAI-compatible endpoint."""
 
@@ -64,6 +124,14 @@ class TeacherSpec(Model):
     )
     limits: Limits = Field(default_factory=Limits)
     budget: Budget = Field(default_factory=lambda: Budget(tokens=10_000_000))
+    reasoning: Reasoning | None = Field(
+        default=None,
+        description="Not set: more room is given where an answer needs it.",
+    )
+    extra_body: Annotated[dict[str, Any], Field(max_length=64), AfterValidator(check_extra_body)] | None = Field(
+        default=None,
+        description="Fields added to the body of each request, such as top_p. No secrets.",
+    )
     price: Price | None = Field(default=None, description="Needed for costs in money, and for a budget in money.")
 
     @model_validator(mode="after")

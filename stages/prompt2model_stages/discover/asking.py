@@ -11,6 +11,8 @@ from prompt2model_stages.teacher.requests import TeacherAnswer, TeacherRequest
 logger = logging.getLogger(__name__)
 
 TOO_LONG = "it is longer than the teacher takes"
+CUT = "the teacher's answer is longer than it may be"
+REFUSED = "the teacher refused to answer"
 
 
 class Asks(Protocol):
@@ -21,11 +23,17 @@ class Asks(Protocol):
 
 
 async def asked(teacher: Asks, request: TeacherRequest) -> str:
-    """The one answer, trimmed. Raises: ValueError where the request is too long for the teacher; StageError otherwise."""
+    """The one answer, trimmed.
+
+    Raises: ValueError where the request is too long for the teacher, or the answer is cut or refused; StageError otherwise.
+    """
     try:
-        return (await teacher.ask(request)).texts[0].strip()
+        answer = await teacher.ask(request)
     except StageError as error:
         if error.failure.reason != "PromptTooLong":
             raise
         logger.warning("%s: %s", request.purpose, error.failure.message)
         raise ValueError(TOO_LONG) from error
+    if answer.cut or answer.refused:
+        raise ValueError(CUT if answer.cut else REFUSED)
+    return answer.texts[0].strip()

@@ -132,6 +132,6 @@ async def ask_teacher(
 def _read(answer: TeacherAnswer) -> tuple[str | None, Outcome]:
     if answer.refused:
         return None, Outcome.REFUSED
-    if getattr(answer, "cut", False):
+    if answer.cut:
         return None, Outcome.CUT
     return answer.texts[0], Outcome.ANSWERED

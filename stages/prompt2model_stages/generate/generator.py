@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from prompt2model_stages.errors import blocked
+from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.examples import VotedExample
 from prompt2model_stages.generate.base import (
     PURPOSE,
@@ -32,6 +32,8 @@ from prompt2model_stages.generate.pacing import ENOUGH, RequestPlanner, temperat
 from prompt2model_stages.generate.pool import Pool
 from prompt2model_stages.generate.prompts import (
     ANSWER_TOKENS,
+    CHARACTERS_IN_CHAT,
+    CHARACTERS_SHOWN,
     ONE,
     SEVERAL,
     ask_one,
@@ -46,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 OUTPUT_TEMPERATURE = 0.7
 """Of the further outputs of an input: warm enough to differ where the teacher is unsure."""
+TOO_LONG = "PromptTooLong"
 AFTER_ERROR_S = 30.0
 """How long answers in flight are waited for after an error: they are paid for."""
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
@@ -60,6 +63,7 @@ class _Writing:
     asked: int
     several: bool
     since: float
+    halved: int
 
 
 class FewShotGenerator(DatasetGenerator):
@@ -174,9 +178,9 @@ class FewShotGenerator(DatasetGenerator):
         in_one, completions = pace.batch
         in_one = max(1, min(in_one, useful, ANSWER_TOKENS // each))
         if pace.several:
-            messages, schema = ask_several(self._task, earlier, in_one, rng), SEVERAL
+            messages, schema = ask_several(self._task, earlier, in_one, rng, pace.shown(CHARACTERS_SHOWN)), SEVERAL
         else:
-            messages, schema = ask_one(self._task, earlier, rng), ONE
+            messages, schema = ask_one(self._task, earlier, rng, characters=pace.shown(CHARACTERS_IN_CHAT)), ONE
         n = max(1, min(completions, useful))
         request = TeacherRequest(
             purpose=PURPOSE,
@@ -187,12 +191,16 @@ class FewShotGenerator(DatasetGenerator):
             schema=schema,
             sample=sample,
             group=order.group,
+            partial=True,
         )
-        return _Writing(request, in_one * n, pace.several, self._clock())
+        return _Writing(request, in_one * n, pace.several, self._clock(), pace.halved)
 
     async def _write(self, writing: _Writing) -> None:
         try:
             answer = await self._teacher.ask(writing.request)
+        except StageError as error:
+            self._shorten(writing, error)
+            return
         finally:
             del self._writing[writing.request.sample]
         self._pace.latency(self._clock() - writing.since)
@@ -204,6 +212,16 @@ class FewShotGenerator(DatasetGenerator):
         self._pace.learn(writing.asked, taken.written, taken.new, len(answer.texts), outdated)
         self._open.extend(self._collection.candidates[before:])
         self._report()
+
+    def _shorten(self, writing: _Writing, error: StageError) -> None:
+        """Goes on with shorter prompts. Raises: the error, where it is another, or where not even the task alone fits."""
+        if error.failure.reason != TOO_LONG:
+            raise error
+        if not self._pace.too_long(writing.halved):
+            if not len(self._collection):
+                raise error
+            self._pace.learn(writing.asked, 0, 0, writing.request.n)
+        logger.info("a prompt was too long for the teacher: prompts are halved %d times now", self._pace.halved)
 
     def _start_output(self) -> bool:
         """Puts a request for a further output of an input in flight, where one has too few."""
@@ -232,6 +250,11 @@ class FewShotGenerator(DatasetGenerator):
         )
         try:
             answer = await self._teacher.ask(request)
+        except StageError as error:
+            if error.failure.reason != TOO_LONG:
+                raise
+            self._report()
+            return  # this input has a vote less
         finally:
             self._labelling -= 1
         if text := answer.texts[0].strip():

@@ -21,6 +21,8 @@ OVERDUE = 2.5
 """Times the usual latency after which a request in flight is no longer counted on."""
 REMEMBERED = 20
 """Journalled answers, the latest, that must all hold one example a completion for no more to be asked for."""
+SMALLEST = 5
+"""Times that a prompt is halved for a teacher that finds it too long; then nothing is shown but the task."""
 MEMORY = 0.9
 """Weight of the past in running means."""
 
@@ -52,6 +54,8 @@ class RequestPlanner:
         self._poor: list[bool] = []
         self.several = order.examples_per_answer > 1
         """Whether several examples are asked for in one completion."""
+        self.halved = 0
+        """Times that prompts and the number of examples in a completion were halved."""
         self.barren = 0
         """Completions in a row without a new example."""
         self.repeats = 0
@@ -65,7 +69,25 @@ class RequestPlanner:
     @property
     def batch(self) -> tuple[int, int]:
         """Examples in a completion, and completions in a request."""
-        return (self._order.examples_per_answer, 1) if self.several else (1, self._order.completions)
+        if self.several:
+            return max(1, self._order.examples_per_answer >> self.halved), 1
+        return 1, self._order.completions
+
+    def shown(self, characters: int) -> int:
+        """Characters of the examples that a prompt shows, of so many at first."""
+        return 0 if self.halved >= SMALLEST else characters >> self.halved
+
+    def too_long(self, halved: int) -> bool:
+        """Notes that a prompt was too long for the teacher.
+
+        Args:
+            halved: as it was when the prompt was made: those in flight since then say nothing new.
+
+        Returns: whether a shorter one is left.
+        """
+        if halved == self.halved < SMALLEST:
+            self.halved += 1
+        return halved < self.halved
 
     def learn(self, asked: int, written: int, new: int, completions: int, outdated: bool = False) -> None:
         """Notes what an answer brought.

@@ -48,7 +48,9 @@ SEVERAL: dict[str, Any] = {
 """The form of a completion with several."""
 
 
-def ask_several(task: Task, earlier: Sequence[Pair], count: int, rng: random.Random) -> Messages:
+def ask_several(
+    task: Task, earlier: Sequence[Pair], count: int, rng: random.Random, characters: int = CHARACTERS_SHOWN
+) -> Messages:
     """Asks for `count` new examples in one completion.
 
     Args:
@@ -56,8 +58,9 @@ def ask_several(task: Task, earlier: Sequence[Pair], count: int, rng: random.Ran
         earlier: examples that were generated before; a random few are shown.
         count: at least 1.
         rng: decides which are shown.
+        characters: of all that are shown; 0: none is.
     """
-    demonstrations, before = shown(task, earlier, rng, CHARACTERS_SHOWN)
+    demonstrations, before = shown(task, earlier, rng, characters)
     parts = [f"The task:\n{task.instruction.strip()}"]
     if demonstrations:
         parts.append("Examples by the task's author, all of them right:\n" + _lines(demonstrations))
@@ -74,7 +77,13 @@ def ask_several(task: Task, earlier: Sequence[Pair], count: int, rng: random.Ran
     return [_message("system", system), _message("user", "\n\n".join(parts))]
 
 
-def ask_one(task: Task, earlier: Sequence[Pair], rng: random.Random, turns: int = 6) -> Messages:
+def ask_one(
+    task: Task,
+    earlier: Sequence[Pair],
+    rng: random.Random,
+    turns: int = 6,
+    characters: int = CHARACTERS_IN_CHAT,
+) -> Messages:
     """Asks for one new example: the chat so far is made of demonstrations and earlier examples.
 
     The demonstrations stand last, where a weak model takes most notice of them.
@@ -84,8 +93,9 @@ def ask_one(task: Task, earlier: Sequence[Pair], rng: random.Random, turns: int 
         earlier: examples that were generated before.
         rng: decides which are shown, and in which order.
         turns: most turns shown.
+        characters: of all that are shown; 0: none is.
     """
-    demonstrations, before = shown(task, earlier, rng, CHARACTERS_IN_CHAT)
+    demonstrations, before = shown(task, earlier, rng, characters)
     before = before[: max(0, turns - min(len(demonstrations), turns // 2))]
     chat = [*before, *demonstrations[: turns - len(before)]]
     system = f"{task.instruction.strip()}\nWrite one new example of this task each time, as JSON with input and output."
@@ -123,7 +133,7 @@ def shown(task: Task, earlier: Sequence[Pair], rng: random.Random, characters: i
     for kind, pairs in enumerate((demonstrations, before)):
         for pair in pairs:
             left -= len(pair.input) + len(pair.output)
-            if left >= 0 or (kind == 0 and not chosen[0]):
+            if left >= 0 or (kind == 0 and not chosen[0] and characters > 0):
                 chosen[kind].append(pair)
     return chosen
 

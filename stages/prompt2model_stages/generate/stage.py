@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from prompt2model_api.results import StageOutputs
+from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.examples import Pair, VotedExample
 from prompt2model_stages.generate.actor import generate_in_actor
@@ -56,9 +57,18 @@ def order_of(context: StageContext, task: Task) -> Order:
         hottest=generation.temperature.to,
         outputs_per_input=generation.outputs_per_input,
         seed=context.spec.seed,
-        group=task.group(f"{teacher.base_url} {teacher.model}" if teacher is not None else "embedded"),
+        group=task.group(_named(teacher)),
         **strong,
     )
+
+
+def _named(teacher: TeacherSpec | None) -> str:
+    """The teacher with all that changes its answers."""
+    if teacher is None:
+        return "embedded"
+    extra = teacher.model_dump(mode="json", include={"reasoning", "extra_body"}, exclude_none=True)
+    name = f"{teacher.base_url} {teacher.model}"
+    return f"{name} {json.dumps(extra, sort_keys=True)}" if extra else name
 
 
 def write(context: StageContext, generated: Generated) -> StageOutputs:

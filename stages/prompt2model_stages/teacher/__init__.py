@@ -3,8 +3,9 @@
 All stages ask it through `open_teacher`; nothing that was answered once is paid for again.
 """
 
-from prompt2model_stages.teacher.client import Teacher, open_teacher
+from prompt2model_stages.teacher.client import Teacher
 from prompt2model_stages.teacher.journal import spent_by_run
+from prompt2model_stages.teacher.opening import open_teacher
 from prompt2model_stages.teacher.patience import Patience
 from prompt2model_stages.teacher.requests import TeacherAnswer, TeacherRequest
 

@@ -7,31 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from itertools import count
 
 import httpx2
 import openai
 
-from prompt2model_api.names import stage_folder
 from prompt2model_api.results import Spent
 from prompt2model_api.spec.teacher import TeacherSpec
-from prompt2model_api.stage_job import StageJob
-from prompt2model_stages.errors import StageError, failed
-from prompt2model_stages.job_folders import teacher_folder
-from prompt2model_stages.teacher import failures
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.teacher import failures, signs
+from prompt2model_stages.teacher.adapting import Adapter, Way
 from prompt2model_stages.teacher.budget import Cost, Purse, priced
-from prompt2model_stages.teacher.dialect import Reply
+from prompt2model_stages.teacher.dialect import SEVERAL, Dialect
 from prompt2model_stages.teacher.exchange import Exchange
 from prompt2model_stages.teacher.journal import Journal
-from prompt2model_stages.teacher.keys import read_key, usable_key
+from prompt2model_stages.teacher.keys import usable_key
 from prompt2model_stages.teacher.limits import AdaptiveConcurrency, Clock, Permit, Rates, Sleep
 from prompt2model_stages.teacher.patience import Patience
+from prompt2model_stages.teacher.replies import Reply
 from prompt2model_stages.teacher.requests import (
     TeacherAnswer,
     TeacherRequest,
@@ -40,11 +35,14 @@ from prompt2model_stages.teacher.requests import (
     request_key,
     scope,
 )
+from prompt2model_stages.teacher.room import more_room, within_a_minute
 
 logger = logging.getLogger(__name__)
 
 EMPTY_IN_A_ROW = 20
 """So many empty answers, one after the other, say that the endpoint is not well."""
+REJECTED_IN_A_ROW = 20
+"""So many requests that were refused for no reason that is known, one after the other, are no matter of one prompt."""
 _OF_ONE_REQUEST = frozenset({"PromptTooLong", "TeacherRejectsRequest", "BudgetExhausted"})
 """Reasons that say nothing about the next request."""
 
@@ -62,50 +60,11 @@ class _Sent:
 
 @dataclass(frozen=True)
 class _Retry:
-    """The try failed, and another makes sense after so many seconds."""
+    """The try failed, and another makes sense after so many seconds, asked in this way."""
 
     after_s: float
-
-
-@asynccontextmanager
-async def open_teacher(
-    job: StageJob,
-    stage: str,
-    *,
-    patience: Patience | None = None,
-    http: httpx2.AsyncClient | None = None,
-    grace_s: float | None = None,
-) -> AsyncIterator[Teacher]:
-    """Opens the job's teacher for one stage run; at the end, answers in flight are waited for and journalled.
-
-    Args:
-        job: names the teacher, its key's environment variable, the journal and the stage run.
-        stage: who asks.
-        patience: bounds of waiting; by default from the environment.
-        http: the HTTP client to use and leave open; by default a new one.
-        grace_s: how long answers in flight are waited for where nothing interrupts; by default as long as one may take.
-
-    Raises: StageError, OSError.
-    """
-    settings = job.settings.teacher
-    if settings is None:
-        raise failed("TeacherMissing", "No teacher is set.", "Name one in spec.teacher.")
-    patience = patience or Patience.from_environment()
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request drowns everything else
-    spec = job.stage_run.spec
-    key = read_key(os.environ, job.settings.teacher_key_env)  # before anything is booked
-    journal = await Journal.open(teacher_folder(job), stage, stage_folder(spec.stage, spec.digest))
-    teacher = Teacher(settings, journal, patience, key, job.settings.teacher_key_env, http=http)
-    interrupted = True
-    try:
-        yield teacher
-        interrupted = False
-    except StageError:
-        interrupted = False
-        raise
-    finally:
-        grace_s = patience.timeout_s if grace_s is None else grace_s
-        await teacher.close(patience.drain_s if interrupted else grace_s)
+    way: Way
+    failed: bool = True  # learning how to ask is no failure
 
 
 class Teacher:
@@ -120,6 +79,7 @@ class Teacher:
         key_env: str = "",
         *,
         http: httpx2.AsyncClient | None = None,
+        dialect: Dialect | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -132,6 +92,8 @@ class Teacher:
         self._endpoint = failures.Endpoint(settings.base_url.rstrip("/"), settings.model, key_env, key)
         self._scope = scope(settings.base_url)
         self._exchange = Exchange(self._endpoint, settings.limits.concurrency, patience, http)
+        self._adapter = Adapter(dialect or Dialect(), settings)
+        self._extra = settings.model_dump(mode="json", include={"reasoning", "extra_body"}, exclude_none=True)
         limits = settings.limits
         self._pace = AdaptiveConcurrency(limits.concurrency, clock, sleep)
         self._rates = Rates(limits.requests_per_minute, limits.tokens_per_minute, clock, sleep)
@@ -145,12 +107,18 @@ class Teacher:
         self._fatal: StageError | None = None
         self._closing = False
         self._answered_at = float("-inf")
-        self._empty: list[str] = []
+        self._empty: list[TeacherAnswer] = []
+        self._rejected = 0
 
     @property
     def spent(self) -> Spent:
         """By this stage run so far, its earlier attempts included."""
         return self._journal.spent()
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the endpoint wants to be asked, as far as it is known."""
+        return self._adapter.dialect
 
     @property
     def concurrency(self) -> int:
@@ -165,7 +133,7 @@ class Teacher:
 
         Raises: StageError: Blocked for what can be mended outside, Failed for PromptTooLong. OSError of the journal.
         """
-        return await self._ask(request, request_key(request, self._settings.model, self._scope))
+        return await self._ask(request, self._key(request))
 
     def journalled(self, group: str) -> list[tuple[int, TeacherAnswer]]:
         """Sample and answer of all that was answered for a group, this process included, in the journal's order."""
@@ -216,46 +184,75 @@ class Teacher:
             raise asyncio.CancelledError
 
     async def _answer(self, request: TeacherRequest, key: str) -> TeacherAnswer:
-        began = self._clock()
-        for attempt in count(1):
-            if request.n > 1 and (not self._exchange.dialect.several or self._has_parts(request)):
+        began, tries, way = self._clock(), 1, self._adapter.first_way(request)
+        while True:
+            if request.n > 1 and (not way.spoken.several or self._has_parts(request)):
                 return await self._answer_in_parts(request, key)
             async with self._pace.slot():
                 self._stop_if_over()
-                outcome = await self._send(request, key, attempt, began)
+                # What was learnt while this waited counts, but for what this request itself was refused.
+                outcome = await self._send(request, key, self._adapter.renewed(way), tries, began)
             if isinstance(outcome, TeacherAnswer):
                 return outcome
+            way, tries = outcome.way, tries + outcome.failed
             if outcome.after_s > 0:
                 await self._sleep(outcome.after_s)
             self._stop_if_over()
-        raise AssertionError("unreachable")
 
-    async def _send(self, request: TeacherRequest, key: str, attempt: int, began: float) -> TeacherAnswer | _Retry:
+    async def _send(
+        self, request: TeacherRequest, key: str, way: Way, attempt: int, began: float
+    ) -> TeacherAnswer | _Retry:
         """One try: reserved, sent, and either answered and journalled, or given back. Raises: StageError, OSError."""
-        sent = await self._reserve(request, key)
+        sent = await self._reserve(request, key, way)
         task = asyncio.current_task()
         assert task is not None
         self._sending.add(task)
         try:
-            reply = await self._exchange.post(request)
-            return await self._accept(request, key, reply, sent)
-        except failures.Adapted:
-            await self._give_back(sent, charged=False)
-            return _Retry(0.0)
-        except (openai.APIError, failures.Garbage) as error:
+            reply = await self._exchange.post(way.spoken.body(request, self._settings, way.room))
+            return await self._accept(request, key, reply, sent, way)
+        except openai.APIStatusError as error:
+            return await self._refused(error, request, key, sent, way, attempt, began)
+        except (openai.APIError, signs.Garbage) as error:
             trouble = failures.classify(error, self._endpoint, self._patience.tries)
             await self._give_back(sent, trouble.charged)
-            if isinstance(error, openai.NotFoundError):
-                trouble = replace(trouble, error=await self._exchange.not_found(error))
-            return self._after(trouble, sent, attempt, began)
+            return self._after(trouble, request, key, sent, way, attempt, began)
         finally:
             self._sending.discard(task)
             if not sent.settled:  # cancelled on the wire: nobody knows what became of it
                 self._settle(sent, sent.cost)
                 self._journal.lost(sent.identifier)
 
-    async def _reserve(self, request: TeacherRequest, key: str) -> _Sent:
-        prompt, completion = prompt_bound(request), completion_bound(request)
+    async def _refused(
+        self,
+        error: openai.APIStatusError,
+        request: TeacherRequest,
+        key: str,
+        sent: _Sent,
+        way: Way,
+        attempt: int,
+        began: float,
+    ) -> TeacherAnswer | _Retry:
+        """After an error with a status: a withheld answer, another way to ask, or trouble."""
+        status, text = error.status_code, failures.raw(error)
+        if signs.is_filtered(status, text):
+            return await self._accept(request, key, Reply.refusal(request.n), sent, way)
+        other: Way | None = None
+        trouble = failures.classify(error, self._endpoint, self._patience.tries)
+        too_long = trouble.error.failure.reason == "PromptTooLong"
+        if trouble.of_one or too_long or status >= 500:
+            said = text if status >= 500 else f"{failures.said(error, self._endpoint)} {text}"
+            other = self._adapter.refused(request, way, status, said, too_long)
+        elif trouble.error.failure.reason == "RateLimited" and (room := within_a_minute(text, way.room)) is not None:
+            other = replace(way, room=room, most=room)
+        await self._give_back(sent, trouble.charged)
+        if other is not None:
+            return _Retry(0.0, other, failed=False)
+        if trouble.error.failure.reason == "TeacherModelUnknown":
+            trouble = replace(trouble, error=await self._exchange.not_found(error))
+        return self._after(trouble, request, key, sent, way, attempt, began)
+
+    async def _reserve(self, request: TeacherRequest, key: str, way: Way) -> _Sent:
+        prompt, completion = prompt_bound(request), completion_bound(request, way.room)
         cost = priced(int(prompt * self._overrun), int(completion * self._overrun), self._settings.price)
         await self._purse.reserve(cost)
         try:
@@ -267,26 +264,63 @@ class Teacher:
             raise
         return _Sent(identifier, cost, permit, self._clock())
 
-    async def _accept(self, request: TeacherRequest, key: str, reply: Reply, sent: _Sent) -> TeacherAnswer | _Retry:
-        cost = self._cost(request, reply)
+    async def _accept(
+        self, request: TeacherRequest, key: str, reply: Reply, sent: _Sent, way: Way
+    ) -> TeacherAnswer | _Retry:
+        cost = self._cost(request, reply, way)
         if cost.tokens > sent.cost.tokens:
             self._overrun *= cost.tokens / max(1, sent.cost.tokens)
             logger.warning("the endpoint used %d tokens where %d were the most", cost.tokens, sent.cost.tokens)
         self._settle(sent, cost)
         now = self._answered_at = self._clock()
+        self._rejected = 0
         self._pace.answered(sent.at, slow=now - sent.at > self._patience.timeout_s / 2)
-        if len(reply.texts) < request.n:
-            self._exchange.dialect.several = False
+        if (room := self._room_for_another(request, reply, way)) is not None:
+            await self._journal.spend(sent.identifier, cost)
+            return _Retry(0.0, replace(way, room=room), failed=False)
+        refused = all(choice.refused for choice in reply.choices)
+        if not refused:
+            cut = any(choice.cut for choice in reply.choices)
+            self._adapter.answered(request, way, needed_room=reply.reasoned and not cut)
+        if len(reply.choices) < request.n and not refused:
             await self._keep_parts(request, reply, sent, cost)
-            return _Retry(0.0)
-        texts, refused = reply.texts[: request.n], all(reply.refused)
-        answer = await self._journal.answer(sent.identifier, key, texts, cost, refused, request.group, request.sample)
-        await self._watch_for_silence(answer)
+            return _Retry(0.0, replace(way, without=way.without | {SEVERAL}), failed=False)
+        choices = reply.choices[: request.n]
+        cut = any(choice.cut for choice in choices)
+        # A cut text is no answer; only who asked for a list may use what is whole in it.
+        texts = ["" if choice.cut and not request.partial else choice.text for choice in choices]
+        texts += [""] * (request.n - len(texts))
+        place = (request.group, request.sample)
+        answer = await self._journal.answer(sent.identifier, key, texts, cost, refused, *place, cut)
+        await self._watch_for_silence(answer, reply, way.room)
         return answer
 
-    def _after(self, trouble: failures.Trouble, sent: _Sent, attempt: int, began: float) -> _Retry:
-        """When to try again. Raises: StageError where it makes no sense."""
-        asked = trouble.asked_s
+    def _room_for_another(self, request: TeacherRequest, reply: Reply, way: Way) -> int | None:
+        """The room of another try, where an answer was cut and more may help."""
+        cut = [choice for choice in reply.choices if choice.cut]
+        reasoned = any(choice.reasoned or not choice.text for choice in cut)
+        if not cut or (request.partial and not reasoned):
+            return None
+        return more_room(request.max_tokens, way.room, way.most, reasoned)
+
+    def _after(
+        self,
+        trouble: failures.Trouble,
+        request: TeacherRequest,
+        key: str,
+        sent: _Sent,
+        way: Way,
+        attempt: int,
+        began: float,
+    ) -> TeacherAnswer | _Retry:
+        """When to try again, or a refusal of this one. Raises: StageError where it makes no sense."""
+        asked, served = trouble.asked_s, self._answered_at > float("-inf")
+        if trouble.of_one and attempt >= trouble.tries and served and self._rejected < REJECTED_IN_A_ROW:
+            self._rejected += 1
+            logger.warning("refused, and not asked again: %s", trouble.error.failure.message)
+            return TeacherAnswer(("",) * request.n, key, refused=True)
+        if trouble.of_one and not served and len(self._sending) > 1 and attempt <= 3:
+            return _Retry(self._patience.wait(attempt, None, self._jitter), way)  # the others will tell
         if trouble.tries == 0 or (asked or 0.0) > self._patience.longest_asked_s:
             raise self._end(trouble.error)
         paused = self._pace.troubled(sent.at, lambda times: self._patience.wait(times, asked, self._jitter))
@@ -294,7 +328,7 @@ class Teacher:
         if attempt >= tries or self._pace.failures >= trouble.tries:
             raise self._end(trouble.error)
         logger.info("try %d: %s", attempt, trouble.error.failure.message)
-        return _Retry(0.0 if paused else self._patience.wait(attempt, asked, self._jitter))
+        return _Retry(0.0 if paused else self._patience.wait(attempt, asked, self._jitter), way)
 
     async def _give_back(self, sent: _Sent, charged: bool) -> None:
         self._settle(sent, sent.cost if charged else Cost())
@@ -313,12 +347,10 @@ class Teacher:
             self._fatal = self._fatal or error
         return error
 
-    def _cost(self, request: TeacherRequest, reply: Reply) -> Cost:
+    def _cost(self, request: TeacherRequest, reply: Reply, way: Way) -> Cost:
         """By the endpoint's own count; where it gives none, the most it can be."""
         prompt = prompt_bound(request) if reply.prompt is None else reply.prompt
-        if (completion := reply.completion) is None:
-            completion = sum(len(text.encode("utf-8", "surrogatepass")) for text in reply.texts)
-            completion = min(completion, completion_bound(request))
+        completion = completion_bound(request, way.room) if reply.completion is None else reply.completion
         return priced(prompt, completion, self._settings.price)
 
     async def _answer_in_parts(self, request: TeacherRequest, key: str) -> TeacherAnswer:
@@ -326,7 +358,8 @@ class Teacher:
         single = replace(request, n=1)
         parts = await asyncio.gather(*(self._ask(single, self._part(request, i)) for i in range(request.n)))
         texts = [part.texts[0] for part in parts]
-        answer = await self._journal.answer(None, key, texts, Cost(), all(part.refused for part in parts))
+        refused, cut = all(part.refused for part in parts), any(part.cut for part in parts)
+        answer = await self._journal.answer(None, key, texts, Cost(), refused, cut=cut)
         return replace(
             answer,
             cached=all(part.cached for part in parts),
@@ -337,23 +370,32 @@ class Teacher:
 
     async def _keep_parts(self, request: TeacherRequest, reply: Reply, sent: _Sent, cost: Cost) -> None:
         """Journals fewer answers than were asked for; the first bears the cost."""
-        for i, (text, refused) in enumerate(zip(reply.texts, reply.refused, strict=True)):
+        for i, choice in enumerate(reply.choices):
             identifier = sent.identifier if i == 0 else None
             part_cost = cost if i == 0 else Cost()
             part = self._part(request, i)
-            await self._journal.answer(identifier, part, [text], part_cost, refused, request.group, request.sample)
+            text = "" if choice.cut and not request.partial else choice.text
+            await self._journal.answer(
+                identifier, part, [text], part_cost, choice.refused, request.group, request.sample, cut=choice.cut
+            )
 
     def _has_parts(self, request: TeacherRequest) -> bool:
         return self._part(request, 0) in self._journal.ledger.answers
 
-    def _part(self, request: TeacherRequest, i: int) -> str:
-        return request_key(request, self._settings.model, self._scope, part=i)
+    def _key(self, request: TeacherRequest, part: int | None = None) -> str:
+        return request_key(request, self._settings.model, self._scope, part, self._extra)
 
-    async def _watch_for_silence(self, answer: TeacherAnswer) -> None:
-        if answer.refused or any(answer.texts):
+    def _part(self, request: TeacherRequest, i: int) -> str:
+        return self._key(request, part=i)
+
+    async def _watch_for_silence(self, answer: TeacherAnswer, reply: Reply, room: int) -> None:
+        if answer.refused or any(answer.texts) or any(choice.text for choice in reply.choices):
             self._empty.clear()
             return
-        self._empty.append(answer.key)
+        self._empty.append(answer)
         if len(self._empty) >= EMPTY_IN_A_ROW:
-            await self._journal.void(self._empty)
-            raise self._end(failures.answers_nothing(self._endpoint, len(self._empty)))
+            empty, self._empty = self._empty, []
+            await self._journal.void([one.key for one in empty])
+            if all(one.cut for one in empty):
+                raise self._end(failures.reasons_only(self._endpoint, len(empty), room))
+            raise self._end(failures.answers_nothing(self._endpoint, len(empty), reply.reasoned))

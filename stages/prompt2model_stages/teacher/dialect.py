@@ -3,124 +3,117 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
-from prompt2model_stages.teacher.failures import Garbage
+from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher.requests import TeacherRequest
 
-logger = logging.getLogger(__name__)
+FILE = "dialect.json"
+IN_WORDS = "Answer with JSON alone, nothing before or after it, that fits this JSON schema: "
+SCHEMA, SEVERAL, TEMPERATURE, SYSTEM = "schema", "several", "temperature", "system"
+FEATURES = (SCHEMA, SEVERAL, TEMPERATURE, SYSTEM)
+"""What a request can do without, the rarest first."""
 
-_ABOUT_N = re.compile(r"""['"`]n['"`]|\bn\s*(?:>|=|must|is not|parameter)|number of (?:choices|completions)""", re.I)
-_ABOUT_SCHEMA = re.compile(r"response_format|json_schema|json schema|structured output|grammar|guided", re.I)
-_ABOUT_TEMPERATURE = re.compile(r"\btemperature\b", re.I)
 
-
-@dataclass
+@dataclass(frozen=True)
 class Dialect:
-    """What is left out or renamed for an endpoint that refused it; learnt once, kept while the teacher is open."""
+    """What is left out, renamed or bounded for an endpoint that refused it.
+
+    schema: whether response_format is sent; if not, the form is asked for in words.
+    several: whether n > 1 is sent.
+    temperature: whether a temperature is sent; lowest, highest: within these bounds.
+    system: whether a system message is sent; if not, it stands before the first message of the user.
+    token_field: the name of the bound of an answer.
+    most_tokens: the highest bound that the endpoint takes; 0: none is known.
+    allowance: tokens that the model was seen to need for its reasoning, added to each bound.
+    """
 
     schema: bool = True
     several: bool = True
     temperature: bool = True
+    system: bool = True
+    lowest: float = 0.0
+    highest: float = 2.0
     token_field: str = "max_tokens"
+    most_tokens: int = 0
+    allowance: int = 0
 
-    def body(self, request: TeacherRequest, model: str) -> dict[str, Any]:
-        """The request's JSON body."""
-        body: dict[str, Any] = {"model": model, "messages": [dict(message) for message in request.messages]}
-        body[self.token_field] = request.max_tokens
+    @classmethod
+    def kept(cls, folder: Folder, settings: TeacherSpec) -> Self:
+        """What earlier stages learnt of this endpoint and model; the default where it was another, or nothing is readable."""
+        try:
+            tree = folder.read_json(FILE)
+            if (tree["baseURL"], tree["model"]) != (settings.base_url, settings.model):
+                return cls()
+            known = {name: tree["dialect"][name] for name in asdict(cls()) if name in tree["dialect"]}
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return cls()
+        default = asdict(cls())
+        if any(not isinstance(value, type(default[name]) | int) for name, value in known.items()):
+            return cls()
+        return cls(**known)
+
+    def keep(self, folder: Folder, settings: TeacherSpec) -> None:
+        """Writes it beside the journal. Raises: OSError."""
+        folder.write_json(FILE, {"baseURL": settings.base_url, "model": settings.model, "dialect": asdict(self)})
+
+    def without(self, features: frozenset[str]) -> Dialect:
+        """The dialect without some of FEATURES."""
+        changes: dict[str, Any] = dict.fromkeys(features, False)
+        return replace(self, **changes) if features else self
+
+    def used_by(self, request: TeacherRequest) -> frozenset[str]:
+        """Which of FEATURES the request uses."""
+        uses = {
+            SCHEMA: self.schema and request.schema is not None,
+            SEVERAL: self.several and request.n > 1,
+            TEMPERATURE: self.temperature and self.clipped(request.temperature) != 1.0,
+            SYSTEM: self.system and any(message["role"] == "system" for message in request.messages),
+        }
+        return frozenset(name for name, used in uses.items() if used)
+
+    def clipped(self, temperature: float) -> float:
+        """The temperature within the bounds."""
+        return min(self.highest, max(self.lowest, temperature))
+
+    def body(self, request: TeacherRequest, settings: TeacherSpec, room: int) -> dict[str, Any]:
+        """The request's JSON body; room: tokens allowed to each answer."""
+        body: dict[str, Any] = {"model": settings.model, "messages": self._messages(request), self.token_field: room}
         if self.temperature:
-            body["temperature"] = request.temperature
-        if request.n > 1:
+            body["temperature"] = self.clipped(request.temperature)
+        if request.n > 1 and self.several:
             body["n"] = request.n
         if request.schema is not None and self.schema:
             name = re.sub(r"[^\w-]", "_", request.purpose)[:64] or "answer"
             named = {"name": name, "schema": dict(request.schema), "strict": _is_strict(request.schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": named}
-        return body
+        if settings.reasoning is not None and settings.reasoning.effort is not None:
+            body["reasoning_effort"] = settings.reasoning.effort
+        return body | (settings.extra_body or {})
 
-    def learn(self, request: TeacherRequest, text: str) -> bool:
-        """Takes a 400 as a hint.
-
-        Args:
-            request: what was refused.
-            text: what the endpoint said.
-
-        Returns: whether asking again, differently, makes sense.
-        """
-        if self.token_field == "max_tokens" and "max_completion_tokens" in text:
-            self.token_field = "max_completion_tokens"
-        elif request.n > 1 and self.several and _ABOUT_N.search(text):
-            self.several = False
-        elif request.schema is not None and self.schema and _ABOUT_SCHEMA.search(text):
-            self.schema = False
-        elif self.temperature and _ABOUT_TEMPERATURE.search(text):
-            self.temperature = False
-        elif request.schema is not None and self.schema:
-            self.schema = False  # it does not say what it dislikes: first the rarest, then the next
-        elif request.n > 1 and self.several:
-            self.several = False
-        else:
-            return False
-        logger.info("the endpoint refused a request (%s); from now on: %s", text, self)
-        return True
+    def _messages(self, request: TeacherRequest) -> list[dict[str, str]]:
+        messages = [dict(message) for message in request.messages]
+        if request.schema is not None and not self.schema:
+            words = IN_WORDS + json.dumps(request.schema, ensure_ascii=False)
+            # Before the user's text where possible: what comes after it may be taken for a part of it.
+            at = 0 if messages[0]["role"] == "system" else len(messages) - 1
+            messages[at]["content"] = f"{messages[at]['content']}\n\n{words}"
+        return messages if self.system else _folded(messages)
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What the endpoint answered.
-
-    texts: one a choice, "" where it refused or said nothing.
-    refused: for each choice, whether it was refused.
-    prompt, completion: tokens by the endpoint's own count; None where it gives none.
-    """
-
-    texts: tuple[str, ...]
-    refused: tuple[bool, ...]
-    prompt: int | None
-    completion: int | None
-
-
-def read_reply(content: bytes) -> Reply:
-    """The reply in a body. Raises: Garbage."""
-    try:
-        tree = json.loads(content)
-    except ValueError:
-        start = " ".join(content[:120].decode("utf-8", "replace").split())
-        raise Garbage(f"no JSON, but {start!r}" if start else "an empty body") from None
-    choices = tree.get("choices") if isinstance(tree, dict) else None
-    if not isinstance(choices, list) or not choices:
-        raise Garbage(f"no choices in {json.dumps(tree)[:120]}")
-    read = [_choice(choice) for choice in choices]
-    usage = tree.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    return Reply(
-        texts=tuple(text for text, _ in read),
-        refused=tuple(refused for _, refused in read),
-        prompt=_count(usage.get("prompt_tokens")),
-        completion=_count(usage.get("completion_tokens")),
-    )
-
-
-def _choice(choice: object) -> tuple[str, bool]:
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
-        raise Garbage("a choice without a message")
-    if message.get("refusal") or choice.get("finish_reason") == "content_filter":
-        return "", True
-    content = message.get("content")
-    if isinstance(content, list):  # parts, as some endpoints give them
-        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    if content is not None and not isinstance(content, str):
-        raise Garbage("a message whose content is no text")
-    return content or "", False
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def _folded(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The system messages in front of the first message of the user."""
+    told = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
+    rest = [message for message in messages if message["role"] != "system"]
+    if not told:
+        return rest
+    if rest and rest[0]["role"] == "user":
+        return [{**rest[0], "content": f"{told}\n\n{rest[0]['content']}"}, *rest[1:]]
+    return [{"role": "user", "content": told}, *rest]
 
 
 def _is_strict(schema: object) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import httpx2
 import openai
@@ -11,9 +13,9 @@ import openai
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.teacher import failures
 from prompt2model_stages.teacher.address import Address
-from prompt2model_stages.teacher.dialect import Dialect, Reply, read_reply
 from prompt2model_stages.teacher.patience import Patience
-from prompt2model_stages.teacher.requests import TeacherRequest, is_loopback
+from prompt2model_stages.teacher.replies import Reply, SaidInSuccess, read_reply
+from prompt2model_stages.teacher.requests import is_loopback
 
 
 class Exchange:
@@ -29,12 +31,12 @@ class Exchange:
     def __init__(
         self, endpoint: failures.Endpoint, concurrency: int, patience: Patience, http: httpx2.AsyncClient | None = None
     ) -> None:
-        self.dialect = Dialect()
+        self._path = "/chat/completions"
         self._endpoint = endpoint
         self._patience = patience
         self._own = _http_client(endpoint.base_url, concurrency, patience) if http is None else None
         address = Address.of(endpoint.base_url)
-        self._options: openai.RequestOptions = {"headers": address.headers(endpoint.key)}
+        self._options: openai.RequestOptions = {"headers": address.headers(endpoint.key), "follow_redirects": False}
         self._api = openai.AsyncOpenAI(
             base_url=address.base,
             default_query=address.query,
@@ -44,33 +46,34 @@ class Exchange:
             http_client=self._own or http,
         )
 
-    async def post(self, request: TeacherRequest) -> Reply:
-        """Sends a request.
+    async def post(self, body: Mapping[str, Any]) -> Reply:
+        """Sends a request's body.
 
-        Raises: openai.APIError; Garbage; Adapted where it was refused and the next try is asked differently.
+        Raises: openai.APIError, also for an error in a body that came with status 200; Garbage.
         """
-        body = self.dialect.body(request, self._endpoint.model)
         try:
             async with asyncio.timeout(self._patience.timeout_s):  # httpx2 bounds each read, not the whole
-                response = await self._api.post(
-                    "/chat/completions", cast_to=httpx2.Response, body=body, options=self._options
-                )
+                response = await self._post(body)
         except TimeoutError as error:
             raise openai.APITimeoutError(httpx2.Request("POST", self._endpoint.base_url)) from error
-        except openai.APIStatusError as error:
-            if failures.is_filtered(error):
-                return Reply(("",) * request.n, (True,) * request.n, 0, 0)
-            if (
-                error.status_code in (400, 422)
-                and not failures.is_too_long(error)
-                and self.dialect.learn(request, failures.said(error, self._endpoint))
-            ):
-                raise failures.Adapted from error
-            raise
-        return read_reply(response.content)
+        try:
+            return read_reply(response.content)
+        except SaidInSuccess as said:
+            raise failures.in_success(said.tree, response) from said
 
-    async def not_found(self, error: openai.NotFoundError) -> StageError:
-        """What a 404 means: a model that the endpoint does not have, or an address that is none."""
+    async def _post(self, body: Mapping[str, Any]) -> httpx2.Response:
+        """One POST, and another where the address has moved within its host: a redirected POST would become a GET."""
+        try:
+            return await self._api.post(self._path, cast_to=httpx2.Response, body=body, options=self._options)
+        except openai.APIStatusError as error:
+            moved = _moved_to(error)
+            if moved is None or self._path == moved:
+                raise
+            self._path = moved
+            return await self._api.post(moved, cast_to=httpx2.Response, body=body, options=self._options)
+
+    async def not_found(self, error: openai.APIStatusError) -> StageError:
+        """What "not found" means: a model that the endpoint does not have, or an address that is none."""
         text = failures.said(error, self._endpoint)
         models: list[str] | None = None
         try:
@@ -86,6 +89,17 @@ class Exchange:
         """Closes the connections."""
         if self._own is not None:
             await self._own.aclose()
+
+
+def _moved_to(error: openai.APIStatusError) -> str | None:
+    """The new address on the same host; None elsewhere, since the key goes with the request."""
+    location = error.response.headers.get("location")
+    if error.status_code not in (301, 302, 307, 308) or not location:
+        return None
+    old = error.request.url
+    new = old.join(location)
+    same = new.host == old.host and (new.port == old.port or (old.scheme, new.scheme) == ("http", "https"))
+    return str(new) if same and new.scheme in (old.scheme, "https") else None
 
 
 def _http_client(base_url: str, concurrency: int, patience: Patience) -> httpx2.AsyncClient:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +14,10 @@ import openai
 
 from prompt2model_api.redaction import mask
 from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.teacher import signs
 from prompt2model_stages.teacher.patience import retry_after
+from prompt2model_stages.teacher.signs import Garbage
 
-_TOO_LONG = re.compile(
-    r"context[ _](?:length|size|window)|maximum context|too many tokens|prompt is too long|exceed_context",
-    re.IGNORECASE,
-)
-_QUOTA = re.compile(
-    r"insufficient_quota|exceeded your current quota|billing_hard_limit|insufficient balance|credits?\b"
-)
-_FILTERED = re.compile(r"content_filter|content_policy|content management policy|ResponsibleAI", re.IGNORECASE)
 _GONE_ON = "Everything paid for is kept; the run goes on where it was."
 
 
@@ -46,20 +39,14 @@ class Trouble:
     tries: failures in a row after which it lasts; 0: at once.
     asked_s: how long the endpoint asks to wait.
     charged: whether the endpoint may have counted the request.
+    of_one: whether it is about this one request where others are answered.
     """
 
     error: StageError
     tries: int = 0
     asked_s: float | None = None
     charged: bool = False
-
-
-class Garbage(Exception):
-    """The endpoint said 200, but not what an OpenAI-compatible endpoint says."""
-
-
-class Adapted(Exception):
-    """The endpoint refused a request that can be asked differently."""
+    of_one: bool = False
 
 
 def classify(error: Exception, endpoint: Endpoint, tries: int) -> Trouble:
@@ -80,23 +67,56 @@ def classify(error: Exception, endpoint: Endpoint, tries: int) -> Trouble:
 
 
 def said(error: openai.APIStatusError, endpoint: Endpoint) -> str:
-    """What the endpoint said, in a line, without anything that looks like a key."""
-    body: Any = error.body
-    if isinstance(body, dict):
-        inner = body.get("error", body)
-        body = inner.get("message", inner) if isinstance(inner, dict) else inner
-    text = body if isinstance(body, str) else json.dumps(body) if body is not None else error.response.text
-    return redact(" ".join(text.split()), endpoint)[:300].rstrip(". ")
+    """What the endpoint said, in a line, without anything that looks like a key; of a web page its title."""
+    text = raw(error)
+    if title := signs.page_title(text):
+        return f"a web page ({redact(title, endpoint)})"
+    return redact(" ".join(_message(_tree(error), text).split()), endpoint)[:300].rstrip(". ")
 
 
-def is_filtered(error: openai.APIStatusError) -> bool:
-    """Whether a content filter refused the prompt: an answer, not an error."""
-    return error.status_code == 400 and _FILTERED.search(_raw(error)) is not None
+def raw(error: openai.APIStatusError) -> str:
+    """The body as text, in which signs are looked for."""
+    tree = _tree(error)
+    return json.dumps(tree, default=str, ensure_ascii=False) if tree is not None else _text(error)
 
 
-def is_too_long(error: openai.APIStatusError) -> bool:
-    """Whether the prompt does not fit the model's context."""
-    return error.status_code == 413 or (error.status_code in (400, 422) and _TOO_LONG.search(_raw(error)) is not None)
+def in_success(tree: Mapping[str, Any], response: httpx2.Response) -> openai.APIStatusError:
+    """The error that a body with status 200 holds, as the error that it stands for."""
+    code = signs.status_of(tree)
+    meant = httpx2.Response(code, headers=response.headers.copy(), json=tree, request=response.request)
+    for name in ("content-encoding", "content-length", "transfer-encoding"):
+        meant.headers.pop(name, None)
+    return openai.APIStatusError(f"an error in a 200: {code}", response=meant, body=tree)
+
+
+def _message(tree: Any, text: str) -> str:
+    """The sentence in a body; the body itself where it has none."""
+    if isinstance(tree, list):
+        tree = tree[0] if len(tree) == 1 else tree
+    for _ in range(4):
+        if not isinstance(tree, dict):
+            break
+        names = ("error", "message", "base_resp", "status_msg", "error_msg", "msg", "detail", "errors")
+        found = next((tree[name] for name in names if tree.get(name)), None)
+        if found is None:
+            break
+        tree = found
+    return tree if isinstance(tree, str) else json.dumps(tree, default=str, ensure_ascii=False) if tree else text
+
+
+def _tree(error: openai.APIStatusError) -> Any:
+    """The body as JSON; openai keeps only what stands below `error`."""
+    try:
+        return json.loads(error.response.content)
+    except (ValueError, httpx2.ResponseNotRead, httpx2.StreamError):
+        return error.body if not isinstance(error.body, str) else None
+
+
+def _text(error: openai.APIStatusError) -> str:
+    try:
+        return error.response.text
+    except (httpx2.ResponseNotRead, httpx2.StreamError):
+        return str(error.body or "")
 
 
 def redact(text: str, endpoint: Endpoint) -> str:
@@ -116,36 +136,76 @@ def model_unknown(endpoint: Endpoint, text: str, models: list[str] | None) -> St
     return blocked("TeacherModelUnknown", message, remedy)
 
 
-def answers_nothing(endpoint: Endpoint, count: int) -> StageError:
+def answers_nothing(endpoint: Endpoint, count: int, reasoned: bool) -> StageError:
     """Empty answers alone."""
+    how = " It reasoned, and then said nothing." if reasoned else ""
     return blocked(
         "TeacherAnswersNothing",
-        f"The last {count} answers of {endpoint.model} at {endpoint.base_url} were all empty.",
+        f"The last {count} answers of {endpoint.model} at {endpoint.base_url} were all empty.{how}",
         f"Ask the endpoint by hand, or take another teacher.model. {_GONE_ON}",
     )
 
 
+def reasons_only(endpoint: Endpoint, count: int, room: int) -> StageError:
+    """Answers that end before they begin."""
+    return blocked(
+        "TeacherAnswerCut",
+        f"The last {count} answers of {endpoint.model} at {endpoint.base_url} ended within its reasoning, before the answer "
+        f"began, though each had up to {room:,} tokens.",
+        "Raise teacher.reasoning.allowance, lower teacher.reasoning.effort, switch the reasoning off in teacher.extraBody, or "
+        f"name another teacher.model. {_GONE_ON}",
+    )
+
+
 def _of_status(error: openai.APIStatusError, endpoint: Endpoint, tries: int) -> Trouble:
-    status, text = error.status_code, said(error, endpoint)
-    if status == 402 or (status in (403, 429) and _QUOTA.search(_raw(error))):
+    code, text, whole = error.status_code, said(error, endpoint), raw(error)
+    if code in (301, 302, 303, 307, 308):
+        return Trouble(_moved(error, endpoint))
+    if signs.is_page(whole) and code in (401, 403, 405, 406, 429):
+        return Trouble(_walled(endpoint, code, text), 2)
+    if signs.is_out_of_credit(code, whole):
         return Trouble(_quota(endpoint, text))
-    if status in (401, 403):
-        return Trouble(_unauthorized(endpoint, status, text))
-    if status == 404:
+    if signs.is_about_the_key(code, whole):
+        return Trouble(_unauthorized(endpoint, code, text))
+    if signs.is_about_the_model(code, whole):
         return Trouble(model_unknown(endpoint, text, None))
-    if status in (400, 413, 422):
-        return Trouble(_rejected(endpoint, status, text, is_too_long(error)))
     asked = retry_after(error.response.headers)
-    if status == 429:
-        return Trouble(_rate_limited(endpoint, text, asked), tries, asked)
-    if status >= 500 or status in (408, 409, 425):
+    asked = signs.asked_wait(_tree(error), text) if asked is None else asked
+    if code == 429 or (code == 413 and signs.is_of_a_minute(whole)):
+        return Trouble(_rate_limited(endpoint, code, text, asked), tries, asked)
+    if code == 403:
+        return Trouble(_unauthorized(endpoint, code, text))
+    if signs.is_too_long(code, whole):
+        return Trouble(_too_long(endpoint, text))
+    if code in (400, 413, 422, 451):
+        return Trouble(_rejected(endpoint, code, text), of_one=True)
+    if code >= 500 or code in (408, 409, 425):
         broken = blocked(
             "TeacherDown",
-            f"{endpoint.base_url} answers {status}: {text or 'nothing more'}.",
+            f"{endpoint.base_url} answers {code}: {text or 'nothing more'}.",
             f"Wait until the endpoint is well again, or name another in teacher.baseURL. {_GONE_ON}",
         )
         return Trouble(broken, 6, asked)
-    return _garbage(f"status {status}: {text}", endpoint)
+    return _garbage(f"status {code}: {text}", endpoint)
+
+
+def _moved(error: openai.APIStatusError, endpoint: Endpoint) -> StageError:
+    target = redact(error.response.headers.get("location", "an address that it does not name"), endpoint)
+    return blocked(
+        "TeacherUnreachable",
+        f"{endpoint.base_url} answers {error.status_code}: it has moved to {target[:300]}.",
+        f"Write that address, without /chat/completions, into teacher.baseURL. {_GONE_ON}",
+    )
+
+
+def _walled(endpoint: Endpoint, code: int, text: str) -> StageError:
+    return blocked(
+        "TeacherUnreachable",
+        f"{endpoint.base_url} answers {code} with {text}: a firewall, a proxy or a protection against bots answers, and not "
+        "the API.",
+        "Check teacher.baseURL (it usually names an API's host, not a website's), and let this network through at the proxy or "
+        f"at the provider. {_GONE_ON}",
+    )
 
 
 def _quota(endpoint: Endpoint, text: str) -> StageError:
@@ -166,25 +226,28 @@ def _unauthorized(endpoint: Endpoint, status: int, text: str) -> StageError:
     )
 
 
-def _rejected(endpoint: Endpoint, status: int, text: str, too_long: bool) -> StageError:
-    if too_long:
-        return failed(
-            "PromptTooLong",
-            f"A request is longer than {endpoint.model} takes: {text}.",
-            "Shorten the prompt or its demonstrations, or name a teacher.model with a longer context.",
-        )
-    return blocked(
-        "TeacherRejectsRequest",
-        f"{endpoint.base_url} answers {status}: {text}.",
-        f"Check teacher.model and what the endpoint supports. {_GONE_ON}",
+def _too_long(endpoint: Endpoint, text: str) -> StageError:
+    return failed(
+        "PromptTooLong",
+        f"A request is longer than {endpoint.model} takes: {text}.",
+        "Shorten the prompt or its demonstrations, or name a teacher.model with a longer context.",
     )
 
 
-def _rate_limited(endpoint: Endpoint, text: str, asked: float | None) -> StageError:
+def _rejected(endpoint: Endpoint, code: int, text: str) -> StageError:
+    return blocked(
+        "TeacherRejectsRequest",
+        f"{endpoint.base_url} answers {code}: {text}.",
+        f"Check teacher.model and what the endpoint supports; teacher.reasoning and teacher.extraBody are sent as they are. "
+        f"{_GONE_ON}",
+    )
+
+
+def _rate_limited(endpoint: Endpoint, code: int, text: str, asked: float | None) -> StageError:
     wish = f", and asks to wait {asked:.0f} s" if asked else ""
     return blocked(
         "RateLimited",
-        f"{endpoint.base_url} keeps answering 429, too many requests{wish}: {text}.",
+        f"{endpoint.base_url} keeps answering {code}, too many requests{wish}: {text}.",
         f"Lower teacher.limits.requestsPerMinute or tokensPerMinute, or wait. {_GONE_ON}",
     )
 
@@ -195,7 +258,7 @@ def _garbage(text: str, endpoint: Endpoint) -> Trouble:
         f"{endpoint.base_url} does not answer as an OpenAI-compatible endpoint: {redact(text, endpoint)[:300]}.",
         f"Check teacher.baseURL (it usually ends in /v1). {_GONE_ON}",
     )
-    return Trouble(error, 4, charged=True)
+    return Trouble(error, 4, charged=True, of_one=True)
 
 
 def _timed_out(error: Exception, endpoint: Endpoint) -> Trouble:
@@ -230,10 +293,6 @@ def _unreachable(error: Exception, endpoint: Endpoint) -> Trouble:
         isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout) for cause in causes
     )
     return Trouble(unreachable, 5, charged=not unsent)
-
-
-def _raw(error: openai.APIStatusError) -> str:
-    return json.dumps(error.body, default=str) if error.body is not None else error.response.text
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -3,6 +3,7 @@
 Records, one a line:
     reserve  written before a request is sent: id, key, run, stage, purpose, at, group, sample, and the most it can cost
     answer   the answer to it: id, key, texts, and what it cost. Without an id: put together from others, at no cost
+    spend    what came is of no use and is asked for again: id, run, and what it cost
     release  it was not served and cost nothing
     void     keys whose answers are of no use; they stay paid for, and may be asked again
 A reserve that nothing follows counts as spent in full: the process was killed while the request was in flight.
@@ -33,7 +34,8 @@ class _Reserved:
 class Ledger:
     """The state that the records add up to. A record that comes twice counts once."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: bool = True) -> None:
+        self._texts = texts
         self.answers: dict[str, TeacherAnswer] = {}
         """By key; those of this process included."""
         self.groups: dict[str, dict[str, int]] = {}
@@ -48,9 +50,9 @@ class Ledger:
         self._since = time.time() - 60
 
     @classmethod
-    def read(cls, folder: Folder) -> Ledger:
-        """The ledger of a journal; empty where there is none."""
-        ledger = cls()
+    def read(cls, folder: Folder, texts: bool = True) -> Ledger:
+        """The ledger of a journal; empty where there is none. texts: False: what was spent alone, without any answer."""
+        ledger = cls(texts)
         for record in records(folder):
             ledger.add(record)
         return ledger
@@ -65,6 +67,8 @@ class Ledger:
                 self._reserve(record)
             case "answer":
                 self._answer(record)
+            case "spend":
+                self._spend(record)
             case "release":
                 self._open.pop(record["id"], None)
                 self._closed.add(record["id"])
@@ -111,6 +115,12 @@ class Ledger:
         if identifier is not None and identifier in self._closed:
             return
         cost = Cost(record["prompt"], record["completion"], record["usd"])
+        if self._texts:
+            self._keep(record, cost)
+        if identifier is not None:
+            self._book(identifier, record["run"], cost)
+
+    def _keep(self, record: dict[str, Any], cost: Cost) -> None:
         self.answers[record["key"]] = TeacherAnswer(
             texts=tuple(record["texts"]),
             key=record["key"],
@@ -119,19 +129,24 @@ class Ledger:
             prompt_tokens=cost.prompt,
             completion_tokens=cost.completion,
             usd=cost.usd,
+            cut=record.get("cut", False),
         )
         if "group" in record:
             self.groups.setdefault(record["group"], {}).setdefault(record["key"], record.get("sample", 0))
-        if identifier is not None:
-            self._open.pop(identifier, None)
-            self._closed.add(identifier)
-            run = record["run"]
-            self._answered[run] = self._answered.get(run, Spent()).plus(cost.as_spent())
+
+    def _spend(self, record: dict[str, Any]) -> None:
+        if record["id"] not in self._closed:
+            self._book(record["id"], record["run"], Cost(record["prompt"], record["completion"], record["usd"]))
+
+    def _book(self, identifier: str, run: str, cost: Cost) -> None:
+        self._open.pop(identifier, None)
+        self._closed.add(identifier)
+        self._answered[run] = self._answered.get(run, Spent()).plus(cost.as_spent())
 
 
 def spent_by_run(teacher_folder: Folder) -> dict[str, Spent]:
     """What each stage run spent, by the name of its folder; those that ended without a result included."""
-    ledger = Ledger.read(teacher_folder)
+    ledger = Ledger.read(teacher_folder, texts=False)
     return {run: ledger.spent(run) for run in sorted(ledger.runs())}
 
 
@@ -193,11 +208,13 @@ class Journal:
         refused: bool = False,
         group: str = "",
         sample: int = 0,
+        cut: bool = False,
     ) -> TeacherAnswer:
         """Notes the answer to a request, or one put together from the answers to others. Raises: OSError.
 
         Args:
             group, sample: the request's; none where the answer was put together, because its parts have them.
+            cut: see TeacherAnswer.
         """
         record: dict[str, Any] = {"type": "answer", "key": key, "stage": self._stage, "run": self._run}
         if identifier is not None:
@@ -206,9 +223,16 @@ class Journal:
         record |= {"texts": list(texts), **_amounts(cost)}
         if refused:
             record["refused"] = True
+        if cut:
+            record["cut"] = True
         record |= _place(group, sample)
         await self._write(record)
-        return TeacherAnswer(tuple(texts), key, False, refused, cost.prompt, cost.completion, cost.usd)
+        return TeacherAnswer(tuple(texts), key, False, refused, cost.prompt, cost.completion, cost.usd, cut)
+
+    async def spend(self, identifier: str, cost: Cost) -> None:
+        """Notes what a request cost whose answer is of no use. Raises: OSError."""
+        self.in_flight.discard(identifier)
+        await self._write({"type": "spend", "id": identifier, "run": self._run, **_amounts(cost)})
 
     async def release(self, identifier: str) -> None:
         """Notes that a request was not served."""

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 _CHAT_TOKENS = 64
 """What a chat template adds: a system prompt of its own and the turn that opens the answer."""
 _MESSAGE_TOKENS = 8
+_IN_WORDS = 96
+"""The sentence that asks for a form in words, where an endpoint takes no schema."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class TeacherRequest:
     sample: tells intended repeats of the same prompt apart.
     group: the journal's name for answers that are wanted back all together (`Teacher.journalled`), where there is one;
         not part of the key.
+    partial: a part of an answer is of use, as of a list of examples: one that is cut is taken as it is; not part of the key.
     """
 
     purpose: str
@@ -38,6 +41,7 @@ class TeacherRequest:
     schema: Mapping[str, Any] | None = None
     sample: int = 0
     group: str = ""
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class TeacherAnswer:
     texts: exactly n; "" where the teacher refused or said nothing.
     key: names the request; the same in every run.
     cached: it came from the journal, and nothing was sent.
-    refused: the teacher, or its content filter, refused every one of the n.
+    refused: the teacher, its content filter, or the endpoint refused every one of the n.
+    cut: one of them ended for want of room, even with the most that is given; its text is "" but for partial requests.
     prompt_tokens, completion_tokens, usd: what it cost when it was sent.
     """
 
@@ -58,6 +63,7 @@ class TeacherAnswer:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     usd: float = 0.0
+    cut: bool = False
 
 
 def scope(base_url: str) -> str:
@@ -74,7 +80,9 @@ def is_loopback(base_url: str) -> bool:
         return host == "localhost"
 
 
-def request_key(request: TeacherRequest, model: str, endpoint: str, part: int | None = None) -> str:
+def request_key(
+    request: TeacherRequest, model: str, endpoint: str, part: int | None = None, extra: Mapping[str, Any] | None = None
+) -> str:
     """SHA-256 of what changes the answer, 64 hexadecimal digits.
 
     Args:
@@ -82,6 +90,7 @@ def request_key(request: TeacherRequest, model: str, endpoint: str, part: int | 
         model: the teacher's name at the endpoint.
         endpoint: see `scope`.
         part: the how-many-th of the n answers, where each is asked for by itself.
+        extra: what the spec sends with every request; nothing where that is nothing.
     """
     identity = {
         "endpoint": endpoint,
@@ -95,6 +104,8 @@ def request_key(request: TeacherRequest, model: str, endpoint: str, part: int | 
     }
     if part is not None:
         identity["part"] = part
+    if extra:
+        identity["extra"] = dict(extra)
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -105,10 +116,10 @@ def prompt_bound(request: TeacherRequest) -> int:
         _MESSAGE_TOKENS + sum(len(value.encode("utf-8", "surrogatepass")) for value in message.values())
         for message in request.messages
     )
-    schema = len(json.dumps(request.schema, ensure_ascii=False).encode()) if request.schema else 0
+    schema = len(json.dumps(request.schema, ensure_ascii=False).encode()) + _IN_WORDS if request.schema else 0
     return _CHAT_TOKENS + messages + schema
 
 
-def completion_bound(request: TeacherRequest) -> int:
-    """Tokens that the answers have at most, together."""
-    return request.n * request.max_tokens
+def completion_bound(request: TeacherRequest, room: int | None = None) -> int:
+    """Tokens that the answers have at most, together; room: of each, by default the request's own bound."""
+    return request.n * (request.max_tokens if room is None else room)

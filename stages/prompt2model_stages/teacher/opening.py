@@ -1,0 +1,77 @@
+"""Opens the teacher of a job for one stage run, and keeps what was learnt of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx2
+
+from prompt2model_api.names import stage_folder
+from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_api.stage_job import StageJob
+from prompt2model_stages.errors import StageError, failed
+from prompt2model_stages.job_folders import teacher_folder
+from prompt2model_stages.storage import Folder
+from prompt2model_stages.teacher.client import Teacher
+from prompt2model_stages.teacher.dialect import Dialect
+from prompt2model_stages.teacher.journal import Journal
+from prompt2model_stages.teacher.keys import read_key
+from prompt2model_stages.teacher.patience import Patience
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_teacher(
+    job: StageJob,
+    stage: str,
+    *,
+    patience: Patience | None = None,
+    http: httpx2.AsyncClient | None = None,
+    grace_s: float | None = None,
+) -> AsyncIterator[Teacher]:
+    """Opens the job's teacher for one stage run; at the end, answers in flight are waited for and journalled.
+
+    Args:
+        job: names the teacher, its key's environment variable, the journal and the stage run.
+        stage: who asks.
+        patience: bounds of waiting; by default from the environment.
+        http: the HTTP client to use and leave open; by default a new one.
+        grace_s: how long answers in flight are waited for where nothing interrupts; by default as long as one may take.
+
+    Raises: StageError, OSError.
+    """
+    settings = job.settings.teacher
+    if settings is None:
+        raise failed("TeacherMissing", "No teacher is set.", "Name one in spec.teacher.")
+    patience = patience or Patience.from_environment()
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request drowns everything else
+    spec = job.stage_run.spec
+    key = read_key(os.environ, job.settings.teacher_key_env)  # before anything is booked
+    folder = teacher_folder(job)
+    journal = await Journal.open(folder, stage, stage_folder(spec.stage, spec.digest))
+    dialect = Dialect.kept(folder, settings)
+    teacher = Teacher(settings, journal, patience, key, job.settings.teacher_key_env, http=http, dialect=dialect)
+    interrupted = True
+    try:
+        yield teacher
+        interrupted = False
+    except StageError:
+        interrupted = False
+        raise
+    finally:
+        grace_s = patience.timeout_s if grace_s is None else grace_s
+        await teacher.close(patience.drain_s if interrupted else grace_s)
+        if teacher.dialect != dialect:
+            await asyncio.to_thread(_keep, teacher.dialect, folder, settings)
+
+
+def _keep(dialect: Dialect, folder: Folder, settings: TeacherSpec) -> None:
+    try:
+        dialect.keep(folder, settings)
+    except OSError as error:  # the next stage learns it again, at no cost
+        logger.warning("how the teacher wants to be asked is not kept: %s", error)
