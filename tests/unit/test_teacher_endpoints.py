@@ -1,281 +1,349 @@
-"""Endpoints as they are: what they refuse, how they say it, and what comes of it, with requests in flight."""
+"""The teacher against endpoints as they are: dialects learnt with many requests in flight, and what is no answer."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_stages.errors import StageError
-from prompt2model_stages.storage import Folder
-from prompt2model_stages.teacher.dialect import Dialect
-from prompt2model_stages.teacher.thinking import without_thoughts
-from tests.unit.teacher_cases import Endpoint, ask, refusal, reply, settings, teacher
+from tests.unit.teacher_cases import Endpoint, ask, refusal, reply, teacher
 
 pytestmark = pytest.mark.unit
 
-CHAT: list[dict[str, str]] = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "hello"}]
-FORM = {"type": "object"}
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+MANY = 50
 
 
-def cut(content: str | None, **message: Any) -> httpx2.Response:
-    answer = {"role": "assistant", "content": content, **message}
-    usage = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
-    choice = {"index": 0, "finish_reason": "length", "message": answer}
-    return httpx2.Response(200, json={"choices": [choice], "usage": usage})
+def segments(folder: Path) -> list[dict[str, Any]]:
+    """The journal's records."""
+    return [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines()]
 
 
-def gpt5(body: dict[str, Any]) -> httpx2.Response | None:
+async def asked_at_once(folder: Path, handle: Any, count: int = MANY, **fields: Any) -> tuple[list[Any], Endpoint]:
+    """So many requests in flight together, each answered or its error."""
+
+    async def late(body: dict[str, Any]) -> httpx2.Response:
+        await asyncio.sleep(0.01)
+        return handle(body)  # type: ignore[no-any-return]
+
+    endpoint = Endpoint(late)
+    async with teacher(folder, endpoint, limits={"concurrency": count}) as opened:
+        asking = (opened.ask(ask(str(i), **fields)) for i in range(count))
+        return await asyncio.gather(*asking, return_exceptions=True), endpoint
+
+
+def gpt5(body: dict[str, Any]) -> httpx2.Response:
     if "max_tokens" in body:
-        return refusal(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
+        return refusal(
+            400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.", "unsupported_parameter"
+        )
     if body.get("temperature", 1) != 1:
         return refusal(
-            400, "Unsupported value: 'temperature' does not support 0.3. Only the default (1) value is supported."
+            400, "Unsupported value: 'temperature' does not support 0.7. Only the default (1) value is supported."
         )
-    return None
+    return reply("yes")
 
 
-def no_schema(body: dict[str, Any]) -> httpx2.Response | None:
-    return refusal(400, "This response_format type is unavailable now") if "response_format" in body else None
+def no_schema(body: dict[str, Any]) -> httpx2.Response:
+    return (
+        refusal(400, "This response_format type is unavailable now")
+        if "response_format" in body
+        else reply('{"a": "b"}')
+    )
 
 
-def no_system(body: dict[str, Any]) -> httpx2.Response | None:
-    return refusal(400, "System role not supported") if body["messages"][0]["role"] == "system" else None
+def no_system(body: dict[str, Any]) -> httpx2.Response:
+    if body["messages"][0]["role"] == "system":
+        return refusal(400, "System role not supported")
+    return reply("yes")
 
 
-def warm_only(body: dict[str, Any]) -> httpx2.Response | None:
-    bad = not 0 < body.get("temperature", 1) <= 1
-    return refusal(400, "invalid temperature: must be in (0, 1]") if bad else None
+def broken_grammar(body: dict[str, Any]) -> httpx2.Response:
+    if "response_format" in body:
+        return refusal(500, "Failed to initialize samplers: failed to parse grammar")
+    return reply('{"a": "b"}')
 
 
-def no_grammar(body: dict[str, Any]) -> httpx2.Response | None:
-    return refusal(500, "failed to parse grammar") if "response_format" in body else None
+@pytest.mark.parametrize(
+    ("handle", "fields"),
+    [
+        (gpt5, {"temperature": 0.7}),
+        (gpt5, {"temperature": 0.7, "schema": SCHEMA}),
+        (no_schema, {"schema": SCHEMA}),
+        (broken_grammar, {"schema": SCHEMA}),
+    ],
+)
+async def test_a_dialect_is_learnt_with_many_in_flight(tmp_path: Path, handle: Any, fields: Any) -> None:
+    answers, endpoint = await asked_at_once(tmp_path, handle, **fields)
+    assert [answer for answer in answers if isinstance(answer, BaseException)] == []
+    assert len(endpoint.bodies) <= 3 * MANY, "a request is refused once for each thing that is learnt, at most"
+    if handle is gpt5 and "schema" in fields:
+        assert "response_format" in endpoint.bodies[-1], "what was not refused stays"
 
 
-@pytest.mark.parametrize("refuses", [gpt5, no_schema, no_system, warm_only, no_grammar])
-async def test_the_dialect_is_learnt_with_fifty_requests_in_flight(tmp_path: Path, refuses: Any) -> None:
-    async def handle(body: dict[str, Any]) -> httpx2.Response:
-        await asyncio.sleep(0.002)
-        return refuses(body) or reply("{}")
+async def test_the_next_stage_speaks_it_from_the_start(tmp_path: Path) -> None:
+    from prompt2model_stages.teacher import open_teacher
+    from tests.unit.teacher_cases import job
 
-    endpoint = Endpoint(handle)
+    sent = []
+    for text in ("a", "b"):
+        endpoint = Endpoint(gpt5)
+        async with open_teacher(job(tmp_path), "generate", http=endpoint.client()) as opened:
+            assert (await opened.ask(ask(text, temperature=0.7))).texts == ("yes",)
+        sent.append(len(endpoint.bodies))
+    assert sent == [3, 1]
+    endpoint = Endpoint(lambda body: reply("yes"))
+    async with open_teacher(job(tmp_path, model="another"), "generate", http=endpoint.client()) as opened:
+        await opened.ask(ask("c", temperature=0.7))
+    assert "max_tokens" in endpoint.bodies[0], "another model is asked in its own way"
+
+
+async def test_a_refused_system_role_is_folded_into_the_users_turn(tmp_path: Path) -> None:
+    endpoint = Endpoint(no_system)
     async with teacher(tmp_path, endpoint) as opened:
-        requests = [ask(str(i), schema=FORM, temperature=0.0 if i % 2 else 1.4) for i in range(50)]
-        requests += [ask(messages_only, temperature=0.3) for messages_only in ("x", "y")]
-        answers = await asyncio.gather(*(opened.ask(request) for request in requests))
-        assert all(answer.texts == ("{}",) for answer in answers)
-        sent = len(endpoint.bodies)
-        await opened.ask(ask("later", schema=FORM, temperature=0.0))
-        assert len(endpoint.bodies) == sent + 1, "what was learnt is kept"
+        request = ask("hello")
+        with_system = type(request)(
+            "test", [{"role": "system", "content": "Be brief."}, *request.messages], max_tokens=20
+        )
+        assert (await opened.ask(with_system)).texts == ("yes",)
+    (message,) = endpoint.bodies[-1]["messages"]
+    assert message["role"] == "user" and "Be brief." in message["content"] and "hello" in message["content"]
 
 
-async def test_a_form_is_asked_for_in_words_and_a_system_role_is_folded() -> None:
-    request = ask(schema=FORM)
-    body = Dialect(schema=False).body(request, settings(), 20)
-    assert "JSON schema" in body["messages"][-1]["content"] and "response_format" not in body
-    request = type(request)("test", CHAT, schema=FORM)
-    body = Dialect(schema=False, system=False).body(request, settings(), 20)
-    assert [message["role"] for message in body["messages"]] == ["user"]
-    assert body["messages"][0]["content"].startswith("Be short.") and body["messages"][0]["content"].endswith("hello")
-
-
-@pytest.mark.parametrize("message", ["Bad Request", "something went wrong with response_format"])
-async def test_one_refusal_never_drops_the_schema_for_everybody(tmp_path: Path, message: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ("invalid temperature: must be in (0, 1]", 1.0),
+        ("temperature must be between 0 and 1", 1.0),
+        ("Input should be less than or equal to 1.5 (temperature)", 1.5),
+    ],
+)
+async def test_a_temperature_is_clipped_to_its_range(tmp_path: Path, said: str, sent: float) -> None:
     def handle(body: dict[str, Any]) -> httpx2.Response:
-        return refusal(400, message) if body["messages"][-1]["content"].startswith("bad") else reply("{}")
+        return refusal(400, said) if body.get("temperature", 1) > sent else reply("yes")
 
     endpoint = Endpoint(handle)
     async with teacher(tmp_path, endpoint) as opened:
-        await opened.ask(ask("good", schema=FORM))
-        assert (await opened.ask(ask("bad", schema=FORM))).refused
-        await opened.ask(ask("good again", schema=FORM))
-    assert "response_format" in endpoint.bodies[-1]
+        assert (await opened.ask(ask(temperature=1.8))).texts == ("yes",)
+        assert (await opened.ask(ask("cool", temperature=0.4))).texts == ("yes",)
+    assert [body.get("temperature") for body in endpoint.bodies] == [1.8, sent, 0.4]
 
 
-def test_the_dialect_is_kept_for_the_same_endpoint_and_model(tmp_path: Path) -> None:
-    folder, learnt = Folder(str(tmp_path)), Dialect(schema=False, highest=1.0)
-    learnt.keep(folder, settings())
-    assert Dialect.kept(folder, settings()) == learnt
-    assert Dialect.kept(folder, settings(model="other")) == Dialect()
-    folder.write_bytes("dialect.json", b"{torn")
-    assert Dialect.kept(folder, settings()) == Dialect()
+async def test_an_unexplained_400_never_takes_the_schema_from_everybody(tmp_path: Path) -> None:
+    def handle(body: dict[str, Any]) -> httpx2.Response:
+        return refusal(400, "Bad Request") if body["messages"][0]["content"] == "7" else reply('{"a": "b"}')
+
+    answers, endpoint = await asked_at_once(tmp_path, handle, schema=SCHEMA)
+    assert sum(isinstance(answer, BaseException) for answer in answers) <= 1
+    plain = [body for body in endpoint.bodies if "response_format" not in body]
+    assert all(body["messages"][0]["content"].startswith("7") for body in plain)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        '<think>A draft: {"a": 1}</think>\n42',
-        "A draft, 41.\n</think>\n\n42",
-        "<think>a <think>b</think> c</think> 42",
-        "[THINK]41[/THINK]42",
-        "◁think▷41◁/think▷42",
-        "<|channel|>analysis<|message|>41<|end|><|start|>assistant<|channel|>final<|message|>42<|return|>",
-        "analysisIt is 41 or so.assistantfinal42",
-        "Here is my thought process: 41\n\nHere is my response: 42",
-        "<think>41</think><answer>42</answer>",
+        '<think>\nA draft: {"a": "draft"}\n</think>\n\n{"a": "b"}',
+        'A draft: {"a": "draft"}\n</think>\n\n{"a": "b"}',
+        '<thinking>draft</thinking>{"a": "b"}',
+        '[THINK]draft[/THINK]{"a": "b"}',
+        '<|channel|>analysis<|message|>draft<|end|><|start|>assistant<|channel|>final<|message|>{"a": "b"}<|return|>',
     ],
 )
-def test_thoughts_are_no_part_of_the_answer(text: str) -> None:
-    assert without_thoughts(text).text == "42"
+async def test_a_draft_is_never_an_answer(tmp_path: Path, text: str) -> None:
+    async with teacher(tmp_path, Endpoint(lambda body: reply(text))) as opened:
+        answer = (await opened.ask(ask())).texts[0]
+    assert "draft" not in answer and json.loads(answer) == {"a": "b"}
 
 
-def test_unfinished_thoughts_are_no_answer_and_a_plain_text_stays() -> None:
-    assert without_thoughts("<think>perhaps 41").unfinished and without_thoughts("<think>perhaps 41").text == ""
-    for text in ("a < b and c > d", '{"input": "what is <think>?", "output": "a tag"}', " 42 "):
-        assert without_thoughts(text).text == text
+async def test_json_that_speaks_of_tags_is_left_alone(tmp_path: Path) -> None:
+    text = json.dumps({"a": "close it with </think>, as in <think>x</think>"})
+    async with teacher(tmp_path, Endpoint(lambda body: reply(text))) as opened:
+        assert (await opened.ask(ask())).texts == (text,)
 
 
-async def test_a_cut_answer_gets_more_room_and_is_never_an_answer(tmp_path: Path) -> None:
-    endpoint = Endpoint(lambda body: cut("The sum is"))
+def cut(text: str | None, limit: int, **message: Any) -> httpx2.Response:
+    choice = {"index": 0, "finish_reason": "length", "message": {"role": "assistant", "content": text, **message}}
+    usage = {"prompt_tokens": 10, "completion_tokens": limit, "total_tokens": 10 + limit}
+    return httpx2.Response(200, json={"choices": [choice], "usage": usage})
+
+
+async def test_a_cut_answer_is_asked_for_with_more_room(tmp_path: Path) -> None:
+    endpoint = Endpoint(lambda body: cut("the ans", 20) if body["max_tokens"] < 60 else reply("the answer"))
     async with teacher(tmp_path, endpoint) as opened:
         answer = await opened.ask(ask())
-        assert answer.cut and answer.texts == ("",) and opened.spent.completion_tokens == 60
-        rooms = [body["max_tokens"] for body in endpoint.bodies]
-        assert rooms == sorted(set(rooms)) and rooms[0] == 20 and len(rooms) == 3
-        assert (await opened.ask(ask(partial=True, sample=1))).texts == ("The sum is",)
+        assert answer.texts == ("the answer",) and not answer.cut
+        assert opened.spent.completion_tokens >= 25, "what was cut is paid for too"
     async with teacher(tmp_path, endpoint) as opened:
-        assert (await opened.ask(ask())).cut and opened.spent.completion_tokens == 80
+        assert (await opened.ask(ask())).cached
 
 
-async def test_reasoning_that_takes_all_room_is_named(tmp_path: Path) -> None:
-    endpoint = Endpoint(lambda body: cut(None, reasoning_content="Let me think"))
+async def test_an_answer_that_is_cut_for_ever_is_none(tmp_path: Path) -> None:
+    endpoint = Endpoint(lambda body: cut("The sum is computed by", body["max_tokens"]))
     async with teacher(tmp_path, endpoint) as opened:
+        answer = await opened.ask(ask())
+    assert answer.cut and answer.texts == ("",) and 1 < len(endpoint.bodies) < 8
+
+
+async def test_reasoning_that_eats_all_tokens_is_given_room_and_that_is_learnt(tmp_path: Path) -> None:
+    def handle(body: dict[str, Any]) -> httpx2.Response:
+        limit = body["max_tokens"]
+        return (
+            reply("yes", completion=710, reasoning_content="aha")
+            if limit > 700
+            else cut(None, limit, reasoning_content="let me see")
+        )
+
+    endpoint = Endpoint(handle)
+    async with teacher(tmp_path, endpoint) as opened:
+        assert (await opened.ask(ask("a"))).texts == ("yes",)
+        before = len(endpoint.bodies)
+        assert (await opened.ask(ask("b"))).texts == ("yes",)
+    assert len(endpoint.bodies) == before + 1, "the next request has the room at once"
+
+
+async def test_reasoning_that_never_ends_is_named(tmp_path: Path) -> None:
+    endpoint = Endpoint(lambda body: cut(None, body["max_tokens"], reasoning_content="let me see"))
+    async with teacher(tmp_path, endpoint, budget={"unlimited": True}) as opened:
         with pytest.raises(StageError) as caught:
             for i in range(40):
-                assert (await opened.ask(ask(str(i)))).cut
-    assert caught.value.failure.reason == "TeacherAnswerCut" and "reasoning" in caught.value.failure.remedy
-
-
-async def test_reasoning_is_given_room_once_for_all(tmp_path: Path) -> None:
-    endpoint = Endpoint(
-        lambda body: cut("", reasoning="...") if body["max_tokens"] < 700 else reply("42", reasoning="...")
-    )
-    async with teacher(tmp_path, endpoint) as opened:
-        for i in range(3):
-            assert (await opened.ask(ask(str(i)))).texts == ("42",)
-    assert len(endpoint.bodies) == 4
-
-
-FLAGGED = [
-    lambda: refusal(400, "Output data may contain inappropriate content.", "data_inspection_failed"),
-    lambda: refusal(400, "Invalid prompt: your prompt was flagged as violating our usage policy.", "invalid_prompt"),
-    lambda: refusal(403, "openai/x requires moderation. Your input was flagged for violence."),
-    lambda: httpx2.Response(200, json={"error": {"code": 403, "message": "Your input was flagged"}}),
-    lambda: httpx2.Response(200, json={"choices": [{"finish_reason": "content_filter", "message": None}]}),
-    lambda: httpx2.Response(200, json={"choices": [], "promptFeedback": {"blockReason": "SAFETY"}}),
-]
-
-
-@pytest.mark.parametrize("response", FLAGGED)
-async def test_a_flagged_prompt_is_refused_and_nothing_else(tmp_path: Path, response: Any) -> None:
-    endpoint = Endpoint(lambda body: response() if body["messages"][0]["content"] == "bad" else reply("yes"))
-    async with teacher(tmp_path, endpoint) as opened:
-        answers = await asyncio.gather(*(opened.ask(ask(text, schema=FORM)) for text in ("good", "bad", "fine")))
-    assert [answer.refused for answer in answers] == [False, True, False] and len(endpoint.bodies) == 3
-
-
-GEMINI = {
-    "error": {"code": 429, "message": "You exceeded your current quota, please check your plan and billing details."}
-}
-GEMINI["error"]["details"] = [{"quotaId": "GenerateRequestsPerMinutePerProject"}, {"retryDelay": "34s"}]  # type: ignore[assignment]
-GROQ = "Request too large for model x on tokens per minute (TPM): Limit 6000, Requested 5000"
+                await opened.ask(ask(str(i)))
+    failure = caught.value.failure
+    assert "Cut" in failure.reason and "reasoning" in failure.message + failure.remedy
+    assert len(endpoint.bodies) < 40
 
 
 @pytest.mark.parametrize(
-    ("response", "least_s"),
+    ("status", "said", "code"),
     [
-        (lambda: httpx2.Response(429, json=[GEMINI]), 34),
-        (lambda: refusal(413, GROQ, "rate_limit_exceeded"), 0.2),
-        (lambda: refusal(429, "Rate limit reached. Please try again in 2m1.5s."), 121.5),
-        (lambda: httpx2.Response(200, json={"error": {"code": 429, "message": "free-models-per-min"}}), 0.2),
-        (lambda: httpx2.Response(200, json={"choices": [{"error": {"code": 502, "message": "upstream"}}]}), 0.2),
+        (400, "Input data may contain inappropriate content.", "data_inspection_failed"),
+        (400, "Invalid prompt: your prompt was flagged as potentially violating our usage policy.", "invalid_prompt"),
+        (403, 'Your chosen model requires moderation and your input was flagged for "violence".', "403"),
     ],
 )
-async def test_what_waiting_helps_against_is_waited_for(tmp_path: Path, response: Any, least_s: float) -> None:
-    answers = [response(), reply("at last")]
+async def test_a_flagged_prompt_refuses_one_row(tmp_path: Path, status: int, said: str, code: str) -> None:
+    def handle(body: dict[str, Any]) -> httpx2.Response:
+        return refusal(status, said, code) if body["messages"][0]["content"] == "3" else reply('{"a": "b"}')
+
+    answers, endpoint = await asked_at_once(tmp_path, handle, 10, schema=SCHEMA)
+    assert [answer.refused for answer in answers] == [i == 3 for i in range(10)]
+    assert all("response_format" in body for body in endpoint.bodies)
+
+
+async def test_a_filter_that_tells_itself_in_the_choice(tmp_path: Path) -> None:
+    choice = {"index": 0, "finish_reason": "content_filter", "message": None}
+    endpoint = Endpoint(lambda body: httpx2.Response(200, json={"choices": [choice], "usage": {}}))
+    async with teacher(tmp_path, endpoint) as opened:
+        assert (await opened.ask(ask())).refused
+
+
+async def test_an_error_inside_a_choice_is_retried_and_never_journalled(tmp_path: Path) -> None:
+    broken = {
+        "index": 0,
+        "finish_reason": "error",
+        "message": {"content": "half"},
+        "error": {"code": 502, "message": "x"},
+    }
+    answers = [httpx2.Response(200, json={"choices": [broken]}), reply("whole")]
     async with teacher(tmp_path, Endpoint(lambda body: answers.pop(0))) as opened:
-        began = opened._clock()
-        assert (await opened.ask(ask())).texts == ("at last",)
-        assert opened._clock() - began >= least_s and opened.spent.requests == 1
+        assert (await opened.ask(ask())).texts == ("whole",)
+    assert all(record.get("texts") != ["half"] for record in segments(tmp_path))
 
 
 @pytest.mark.parametrize(
-    ("message", "room"),
+    ("body", "reason"),
     [
-        ("'max_tokens' is too large: 4000. maximum context length is 2048 tokens (4000 > 2048 - 100)", 1948),
-        (
-            "maximum context length is 2048 tokens. You requested 4100 tokens (100 in the messages, 4000 in the completion)",
-            1948,
-        ),
-        ("max_tokens: 4000 > 1024, which is the maximum allowed number of output tokens", 1024),
-        ("Range of max_tokens should be [1, 512]", 512),
-        (
-            "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 3000 `inputs` tokens and 4000 `max_new_tokens`",
-            1096,
-        ),
+        ({"error": {"message": "No auth credentials found", "code": 401}}, "TeacherUnauthorized"),
+        ({"error": {"message": "Rate limit exceeded: free-models-per-min.", "code": 429}}, "RateLimited"),
+        ({"error": {"message": "Insufficient credits", "code": 402}}, "TeacherQuotaExhausted"),
     ],
 )
-async def test_a_bound_over_the_context_is_lowered(tmp_path: Path, message: str, room: int) -> None:
-    endpoint = Endpoint(lambda body: refusal(400, message) if body["max_tokens"] > room else reply("yes"))
-    async with teacher(tmp_path, endpoint) as opened:
-        assert (await opened.ask(ask(max_tokens=4000))).texts == ("yes",)
-    assert [body["max_tokens"] for body in endpoint.bodies] == [4000, room]
-
-
-@pytest.mark.parametrize(
-    ("response", "reason"),
-    [
-        (lambda: refusal(400, "Your credit balance is too low to access the API."), "TeacherQuotaExhausted"),
-        (
-            lambda: refusal(400, "Access denied, make sure your account is in good standing.", "Arrearage"),
-            "TeacherQuotaExhausted",
-        ),
-        (lambda: refusal(400, "API key not valid. Please pass a valid API key."), "TeacherUnauthorized"),
-        (lambda: refusal(400, "Model Not Exist"), "TeacherModelUnknown"),
-        (lambda: httpx2.Response(403, text="<html><title>Just a moment...</title>x{}</html>"), "TeacherUnreachable"),
-        (
-            lambda: httpx2.Response(200, json={"error": {"message": "No auth credentials found", "code": 401}}),
-            "TeacherUnauthorized",
-        ),
-        (
-            lambda: httpx2.Response(301, headers={"location": "https://other.test/v2/chat/completions"}),
-            "TeacherUnreachable",
-        ),
-    ],
-)
-async def test_what_a_person_has_to_do_is_said(tmp_path: Path, response: Any, reason: str) -> None:
-    async with teacher(tmp_path, Endpoint(lambda body: response()), model="huge") as opened:
+async def test_an_error_in_a_200_is_what_it_says(tmp_path: Path, body: Any, reason: str) -> None:
+    async with teacher(tmp_path, Endpoint(lambda _: httpx2.Response(200, json=body))) as opened:
         with pytest.raises(StageError) as caught:
             await opened.ask(ask())
-    assert caught.value.failure.reason == reason and "<" not in caught.value.failure.message
+    assert caught.value.failure.reason == reason
 
 
-async def test_no_count_is_no_zero_and_json_in_a_call_is_read(tmp_path: Path) -> None:
-    call = {"tool_calls": [{"function": {"name": "answer", "arguments": '{"a": 1}'}}]}
-    answers = [reply("yes", prompt=0, completion=0), reply("", **call)]
-    async with teacher(tmp_path, Endpoint(lambda body: answers.pop(0))) as opened:
-        first = await opened.ask(ask("a"))
-        assert first.completion_tokens == 20 and first.prompt_tokens > 60, "the bound is booked"
-        assert (await opened.ask(ask("b"))).texts == ('{"a": 1}',)
+async def test_the_arguments_of_a_call_are_read(tmp_path: Path) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "answer", "arguments": '{"a": "b"}'}}
+    async with teacher(tmp_path, Endpoint(lambda body: reply("", tool_calls=[call]))) as opened:
+        assert (await opened.ask(ask())).texts == ('{"a": "b"}',)
 
 
-async def test_extra_fields_are_sent_and_name_another_request(tmp_path: Path) -> None:
-    endpoint = Endpoint(lambda body: reply("yes"))
+@pytest.mark.parametrize(
+    ("usage", "completion"),
+    [
+        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 115}, 105),
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, 20),
+        (None, 20),
+    ],
+)
+async def test_usage_that_cannot_be_right_is_not_believed(tmp_path: Path, usage: Any, completion: int) -> None:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "yes"}}
+    endpoint = Endpoint(lambda body: httpx2.Response(200, json={"choices": [choice], "usage": usage}))
     async with teacher(tmp_path, endpoint) as opened:
-        plain = await opened.ask(ask())
-    more = {"extraBody": {"top_p": 0.9}, "reasoning": {"effort": "low", "allowance": 100}}
-    async with teacher(tmp_path, endpoint, **more) as opened:
-        other = await opened.ask(ask())
-    assert other.key != plain.key and not other.cached
-    sent = endpoint.bodies[-1]
-    assert (sent["top_p"], sent["reasoning_effort"], sent["max_tokens"]) == (0.9, "low", 120)
+        assert (await opened.ask(ask(max_tokens=20))).completion_tokens == completion
 
 
-@pytest.mark.parametrize("extra", [{"model": "x"}, {"api_key": "abc"}, {"a": {"access_token": "abc"}}])
-def test_extra_fields_that_cannot_be(extra: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"cannot be set here|looks like a secret"):
-        TeacherSpec.model_validate({"baseURL": "http://x/v1", "model": "m", "extraBody": extra})
+async def test_a_quota_of_a_minute_is_waited_for(tmp_path: Path) -> None:
+    gemini = {
+        "error": {
+            "code": 429,
+            "message": "You exceeded your current quota, please check your plan and billing details.",
+            "status": "RESOURCE_EXHAUSTED",
+            "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34s"}],
+        }
+    }
+    groq = refusal(
+        413,
+        "Request too large on tokens per minute (TPM): Limit 6000, Used 5000, Requested 1200.",
+        "rate_limit_exceeded",
+    )
+    for first in (httpx2.Response(429, json=[gemini]), groq):
+        answers = [first, reply("yes")]
+        async with teacher(tmp_path / str(id(first)), Endpoint(lambda body, a=answers: a.pop(0))) as opened:  # type: ignore[misc]
+            began = opened._clock()
+            assert (await opened.ask(ask())).texts == ("yes",)
+            assert opened._clock() - began > (30 if first is not groq else 0)
+
+
+async def test_an_answer_longer_than_the_context_is_asked_for_shorter(tmp_path: Path) -> None:
+    said = (
+        "'max_tokens' or 'max_completion_tokens' is too large: 2000. This model's maximum context length is 2048 tokens and "
+        "your request has 100 input tokens (2000 > 2048 - 100)."
+    )
+    endpoint = Endpoint(lambda body: refusal(400, said) if body.get("max_tokens", 0) > 1948 else reply("yes"))
+    async with teacher(tmp_path, endpoint) as opened:
+        assert (await opened.ask(ask(max_tokens=2000))).texts == ("yes",)
+    assert len(endpoint.bodies) == 2 and "max_tokens" in endpoint.bodies[-1]
+
+
+@pytest.mark.parametrize(
+    ("response", "reason", "words"),
+    [
+        (
+            lambda: refusal(400, "Your credit balance is too low to access the API. Please purchase credits."),
+            "TeacherQuotaExhausted",
+            "credit",
+        ),
+        (
+            lambda: httpx2.Response(
+                403, text="<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
+            ),
+            "",
+            "Just a moment",
+        ),
+    ],
+)
+async def test_what_a_person_is_told(tmp_path: Path, response: Any, reason: str, words: str) -> None:
+    async with teacher(tmp_path, Endpoint(lambda body: response())) as opened:
+        with pytest.raises(StageError) as caught:
+            await opened.ask(ask())
+    failure = caught.value.failure
+    assert failure.reason == (reason or failure.reason) and words in failure.message + failure.remedy
+    assert "<" not in failure.message and "DOCTYPE" not in failure.message

@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 EMPTY_IN_A_ROW = 20
 """So many empty answers, one after the other, say that the endpoint is not well."""
+CUT_IN_A_ROW = 8
+"""The same of answers that reasoning left nothing of, with all the room there is: each costs thousands of tokens."""
 REJECTED_IN_A_ROW = 20
 """So many requests that were refused for no reason that is known, one after the other, are no matter of one prompt."""
 _OF_ONE_REQUEST = frozenset({"PromptTooLong", "TeacherRejectsRequest", "BudgetExhausted"})
@@ -393,9 +395,10 @@ class Teacher:
             self._empty.clear()
             return
         self._empty.append(answer)
-        if len(self._empty) >= EMPTY_IN_A_ROW:
+        cut = all(one.cut for one in self._empty)
+        if len(self._empty) >= (CUT_IN_A_ROW if cut else EMPTY_IN_A_ROW):
             empty, self._empty = self._empty, []
             await self._journal.void([one.key for one in empty])
-            if all(one.cut for one in empty):
+            if cut:
                 raise self._end(failures.reasons_only(self._endpoint, len(empty), room))
             raise self._end(failures.answers_nothing(self._endpoint, len(empty), reply.reasoned))
