@@ -112,4 +112,6 @@ def test_the_next_attempt_goes_on_when_the_head_dies(tmp_path: Path, head: Head)
     steps = steps_in(folder)
     assert steps == sorted(set(steps)) and steps[-1] == EPOCHS * 12 > reached
     assert told[-1] == EPOCHS * 12
-    assert "going on from the checkpoint of step" in (folder / "log-2.txt").read_text()  # a worker's words, in the driver's log
+    assert (
+        "going on from the checkpoint of step" in (folder / "log-2.txt").read_text()
+    )  # a worker's words, in the driver's log
