@@ -62,7 +62,7 @@ def _complaint(detail: ErrorDetails, model: type[Model]) -> str:
         return f"{path_of(location)} is over 32 KiB: shorten it, or bring examples as a file in datasets.own"
     if kind == "missing":
         return f"{path_of(location)} is missing: {ADVICE.get(location, 'add it')}"
-    what, todo = _said(kind, context, detail["input"]) or (f"is wrong ({detail['msg']})", "mend it")
+    what, todo = _said(kind, context, detail["input"]) or (f"is wrong ({detail['msg']})", "fix it")
     return f"{path_of(location)} {what}: {ADVICE.get(location, todo)}"
 
 

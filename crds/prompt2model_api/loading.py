@@ -25,7 +25,7 @@ SHOWN = 10
 
 
 class SpecError(Exception):
-    """A file that cannot be used. `problems` has one sentence for each thing to mend; the message has them as lines."""
+    """A file that cannot be used. `problems` has one sentence for each thing to fix; the message has them as lines."""
 
     def __init__(self, *problems: str) -> None:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []

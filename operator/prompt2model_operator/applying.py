@@ -210,7 +210,7 @@ class Applier:
 
 @contextmanager
 def _named(kind: Kind) -> Iterator[None]:
-    """Raises: CannotStartError for what only a change in the cluster mends, so that the status says it."""
+    """Raises: CannotStartError for what only a change in the cluster fixes, so that the status says it."""
     try:
         yield
     except ApiError as error:

@@ -103,7 +103,7 @@ def _young(since: str, seconds: float, now: datetime) -> bool:
 
 
 def _refused(message: str) -> Failure:
-    remedy = "Raise the namespace's quota, or mend what its policies ask for; it goes on by itself."
+    remedy = "Raise the namespace's quota, or fix what its policies ask for; it goes on by itself."
     return _blocked("PodRefused", f"The cluster does not take the pods: {message}", remedy)
 
 

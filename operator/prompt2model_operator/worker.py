@@ -73,7 +73,7 @@ class Worker:
         except ApiError as error:
             self._again(key, memory)
             level = logging.INFO if error.status in (0, 409) else logging.WARNING
-            logger.log(level, "looked in vain, tried again: %s", error, extra=_names(key))
+            logger.log(level, "the look failed, it is tried again: %s", error, extra=_names(key))
         except Exception:  # a bug in one resource's handling must not stop the others; it is logged whole and counted
             self._again(key, memory)
             logger.exception("a look ended with an error, tried again", extra=_names(key))

@@ -122,7 +122,7 @@ class Resource:
         return self.kube.get(DEPLOYMENT, self.namespace, self.name)
 
     def wait_ready(self, within: float = RUN_S) -> Body:
-        """Waits until it is Ready; a state that nothing outside can mend ends the wait."""
+        """Waits until it is Ready; a state that nothing outside can fix ends the wait."""
 
         def ready() -> Body:
             found = self.condition("Ready")

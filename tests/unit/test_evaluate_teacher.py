@@ -84,7 +84,7 @@ def test_a_budget_that_ends_leaves_the_last_rows_unanswered(monkeypatch: pytest.
 
 
 def test_a_teacher_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    away = blocked("TeacherUnreachable", "away", "mend")
+    away = blocked("TeacherUnreachable", "away", "fix")
     fake, run = ask(monkeypatch, tmp_path, 200, lambda n, text: away if n > 80 else None)
     with pytest.raises(StageError, match="away"):
         run()

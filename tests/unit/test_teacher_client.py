@@ -185,9 +185,9 @@ async def test_empty_answers_alone_end_blocked_and_may_be_asked_again(tmp_path: 
             for i in range(40):
                 assert (await opened.ask(ask(str(i)))).texts == ("",)
     assert caught.value.failure.reason == "TeacherAnswersNothing" and len(endpoint.bodies) == 20
-    endpoint.handle = lambda body: reply("mended")
+    endpoint.handle = lambda body: reply("fixed")
     async with teacher(tmp_path, endpoint) as opened:
-        assert (await opened.ask(ask("0"))).texts == ("mended",)
+        assert (await opened.ask(ask("0"))).texts == ("fixed",)
         assert opened.spent.requests == 21
 
 

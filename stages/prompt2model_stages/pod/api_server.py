@@ -93,7 +93,7 @@ def _seen(response: httpx.Response) -> Seen:
         raise Gone(text)
     if code in (400, 409, 413, 415, 422):
         raise Refused(f"{code} {text}")
-    if code != 200:  # 401 and 403 too: a token is renewed, a role mended
+    if code != 200:  # 401 and 403 too: a token is renewed, a role fixed
         raise Away(f"{code} {text}")
     try:
         tree = response.json()

@@ -90,7 +90,7 @@ def write(
     read = {f: _about(t) for f, t in (files or {}).items()}
     folder.write_json(STATISTICS, {**statistics_of(splits), **({"files": read} if read else {})})
     for source in SOURCES:
-        folder.remove(f"{test_split(source)}.parquet")  # of an attempt that was killed before the data was mended
+        folder.remove(f"{test_split(source)}.parquet")  # of an attempt that was killed before the data was fixed
     for name, examples in splits.examples.items():
         folder.write_bytes(f"{name}.parquet", _parquet(examples, preprocessing))
     return {name: len(examples) for name, examples in splits.examples.items()}

@@ -39,10 +39,8 @@ from prompt2model_stages.teacher.room import more_room, within_a_minute
 
 logger = logging.getLogger(__name__)
 
-EMPTY_IN_A_ROW = 20
-"""So many empty answers, one after the other, say that the endpoint is not well."""
-CUT_IN_A_ROW = 8
-"""The same of answers that reasoning left nothing of, with all the room there is: each costs thousands of tokens."""
+EMPTY_IN_A_ROW, CUT_IN_A_ROW = 20, 8
+"""So many empty answers in a row say that the endpoint is not well; of those that reasoning took whole, each costs much."""
 REJECTED_IN_A_ROW = 20
 """So many requests that were refused for no reason that is known, one after the other, are no matter of one prompt."""
 _OF_ONE_REQUEST = frozenset({"PromptTooLong", "TeacherRejectsRequest", "BudgetExhausted"})
@@ -133,7 +131,7 @@ class Teacher:
         The same request asked twice at once is sent once. A caller that is cancelled loses no answer: what is sent is
         waited for and journalled.
 
-        Raises: StageError: Blocked for what can be mended outside, Failed for PromptTooLong. OSError of the journal.
+        Raises: StageError: Blocked for what can be fixed outside, Failed for PromptTooLong. OSError of the journal.
         """
         return await self._ask(request, self._key(request))
 

@@ -1,4 +1,4 @@
-"""Reads JSON out of what a language model wrote: strictly first, then with the usual mistakes mended.
+"""Reads JSON out of what a language model wrote: strictly first, then with the usual mistakes fixed.
 
 Mended are code fences, prose around the JSON, trailing commas, Python's literals, raw line breaks in strings, and an
 answer that was cut off. Of a cut answer only what is whole is kept: half a value would be a wrong one.
