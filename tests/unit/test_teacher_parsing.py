@@ -75,3 +75,8 @@ def test_what_is_cut_off_is_left_out_and_nothing_is_made_up(value: dict[str, str
     except ValueError:
         return
     assert found.items() <= value.items()
+
+
+def test_brackets_in_a_string_that_is_cut_are_no_json() -> None:
+    with pytest.raises(ValueError, match="no JSON"):
+        parse_json('{"00[": "')

@@ -52,11 +52,11 @@ def _first(text: str) -> Any:
         except (ValueError, RecursionError):
             pass
         try:
-            value = _Reader(text).value(opening.start(), 0)[0]
+            value, _, whole = _Reader(text).value(opening.start(), 0)
         except ValueError:
             continue
-        if value:
-            return value
+        if value or not whole:  # what follows in a value that is cut stands inside it, in a string perhaps
+            return value or None
     return None
 
 
