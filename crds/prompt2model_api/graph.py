@@ -26,7 +26,7 @@ from prompt2model_api.teacher_requests import Done, Request
 FORMAT_VERSION = 2
 """Raised when a stage's result changes its form, so that old results are made again."""
 
-TEACHER = ("teacher.baseURL", "teacher.model", "teacher.reasoning", "teacher.extraBody")
+TEACHER = ("teacher.baseURL", "teacher.model", "teacher.reasoning.effort", "teacher.extraBody")
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,11 @@ def _named(teacher: TeacherSpec | None) -> str:
     """The teacher with all that changes its answers."""
     if teacher is None:
         return "embedded"
-    extra = teacher.model_dump(mode="json", include={"reasoning", "extra_body"}, exclude_none=True)
+    effort = teacher.reasoning.effort if teacher.reasoning is not None else None
+    extra = {
+        **({"effort": effort} if effort else {}),
+        **({"extra_body": teacher.extra_body} if teacher.extra_body else {}),
+    }
     name = f"{teacher.base_url} {teacher.model}"
     return f"{name} {json.dumps(extra, sort_keys=True)}" if extra else name
 

@@ -1,0 +1,53 @@
+"""What generate reads of its spec, through the view that shows it nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prompt2model_api.graph import parameters
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.stage_job import StageJob
+from prompt2model_api.stage_run import Stage
+from prompt2model_stages.attempt import StageContext
+from prompt2model_stages.generate.base import Order, Task
+from prompt2model_stages.generate.stage import EMBEDDED_COMPLETIONS, order_of
+from prompt2model_stages.reporting import FileReporter
+from prompt2model_stages.storage import Folder
+
+pytestmark = pytest.mark.unit
+
+
+def order(folder: Path, **teacher: Any) -> Order:
+    """What is ordered of a teacher; of the embedded one where none is named."""
+    spec = Prompt2ModelSpec.model_validate({"prompt": "Add.", **({"teacher": teacher} if teacher else {})})
+    run = {
+        "metadata": {"name": "a-generate-00000000"},
+        "spec": {
+            "resource": "a",
+            "stage": "generate",
+            "digest": "0" * 64,
+            "storage": str(folder),
+            "parameters": parameters(spec, Stage.GENERATE),
+        },
+    }
+    job = StageJob.model_validate({"stageRun": run, "attempt": 1})
+    return order_of(StageContext(job=job, reporter=FileReporter(Folder(str(folder)), 1)), Task("Add.", ()))
+
+
+def test_the_embedded_teacher_writes_one_example_a_completion(tmp_path: Path) -> None:
+    embedded = order(tmp_path)
+    assert (embedded.examples_per_answer, embedded.completions) == (1, EMBEDDED_COMPLETIONS)
+
+
+def test_what_changes_a_teachers_answers_is_a_group_of_its_own(tmp_path: Path) -> None:
+    named = {"baseURL": "https://api.example.com/v1", "model": "m"}
+    plain = order(tmp_path, **named)
+    assert plain.examples_per_answer > 1
+    low, more_room = ({"effort": "low"}, {"effort": "low", "allowance": 5000})
+    others = ({"reasoning": low}, {"extraBody": {"top_p": 0.9}})
+    groups = [plain.group, *(order(tmp_path, **named, **extra).group for extra in others)]
+    assert len(set(groups)) == 3
+    assert order(tmp_path, **named, reasoning=more_room).group == groups[1], "room changes no answer"
