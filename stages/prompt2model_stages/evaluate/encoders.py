@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.student.hub import config_file, is_unreachable, quiet, why
 
 FIELD = "evaluation.encoder"
 EMBEDDED = "embedded:MiniLM"
@@ -67,7 +68,8 @@ class ResolvedEncoder:
     def load(self) -> TextEncoder:
         """Loads it. Raises: StageError EncoderUnusable."""
         try:
-            return TextEncoder(self)
+            with quiet():
+                return TextEncoder(self)
         except (OSError, ValueError, AssertionError, KeyError, AttributeError) as error:
             raise _unusable(self.name, error) from error
 
@@ -109,13 +111,23 @@ def _in_folder(name: str, folder: Path) -> ResolvedEncoder:
 
 
 def _at_hub(name: str) -> ResolvedEncoder:
-    from transformers import AutoConfig
-
     try:
-        config = AutoConfig.from_pretrained(name).to_dict()
-    except (OSError, ValueError) as error:
-        raise _unusable(name, error) from error
+        config = json.loads(config_file(name).read_text("utf-8"))
+    except Exception as error:
+        if is_unreachable(error):
+            raise _unreachable(name, error) from error
+        if isinstance(error, (OSError, ValueError)):
+            raise _unusable(name, error) from error
+        raise
     return _of_config(name, None, config, _tuned_layer(name))
+
+
+def _unreachable(name: str, error: Exception) -> StageError:
+    return blocked(
+        "EncoderUnreachable",
+        f"{FIELD}: {name} is not in the local cache, and the hub did not answer: {why(error)}.",
+        f"Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE, or set {FIELD} to a folder or {EMBEDDED}.",
+    )
 
 
 def _of_config(name: str, folder: Path | None, config: dict[str, Any], tuned: int | None = None) -> ResolvedEncoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,10 @@ from prompt2model_stages.student.model_files import FIELD, FolderFiles, HubFiles
 
 TOKEN = "set HF_TOKEN (in a cluster: spec.huggingFace.tokenSecretRef)"
 """The part of a remedy that says how to show who one is."""
+PATIENCE_S = 10
+"""Seconds that the hub has for the first answer; the client itself would wait without end."""
+CONFIG = "config.json"
+_LOGGERS = ("huggingface_hub", "transformers")
 
 
 def commit_of(name: str, revision: str | None) -> str:
@@ -19,8 +24,8 @@ def commit_of(name: str, revision: str | None) -> str:
     from huggingface_hub import HfApi, constants, hf_hub_download
 
     if constants.HF_HUB_OFFLINE:
-        return Path(hf_hub_download(name, "config.json", revision=revision)).parent.name
-    return str(HfApi().model_info(name, revision=revision).sha)
+        return Path(hf_hub_download(name, CONFIG, revision=revision)).parent.name
+    return str(HfApi().model_info(name, revision=revision, timeout=PATIENCE_S).sha)
 
 
 def hub_files(name: str, commit: str) -> ModelFiles:
@@ -28,9 +33,41 @@ def hub_files(name: str, commit: str) -> ModelFiles:
     from huggingface_hub import HfApi, constants, hf_hub_download
 
     if constants.HF_HUB_OFFLINE:
-        return FolderFiles(Path(hf_hub_download(name, "config.json", revision=commit)).parent)
-    listed = HfApi().model_info(name, revision=commit, files_metadata=True).siblings or []
+        return FolderFiles(Path(hf_hub_download(name, CONFIG, revision=commit)).parent)
+    listed = HfApi().model_info(name, revision=commit, files_metadata=True, timeout=PATIENCE_S).siblings or []
     return HubFiles(name, commit, {f.rfilename: f.size or 0 for f in listed if "/" not in f.rfilename})
+
+
+def config_file(name: str) -> Path:
+    """The config.json of a model, from the hub, or from the cache where the hub does not answer or HF_HUB_OFFLINE is set.
+
+    The client retries a download for half a minute, so the hub is asked once before. Raises: the client's errors.
+    """
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+
+    with quiet():
+        if not constants.HF_HUB_OFFLINE:
+            try:
+                get_hf_file_metadata(hf_hub_url(name, CONFIG, endpoint=constants.ENDPOINT), timeout=PATIENCE_S)
+            except Exception as error:
+                cached = try_to_load_from_cache(name, CONFIG) if is_unreachable(error) else None
+                if not isinstance(cached, str):
+                    raise
+                return Path(cached)
+        return Path(hf_hub_download(name, CONFIG))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps back the client's warnings of each retry: what comes of them is said once, by whoever asked."""
+    before = {name: logging.getLogger(name).level for name in _LOGGERS}
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 @contextmanager
@@ -39,7 +76,8 @@ def hub_errors(name: str, revision: str | None) -> Iterator[None]:
     from huggingface_hub import errors
 
     try:
-        yield
+        with quiet():
+            yield
     except StageError:
         raise
     except errors.GatedRepoError as error:
@@ -63,6 +101,18 @@ def hub_errors(name: str, revision: str | None) -> Iterator[None]:
         raise _unreachable(name, error) from error
 
 
+def is_unreachable(error: Exception) -> bool:
+    """Whether the hub did not answer, or answered that it cannot just now (5xx, 408, 429)."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.HfHubHTTPError):
+        status = getattr(error.response, "status_code", 500)
+        return status >= 500 or status in (408, 429)
+    return isinstance(error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, OSError)) or is_transport(
+        error
+    )
+
+
 def is_transport(error: Exception) -> bool:
     """Whether an error is of the HTTP library below the hub's client, or of a body that is no JSON.
 
@@ -72,10 +122,14 @@ def is_transport(error: Exception) -> bool:
     return bool(names & {"HTTPError", "RequestException", "JSONDecodeError"})
 
 
+def why(error: Exception) -> str:
+    """The first line of an error, without the full stop."""
+    return ((str(error).strip() or type(error).__name__).splitlines()[0]).strip().rstrip(".")[:300]
+
+
 def _unreachable(name: str, error: Exception) -> StageError:
-    why = (str(error) or type(error).__name__).splitlines()[0]
     return blocked(
         "HubUnreachable",
-        f"{FIELD}: {name} is not in the local cache, and the hub did not answer: {why}",
+        f"{FIELD}: {name} is not in the local cache, and the hub did not answer: {why(error)}.",
         f"Check the connection and HF_ENDPOINT, name a folder, or use {embedded.NAME}.",
     )
