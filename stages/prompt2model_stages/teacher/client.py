@@ -315,7 +315,7 @@ class Teacher:
     ) -> TeacherAnswer | _Retry:
         """When to try again, or a refusal of this one. Raises: StageError where it makes no sense."""
         asked, served = trouble.asked_s, self._answered_at > float("-inf")
-        if trouble.of_one and attempt >= trouble.tries and served and self._rejected < REJECTED_IN_A_ROW:
+        if trouble.of_one and attempt >= 2 * trouble.tries and served and self._rejected < REJECTED_IN_A_ROW:
             self._rejected += 1
             logger.warning("refused, and not asked again: %s", trouble.error.failure.message)
             return TeacherAnswer(("",) * request.n, key, refused=True)

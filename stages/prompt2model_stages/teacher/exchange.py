@@ -63,11 +63,12 @@ class Exchange:
 
     async def _post(self, body: Mapping[str, Any]) -> httpx2.Response:
         """One POST, and another where the address has moved within its host: a redirected POST would become a GET."""
+        path = self._path  # another request may learn the new one meanwhile
         try:
-            return await self._api.post(self._path, cast_to=httpx2.Response, body=body, options=self._options)
+            return await self._api.post(path, cast_to=httpx2.Response, body=body, options=self._options)
         except openai.APIStatusError as error:
             moved = _moved_to(error)
-            if moved is None or self._path == moved:
+            if moved is None or path == moved:
                 raise
             self._path = moved
             return await self._api.post(moved, cast_to=httpx2.Response, body=body, options=self._options)
