@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from prompt2model_api import base_url
 from prompt2model_api.base import QUANTITY_PATTERN, Model
 from prompt2model_api.fields import close_to, fields_of, model_below, paths_of
 from prompt2model_api.prompt2model import NAME_LIMIT, PROMPT_LIMIT, Prompt2Model
@@ -126,6 +127,8 @@ def _said(kind: str, context: Mapping[str, Any], given: object) -> Said | None:
     if kind in ("enum", "literal_error"):
         expected = str(context["expected"]).replace("'", "").replace(" or ", ", ")
         return f"is {_shown(given)}", f"write one of {expected}"
+    if kind == "string_pattern_mismatch" and context["pattern"] == base_url.PATTERN:
+        return "is no address", "write one"  # it is not repeated: it may hold a password
     if kind == "string_pattern_mismatch":
         return f"is {_shown(given)}", PATTERN_ADVICE.get(context["pattern"], f"it must match {context['pattern']}")
     return _size(kind, context, given)

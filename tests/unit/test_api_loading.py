@@ -270,3 +270,11 @@ def test_nothing_written_where_something_is_needed() -> None:
     assert "spec.demonstrations[0].output has no value: write text" in refusal(
         yaml.safe_dump(resource("dates", {"instruction": "i", "demonstrations": [{"input": "a", "output": None}]}))
     )
+
+
+@pytest.mark.parametrize("url", ["ftp://me:hunter2@h/v1", "http://me:hun hunter2@h/v1", "http//h?api_key=hunter2"])
+def test_no_message_repeats_an_address_that_is_none(tmp_path: Path, url: str) -> None:
+    (tmp_path / "a.yaml").write_text(PLAIN + f"  teacher: {{model: m, baseURL: '{url}'}}\n")
+    with pytest.raises(SpecError, match=r"spec\.teacher\.baseURL is no address: write an address such as") as error:
+        load(tmp_path / "a.yaml")
+    assert "hunter2" not in str(error.value)
