@@ -11,6 +11,7 @@ import logging
 import math
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -69,6 +70,7 @@ class TrainingJob:
 def train_worker(config: dict[str, Any]) -> None:
     """What Ray Train calls in each worker."""
     from ray.train import get_context
+    from ray.train.torch import get_device, prepare_model
 
     job: TrainingJob = config["job"]
     context = get_context()
@@ -77,7 +79,7 @@ def train_worker(config: dict[str, Any]) -> None:
     if job.log is not None and context.get_world_rank() == 0:
         _log_to(job.log)
     torch.set_num_threads(max(1, usable_cpus() // context.get_local_world_size()))  # Ray sets it to 1
-    Loop(job, context.get_world_rank(), context.get_world_size()).run()
+    Loop(job, context.get_world_rank(), context.get_world_size(), get_device(), prepare_model).run()
 
 
 def _log_to(file: str) -> None:
@@ -99,11 +101,13 @@ class Loop:
         job: what is trained.
         rank: of this worker, from 0.
         workers: how many there are.
+        device: where the model is to be.
+        prepare: brings the model there and wraps it, for several workers with DistributedDataParallel.
     """
 
-    def __init__(self, job: TrainingJob, rank: int, workers: int) -> None:
-        from ray.train.torch import get_device, prepare_model
-
+    def __init__(
+        self, job: TrainingJob, rank: int, workers: int, device: torch.device, prepare: Callable[[torch.nn.Module], Any]
+    ) -> None:
         self.job, self.rank, self.workers = job, rank, workers
         settings = job.training
         self.student = Student.load(job.student, job.revision, settings.max_input_tokens, settings.max_output_tokens)
@@ -117,9 +121,9 @@ class Loop:
         self.steps_per_epoch = math.ceil(len(self.rows) / settings.batch_size)
         self.total = self.steps_per_epoch * settings.epochs
         self.objective = Objective(self.student, self.student.batch(self.rows[:1]))
-        self.device: torch.device = get_device()
+        self.device = device
         self.precision = low_precision(self.device)
-        self.forward: Any = prepare_model(self.objective)
+        self.forward: Any = prepare(self.objective)
         self.budget = Budget(Folder(job.folder), self.device)
         self.optimizer = optimizer_of(self.objective)
         self.checkpoints = Checkpoints(Folder(job.folder) / CHECKPOINTS)
@@ -208,19 +212,22 @@ class Loop:
         """
         while True:
             try:
-                torch.manual_seed(
-                    hash((self.job.seed, self.position.step, self.rank))
-                )  # dropout: the same after a resume
+                # Dropout is the same after a resume.
+                torch.manual_seed(hash((self.job.seed, self.position.step, self.rank)))
                 return self._accumulate(rows, targets)
             except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error) or not self.budget.halve(self._mine(rows)):
-                    raise
-                logger.warning("out of memory: %d padded tokens at once from here on (%s)", self.budget.tokens, error)
+                self._halve(self._mine(rows), error)
                 if self.workers > 1:
                     raise
             self.optimizer.zero_grad(set_to_none=True)
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+
+    def _halve(self, rows: list[Encoded], error: Exception) -> None:
+        """Smaller parts after these rows ran out of memory. Raises: the error, where it is another or nothing is left."""
+        if not is_out_of_memory(error) or not self.budget.halve(rows):
+            raise error
+        logger.warning("out of memory: %d padded tokens at once from here on (%s)", self.budget.tokens, error)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _accumulate(self, rows: list[Encoded], targets: int) -> float:
         mine = self._mine(rows)
@@ -239,14 +246,18 @@ class Loop:
         return [rows[row] for row in share(range(len(rows)), self.rank, self.workers)]
 
     def _measured(self, rows: list[Encoded]) -> tuple[float, float]:
-        """Sum of the loss, and right tokens, over this worker's share."""
-        loss = right = 0.0
+        """Sum of the loss, and right tokens, over this worker's share; out of memory halves the parts and begins again."""
         mine = self._mine(rows)
-        for group in parts(mine, self.budget.tokens) if mine else []:
-            with torch.no_grad(), self._autocast():
-                found = self.objective(self.student.batch(group))
-            loss, right = loss + float(found[0]), right + float(found[1])
-        return loss, right
+        while True:
+            loss = right = 0.0
+            try:
+                for group in parts(mine, self.budget.tokens) if mine else []:
+                    with torch.no_grad(), self._autocast():
+                        found = self.objective(self.student.batch(group))
+                    loss, right = loss + float(found[0]), right + float(found[1])
+                return loss, right
+            except (MemoryError, RuntimeError) as error:
+                self._halve(mine, error)
 
     def _initial_loss(self) -> float:
         """Mean loss over a sample of the training rows, before the first step."""

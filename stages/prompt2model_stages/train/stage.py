@@ -42,7 +42,7 @@ def run(context: StageContext) -> StageOutputs:
     Raises: StageError UnknownStudent, StudentChanged, NoTrainingData, OutOfMemory, WorkerDied, Diverged.
     """
     student = _student(context)
-    if not context.folder.exists(TrainingSummary.NAME):
+    if _summary(context.folder) is None:
         read_pairs(context.input("prepare"), "train")  # refused before Ray is started
         context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"starting Ray for {student.name}")
         _train(context, student)
@@ -55,16 +55,44 @@ def run(context: StageContext) -> StageOutputs:
     untrained.write(context.folder)
     with (context.folder / MODEL).as_local() as model:
         sha256 = sha256_of_tree(model)
+    if (summary := _summary(context.folder)) is None:
+        raise retrying(
+            "TrainingFailed", f"{TrainingSummary.NAME} cannot be read after the training.", "Check the storage's disk."
+        )
     context.folder.remove(CHECKPOINTS)
     context.folder.remove(NOTES)
-    summary = TrainingSummary.read(context.folder)
-    statistics = context.folder.read_json(STATISTICS) if context.folder.exists(STATISTICS) else {}
     return StageOutputs(
         model_sha256=sha256,
         steps=summary.steps,
         train_tokens_per_second=summary.tokens_per_second,
-        notes=statistics.get("notes") or None,
+        notes=(_read(context.folder, STATISTICS) or {}).get("notes") or None,
     )
+
+
+def _summary(folder: Folder) -> TrainingSummary | None:
+    """What an attempt wrote at its end; None where none did, or what it wrote is broken."""
+    try:
+        return TrainingSummary.read(folder)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        logger.warning("%s: the training goes on from the newest checkpoint", error)
+        return None
+
+
+def _read(folder: Folder, name: str) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is none, or something else is, which is logged."""
+    try:
+        tree = folder.read_json(name)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        logger.warning("%s cannot be read and is not used: %s", name, error)
+        return None
+    if not isinstance(tree, dict):
+        logger.warning("%s is no JSON object and is not used", name)
+        return None
+    return tree
 
 
 def _student(context: StageContext) -> ResolvedStudent:
@@ -72,8 +100,8 @@ def _student(context: StageContext) -> ResolvedStudent:
     if decision is None or decision.student is None:
         raise failed("NoStudent", "No student was chosen.", "Name one in spec.student.name.")
     pinned = decision.student_revision
-    if pinned is None and context.folder.exists(PINNED):
-        pinned = str(context.folder.read_json(PINNED)["revision"])
+    if pinned is None and isinstance(kept := (_read(context.folder, PINNED) or {}).get("revision"), str):
+        pinned = kept
     student = resolve(decision.student, revision=pinned)
     if pinned is None:
         context.folder.write_json(PINNED, {"name": student.name, "revision": student.revision})
