@@ -347,3 +347,14 @@ async def test_what_a_person_is_told(tmp_path: Path, response: Any, reason: str,
     failure = caught.value.failure
     assert failure.reason == (reason or failure.reason) and words in failure.message + failure.remedy
     assert "<" not in failure.message and "DOCTYPE" not in failure.message
+
+
+async def test_a_count_of_the_first_answer_alone_is_made_one_of_all(tmp_path: Path) -> None:
+    """llama.cpp's, which adds its timings to each answer."""
+
+    def handle(body: dict[str, Any]) -> httpx2.Response:
+        tree = json.loads(reply("twelve characters"[:10], "x" * 30, "", prompt=10, completion=5).content)
+        return httpx2.Response(200, json={**tree, "timings": {"predicted_n": 5}})
+
+    async with teacher(tmp_path, Endpoint(handle)) as opened:
+        assert (await opened.ask(ask(n=3))).completion_tokens == 20

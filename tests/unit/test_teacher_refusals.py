@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,8 @@ def test_the_dialect_is_kept_for_the_same_endpoint_and_model(tmp_path: Path) -> 
     learnt.keep(folder, settings())
     assert Dialect.kept(folder, settings()) == learnt
     assert Dialect.kept(folder, settings(model="other")) == Dialect()
+    folder.write_json("dialect.json", folder.read_json("dialect.json") | {"at": time.time() - 2 * 24 * 3600})
+    assert Dialect.kept(folder, settings()) == Dialect(), "an endpoint may have learnt since"
     folder.write_bytes("dialect.json", b"{torn")
     assert Dialect.kept(folder, settings()) == Dialect()
 
@@ -117,6 +120,7 @@ def test_the_dialect_is_kept_for_the_same_endpoint_and_model(tmp_path: Path) -> 
         "analysisIt is 41 or so.assistantfinal42",
         "Here is my thought process: 41\n\nHere is my response: 42",
         "<think>41</think><answer>42</answer>",
+        "<think>40</think>\n<think>41</think>\n42",
     ],
 )
 def test_thoughts_are_no_part_of_the_answer(text: str) -> None:
@@ -125,7 +129,10 @@ def test_thoughts_are_no_part_of_the_answer(text: str) -> None:
 
 def test_unfinished_thoughts_are_no_answer_and_a_plain_text_stays() -> None:
     assert without_thoughts("<think>perhaps 41").unfinished and without_thoughts("<think>perhaps 41").text == ""
-    for text in ("a < b and c > d", '{"input": "what is <think>?", "output": "a tag"}', " 42 "):
+    for text in (
+        *("a < b and c > d", '{"input": "what is <think>?", "output": "a tag"}', " 42 "),
+        *("<doc><analysis>all is well</analysis></doc>", "Close it with </b>, open it with <thinking>.", "analysis"),
+    ):
         assert without_thoughts(text).text == text
 
 
@@ -267,10 +274,13 @@ async def test_extra_fields_are_sent_and_name_another_request(tmp_path: Path) ->
     endpoint = Endpoint(lambda body: reply("yes"))
     async with teacher(tmp_path, endpoint) as opened:
         plain = await opened.ask(ask())
-    more = {"extraBody": {"top_p": 0.9}, "reasoning": {"effort": "low", "allowance": 100}}
+    more: dict[str, Any] = {"extraBody": {"top_p": 0.9}, "reasoning": {"effort": "low", "allowance": 100}}
     async with teacher(tmp_path, endpoint, **more) as opened:
         other = await opened.ask(ask())
     assert other.key != plain.key and not other.cached
+    more["reasoning"]["allowance"] = 5000
+    async with teacher(tmp_path, endpoint, **more) as opened:
+        assert (await opened.ask(ask())).cached, "more room for reasoning pays for nothing twice"
     sent = endpoint.bodies[-1]
     assert (sent["top_p"], sent["reasoning_effort"], sent["max_tokens"]) == (0.9, "low", 120)
 

@@ -139,3 +139,10 @@ class TeacherSpec(Model):
         if self.budget.usd is not None and self.price is None:
             raise ValueError("budget.usd needs price.inputPerMillion and price.outputPerMillion")
         return self
+
+
+def changing_answers(teacher: TeacherSpec) -> dict[str, Any]:
+    """What every request to a teacher holds that changes its answers, beside address and model; room for reasoning does not."""
+    effort = teacher.reasoning.effort if teacher.reasoning is not None else None
+    found = {"effort": effort, "extra_body": teacher.extra_body}
+    return {name: value for name, value in found.items() if value}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from prompt2model_api.results import StageOutputs
-from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_api.spec.teacher import TeacherSpec, changing_answers
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.examples import Pair, VotedExample
 from prompt2model_stages.generate.actor import generate_in_actor
@@ -66,11 +66,7 @@ def _named(teacher: TeacherSpec | None) -> str:
     """The teacher with all that changes its answers."""
     if teacher is None:
         return "embedded"
-    effort = teacher.reasoning.effort if teacher.reasoning is not None else None
-    extra = {
-        **({"effort": effort} if effort else {}),
-        **({"extra_body": teacher.extra_body} if teacher.extra_body else {}),
-    }
+    extra = changing_answers(teacher)
     name = f"{teacher.base_url} {teacher.model}"
     return f"{name} {json.dumps(extra, sort_keys=True)}" if extra else name
 

@@ -15,7 +15,7 @@ import httpx2
 import openai
 
 from prompt2model_api.results import Spent
-from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_api.spec.teacher import TeacherSpec, changing_answers
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.teacher import failures, signs
 from prompt2model_stages.teacher.adapting import Adapter, Way
@@ -59,6 +59,22 @@ class _Sent:
 
 
 @dataclass(frozen=True)
+class _Try:
+    """One request, asked once more.
+
+    way: how it is asked now.
+    number: of tries that failed before, and this one.
+    began: when the first was made.
+    """
+
+    request: TeacherRequest
+    key: str
+    way: Way
+    number: int
+    began: float
+
+
+@dataclass(frozen=True)
 class _Retry:
     """The try failed, and another makes sense after so many seconds, asked in this way."""
 
@@ -93,7 +109,7 @@ class Teacher:
         self._scope = scope(settings.base_url)
         self._exchange = Exchange(self._endpoint, settings.limits.concurrency, patience, http)
         self._adapter = Adapter(dialect or Dialect(), settings)
-        self._extra = settings.model_dump(mode="json", include={"reasoning", "extra_body"}, exclude_none=True)
+        self._extra = changing_answers(settings)
         limits = settings.limits
         self._pace = AdaptiveConcurrency(limits.concurrency, clock, sleep)
         self._rates = Rates(limits.requests_per_minute, limits.tokens_per_minute, clock, sleep)
@@ -191,7 +207,7 @@ class Teacher:
             async with self._pace.slot():
                 self._stop_if_over()
                 # What was learnt while this waited counts, but for what this request itself was refused.
-                outcome = await self._send(request, key, self._adapter.renewed(way), tries, began)
+                outcome = await self._send(_Try(request, key, self._adapter.renewed(way), tries, began))
             if isinstance(outcome, TeacherAnswer):
                 return outcome
             way, tries = outcome.way, tries + outcome.failed
@@ -199,49 +215,38 @@ class Teacher:
                 await self._sleep(outcome.after_s)
             self._stop_if_over()
 
-    async def _send(
-        self, request: TeacherRequest, key: str, way: Way, attempt: int, began: float
-    ) -> TeacherAnswer | _Retry:
+    async def _send(self, one: _Try) -> TeacherAnswer | _Retry:
         """One try: reserved, sent, and either answered and journalled, or given back. Raises: StageError, OSError."""
-        sent = await self._reserve(request, key, way)
+        sent = await self._reserve(one)
         task = asyncio.current_task()
         assert task is not None
         self._sending.add(task)
         try:
-            reply = await self._exchange.post(way.spoken.body(request, self._settings, way.room))
-            return await self._accept(request, key, reply, sent, way)
+            reply = await self._exchange.post(one.way.spoken.body(one.request, self._settings, one.way.room))
+            return await self._accept(one, reply, sent)
         except openai.APIStatusError as error:
-            return await self._refused(error, request, key, sent, way, attempt, began)
+            return await self._refused(error, one, sent)
         except (openai.APIError, signs.Garbage) as error:
             trouble = failures.classify(error, self._endpoint, self._patience.tries)
             await self._give_back(sent, trouble.charged)
-            return self._after(trouble, request, key, sent, way, attempt, began)
+            return self._after(trouble, one, sent)
         finally:
             self._sending.discard(task)
             if not sent.settled:  # cancelled on the wire: nobody knows what became of it
                 self._settle(sent, sent.cost)
                 self._journal.lost(sent.identifier)
 
-    async def _refused(
-        self,
-        error: openai.APIStatusError,
-        request: TeacherRequest,
-        key: str,
-        sent: _Sent,
-        way: Way,
-        attempt: int,
-        began: float,
-    ) -> TeacherAnswer | _Retry:
+    async def _refused(self, error: openai.APIStatusError, one: _Try, sent: _Sent) -> TeacherAnswer | _Retry:
         """After an error with a status: a withheld answer, another way to ask, or trouble."""
-        status, text = error.status_code, failures.raw(error)
+        status, text, way = error.status_code, failures.raw(error), one.way
         if signs.is_filtered(status, text):
-            return await self._accept(request, key, Reply.refusal(request.n), sent, way)
+            return await self._accept(one, Reply.refusal(one.request.n), sent)
         other: Way | None = None
         trouble = failures.classify(error, self._endpoint, self._patience.tries)
         too_long = trouble.error.failure.reason == "PromptTooLong"
         if trouble.of_one or too_long or status >= 500:
             said = text if status >= 500 else f"{failures.said(error, self._endpoint)} {text}"
-            other = self._adapter.refused(request, way, status, said, too_long)
+            other = self._adapter.refused(one.request, way, status, said, too_long)
         elif trouble.error.failure.reason == "RateLimited" and (room := within_a_minute(text, way.room)) is not None:
             other = replace(way, room=room, most=room)
         await self._give_back(sent, trouble.charged)
@@ -249,24 +254,24 @@ class Teacher:
             return _Retry(0.0, other, failed=False)
         if trouble.error.failure.reason == "TeacherModelUnknown":
             trouble = replace(trouble, error=await self._exchange.not_found(error))
-        return self._after(trouble, request, key, sent, way, attempt, began)
+        return self._after(trouble, one, sent)
 
-    async def _reserve(self, request: TeacherRequest, key: str, way: Way) -> _Sent:
-        prompt, completion = prompt_bound(request), completion_bound(request, way.room)
+    async def _reserve(self, one: _Try) -> _Sent:
+        request = one.request
+        prompt, completion = prompt_bound(request), completion_bound(request, one.way.room)
         cost = priced(int(prompt * self._overrun), int(completion * self._overrun), self._settings.price)
         await self._purse.reserve(cost)
         try:
             permit = await self._rates.acquire(cost.tokens)
             self._stop_if_over()
-            identifier = await self._journal.reserve(key, request.purpose, cost, request.group, request.sample)
+            identifier = await self._journal.reserve(one.key, request.purpose, cost, request.group, request.sample)
         except BaseException:
             self._purse.settle(cost, Cost())
             raise
         return _Sent(identifier, cost, permit, self._clock())
 
-    async def _accept(
-        self, request: TeacherRequest, key: str, reply: Reply, sent: _Sent, way: Way
-    ) -> TeacherAnswer | _Retry:
+    async def _accept(self, one: _Try, reply: Reply, sent: _Sent) -> TeacherAnswer | _Retry:
+        request, way = one.request, one.way
         cost = self._cost(request, reply, way)
         if cost.tokens > sent.cost.tokens:
             self._overrun *= cost.tokens / max(1, sent.cost.tokens)
@@ -291,7 +296,7 @@ class Teacher:
         texts = ["" if choice.cut and not request.partial else choice.text for choice in choices]
         texts += [""] * (request.n - len(texts))
         place = (request.group, request.sample)
-        answer = await self._journal.answer(sent.identifier, key, texts, cost, refused, *place, cut)
+        answer = await self._journal.answer(sent.identifier, one.key, texts, cost, refused, *place, cut)
         await self._watch_for_silence(answer, reply, way.room)
         return answer
 
@@ -303,28 +308,20 @@ class Teacher:
             return None
         return more_room(request.max_tokens, way.room, way.most, reasoned)
 
-    def _after(
-        self,
-        trouble: failures.Trouble,
-        request: TeacherRequest,
-        key: str,
-        sent: _Sent,
-        way: Way,
-        attempt: int,
-        began: float,
-    ) -> TeacherAnswer | _Retry:
+    def _after(self, trouble: failures.Trouble, one: _Try, sent: _Sent) -> TeacherAnswer | _Retry:
         """When to try again, or a refusal of this one. Raises: StageError where it makes no sense."""
+        attempt, way = one.number, one.way
         asked, served = trouble.asked_s, self._answered_at > float("-inf")
         if trouble.of_one and attempt >= 2 * trouble.tries and served and self._rejected < REJECTED_IN_A_ROW:
             self._rejected += 1
             logger.warning("refused, and not asked again: %s", trouble.error.failure.message)
-            return TeacherAnswer(("",) * request.n, key, refused=True)
+            return TeacherAnswer(("",) * one.request.n, one.key, refused=True)
         if trouble.of_one and not served and len(self._sending) > 1 and attempt <= 3:
             return _Retry(self._patience.wait(attempt, None, self._jitter), way)  # the others will tell
         if trouble.tries == 0 or (asked or 0.0) > self._patience.longest_asked_s:
             raise self._end(trouble.error)
         paused = self._pace.troubled(sent.at, lambda times: self._patience.wait(times, asked, self._jitter))
-        tries = trouble.tries if self._answered_at < began else 3 * trouble.tries  # others are served: be patient
+        tries = trouble.tries if self._answered_at < one.began else 3 * trouble.tries  # others are served: be patient
         if attempt >= tries or self._pace.failures >= trouble.tries:
             raise self._end(trouble.error)
         logger.info("try %d: %s", attempt, trouble.error.failure.message)

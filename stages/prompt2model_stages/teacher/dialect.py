@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -13,6 +14,8 @@ from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher.requests import TeacherRequest
 
 FILE = "dialect.json"
+LASTS_S = 24 * 3600.0
+"""An endpoint may learn too, or have refused for a while only: after a day it is asked in full again."""
 IN_WORDS = "Answer with JSON alone, nothing before or after it, that fits this JSON schema: "
 SCHEMA, SEVERAL, TEMPERATURE, SYSTEM = "schema", "several", "temperature", "system"
 FEATURES = (SCHEMA, SEVERAL, TEMPERATURE, SYSTEM)
@@ -44,10 +47,12 @@ class Dialect:
 
     @classmethod
     def kept(cls, folder: Folder, settings: TeacherSpec) -> Self:
-        """What earlier stages learnt of this endpoint and model; the default where it was another, or nothing is readable."""
+        """What stages of the last day learnt of this endpoint and model; the default where it was another, or none is readable."""
         try:
             tree = folder.read_json(FILE)
             if (tree["baseURL"], tree["model"]) != (settings.base_url, settings.model):
+                return cls()
+            if not 0 <= time.time() - float(tree["at"]) < LASTS_S:
                 return cls()
             known = {name: tree["dialect"][name] for name in asdict(cls()) if name in tree["dialect"]}
         except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -59,7 +64,8 @@ class Dialect:
 
     def keep(self, folder: Folder, settings: TeacherSpec) -> None:
         """Writes it beside the journal. Raises: OSError."""
-        folder.write_json(FILE, {"baseURL": settings.base_url, "model": settings.model, "dialect": asdict(self)})
+        of = {"baseURL": settings.base_url, "model": settings.model, "at": time.time()}
+        folder.write_json(FILE, {**of, "dialect": asdict(self)})
 
     def without(self, features: frozenset[str]) -> Dialect:
         """The dialect without some of FEATURES."""

@@ -1,6 +1,6 @@
 """Reads JSON out of what a language model wrote: strictly first, then with the usual mistakes fixed.
 
-Mended are code fences, prose around the JSON, trailing commas, Python's literals, raw line breaks in strings, and an
+Repaired are code fences, prose around the JSON, trailing commas, Python's literals, raw line breaks in strings, and an
 answer that was cut off. Of a cut answer only what is whole is kept: half a value would be a wrong one.
 """
 
@@ -20,7 +20,7 @@ _LITERAL = re.compile(r"true|false|null|True|False|None")
 _LITERALS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
 _DEEPEST = 100
 _OPENINGS = 50
-"""So many brackets are tried: what is no JSON shall not take long to refuse."""
+"""So many brackets are tried: text that is not JSON must not take long to refuse."""
 _SCAN: Callable[[str, int, bool], tuple[str, int]] = json.decoder.scanstring  # type: ignore[attr-defined]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +86,8 @@ def read_reply(content: bytes) -> Reply:
     thought = _count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
     read = tuple(_choice(choice, bool(thought)) for choice in choices)
     prompt, completion = _tokens(usage, any(choice.text for choice in read))
+    if completion and "timings" in tree and len(read) > 1:
+        completion = _of_all(completion, [choice.text for choice in read])
     return Reply(read, prompt, completion)
 
 
@@ -194,6 +197,11 @@ def _tokens(usage: Mapping[str, Any], said: bool) -> tuple[int | None, int | Non
     if prompt is not None and total is not None:
         completion = max(total - prompt, completion or 0)
     return prompt or None, None if said and not completion else completion
+
+
+def _of_all(completion: int, texts: Sequence[str]) -> int:
+    """llama.cpp counts the first of several answers alone: the others are taken to have as many tokens a character."""
+    return math.ceil(completion * sum(map(len, texts)) / len(texts[0])) if texts[0] else completion * len(texts)
 
 
 def _count(value: object) -> int | None:

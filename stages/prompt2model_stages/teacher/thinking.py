@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 _NAMES = "think|thinking|thought|thoughts|reasoning|analysis|reflection|scratchpad|seed:think"
 _OPEN = re.compile(rf"<(?:{_NAMES})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|?channel>thought", re.IGNORECASE)
+"""Begins thoughts where the text begins with it: later it is a part of the answer, such as a tag in XML."""
 _CLOSE = re.compile(rf"</(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<channel\|>", re.IGNORECASE)
 _FINAL = re.compile(r"<\|channel\|>\s*final[^<]*<\|message\|>|(?<=[.!?\s)\]\"'])assistant\s?final(?=\S|\s)")
 _CHANNEL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>\s*(?:analysis|commentary)|analysis(?=[A-Z\"'])")
@@ -89,27 +90,25 @@ def _granite(text: str) -> Spoken | None:
 
 
 def _tagged(text: str) -> Spoken | None:
-    """Without what stands between tags, nested ones included; a closing tag alone ends thoughts that began with the text."""
+    """Without the thoughts that the text begins with, tags in them included; None where it begins with none.
+
+    A closing tag without an opening one ends thoughts too: the chat template has written the opening one.
+    """
     marks = sorted(
         [(found.start(), found.end(), 1) for found in _OPEN.finditer(text)]
         + [(found.start(), found.end(), -1) for found in _CLOSE.finditer(text)]
     )
-    kept: list[str] = []
-    depth, at = 0, 0
-    for start, end, step in marks:
-        if step == 1:
-            if depth == 0:
-                kept.append(text[at:start])
-            depth += 1
-        elif depth <= 1:
-            if depth == 0:  # the opening tag was in the prompt: everything so far is thought
-                kept.clear()
-            depth, at = 0, end
-        else:
-            depth -= 1
-    if depth == 0:
-        kept.append(text[at:])
-    return Spoken("".join(kept).strip(), unfinished=depth > 0)
+    opened = _OPEN.match(text.lstrip()) is not None
+    if not opened and (not marks or marks[0][2] == 1):
+        return None
+    depth = 0 if opened else 1
+    for _, end, step in marks:
+        depth += step
+        if depth == 0:
+            rest = text[end:].strip()
+            # Some models think again before they answer.
+            return _tagged(rest) or Spoken(rest) if _OPEN.match(rest) else Spoken(rest)
+    return Spoken("", unfinished=True)
 
 
 def _unwrapped(text: str) -> str:
