@@ -121,3 +121,14 @@ def test_errors_of_allocators_are_told_from_others() -> None:
         torch.empty(2**50)
     assert is_out_of_memory(caught.value) and is_out_of_memory(MemoryError())
     assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
+
+
+def test_spaces_before_marks_that_a_tokenizer_drops_are_said_and_not_refused(
+    student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = student.encoder.tokenizer.decode
+    monkeypatch.setattr(
+        student.encoder.tokenizer, "decode", lambda *args, **kwargs: decode(*args, **kwargs).replace(" ,", ",")
+    )
+    counts = counted(student, ["a , b", "no"])
+    assert (counts.unwritable, counts.respaced) == (0, 1) and reason(counts) is None

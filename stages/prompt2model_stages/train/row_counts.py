@@ -47,7 +47,7 @@ def count(encoder: StudentEncoder, rows: Sequence[Encoded], outputs: Sequence[st
     """Counts over a split; `outputs` are those of the rows, in their order."""
     distinct = list(dict.fromkeys(outputs))
     back = dict(zip(distinct, encoder.round_trips(distinct), strict=True))
-    unwritable = {output for output, text in back.items() if text is None or text.split() != output.split()}
+    unwritable = {output for output, text in back.items() if text is None or _letters(text) != _letters(output)}
     respaced = {output for output, text in back.items() if output not in unwritable and text != output.strip()}
     first = next(iter(sorted(unwritable)), None)
     settings = encoder.settings
@@ -118,6 +118,11 @@ def refusal(counts: RowCounts, training: Training) -> StageError | None:
             "training.maxCutInputsPercent.",
         )
     return None
+
+
+def _letters(text: str) -> str:
+    """The text without white space: some tokenizers give `a , b` back as `a, b`."""
+    return "".join(text.split())
 
 
 def _bound(given: float | None, default: float) -> float:
