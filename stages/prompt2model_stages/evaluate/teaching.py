@@ -13,7 +13,7 @@ from prompt2model_api.results import Spent
 from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.stage_files import DiscoveredTask
-from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest, open_teacher
+from prompt2model_stages.teacher import Teacher, TeacherAnswer, TeacherRequest, open_teacher
 
 logger = logging.getLogger(__name__)
 
@@ -91,42 +91,62 @@ async def ask_teacher(
     Raises: StageError of the teacher, but for an exhausted budget, for what concerns one input, and for a teacher that hardly
         says anything.
     """
-    answers: list[str | None] = [None] * len(inputs)
-    outcomes = [Outcome.UNASKED] * len(inputs)
-    done: list[int] = []
-    ended: list[StageError] = []
+    asking = _Asking([messages(task, text, prompt) for text in inputs], max_tokens, progress)
     asked = list(range(len(inputs)) if wanted is None else wanted)
     async with open_teacher(job, stage="evaluate") as teacher:
-
-        async def work(left: Iterator[int]) -> None:
-            for i in left:
-                if ended:
-                    return
-                chat = messages(task, inputs[i], prompt)
-                request = TeacherRequest(purpose="evaluate", messages=chat, temperature=0.0, max_tokens=max_tokens)
-                try:
-                    answers[i], outcomes[i] = _read(await teacher.ask(request))
-                except StageError as error:
-                    if error.failure.reason != TOO_LONG:
-                        ended.append(error)  # requests in flight are paid for: the other workers finish theirs
-                        return
-                    outcomes[i] = Outcome.TOO_LONG
-                done.append(i)
-                progress(len(done))
-
         limit = job.settings.teacher.limits.concurrency if job.settings.teacher else 1
         left = iter(asked)
-        await asyncio.gather(*(work(left) for _ in range(min(limit, len(asked)))))
+        await asyncio.gather(*(asking.work(teacher, left) for _ in range(min(limit, len(asked)))))
         spent = teacher.spent
-    silent = [error for error in ended if error.failure.reason in SILENT]
-    said = sum(bool((answer or "").strip()) for answer in answers)
-    hardly = bool(silent) and 2 * said < len(done)
-    kept = (BUDGET_EXHAUSTED, *SILENT) if hardly else (BUDGET_EXHAUSTED,)
-    if fatal := [error for error in ended if error.failure.reason not in kept]:
-        raise fatal[0]
-    if silent:
-        logger.warning("not asked for more: %s", silent[0].failure.message)
-    return TeacherAnswers(answers, outcomes, spent, budget_ended=len(ended) > len(silent), prompt=prompt)
+    silent = asking.raise_fatal()
+    budget_ended = len(asking.ended) > len(silent)
+    return TeacherAnswers(asking.answers, asking.outcomes, spent, budget_ended, prompt)
+
+
+class _Asking:
+    """Rows on their way: several workers take them one after the other.
+
+    Args:
+        chats: of each row.
+        max_tokens: the longest answer.
+        progress: told how many are through.
+    """
+
+    def __init__(self, chats: list[list[dict[str, str]]], max_tokens: int, progress: Callable[[int], None]) -> None:
+        self._chats, self._max_tokens, self._progress = chats, max_tokens, progress
+        self.answers: list[str | None] = [None] * len(chats)
+        self.outcomes = [Outcome.UNASKED] * len(chats)
+        self.ended: list[StageError] = []
+        self._done = 0
+
+    async def work(self, teacher: Teacher, left: Iterator[int]) -> None:
+        """Asks for rows until none is left, or the teacher has ended it for all."""
+        for i in left:
+            if self.ended:
+                return
+            chat = self._chats[i]
+            request = TeacherRequest(purpose="evaluate", messages=chat, temperature=0.0, max_tokens=self._max_tokens)
+            try:
+                self.answers[i], self.outcomes[i] = _read(await teacher.ask(request))
+            except StageError as error:
+                if error.failure.reason != TOO_LONG:
+                    self.ended.append(error)  # requests in flight are paid for: the other workers finish theirs
+                    return
+                self.outcomes[i] = Outcome.TOO_LONG
+            self._done += 1
+            self._progress(self._done)
+
+    def raise_fatal(self) -> list[StageError]:
+        """The errors of a teacher that hardly said anything. Raises: StageError of any other but an exhausted budget."""
+        silent = [error for error in self.ended if error.failure.reason in SILENT]
+        said = sum(bool((answer or "").strip()) for answer in self.answers)
+        hardly = bool(silent) and 2 * said < self._done
+        kept = (BUDGET_EXHAUSTED, *SILENT) if hardly else (BUDGET_EXHAUSTED,)
+        if fatal := [error for error in self.ended if error.failure.reason not in kept]:
+            raise fatal[0]
+        if silent:
+            logger.warning("not asked for more: %s", silent[0].failure.message)
+        return silent
 
 
 def _read(answer: TeacherAnswer) -> tuple[str | None, Outcome]:
