@@ -25,8 +25,8 @@ class TaskPrompt:
 TASK_PROMPTS = (
     TaskPrompt(
         "reviews",
-        "In this task, you are given a review of a movie. Your task is to classify the movie review into two categories, positive "
-        "and negative, based on its content.",
+        "In this task, you are given a review of a movie. Your task is to classify the movie review into 2 categories, 1) positive "
+        "and 2) negative, based on its content.",
         (
             (
                 "I sat through two hours of this so that you need not. The plot is thin; the actors look tired.",

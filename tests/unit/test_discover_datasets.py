@@ -129,7 +129,7 @@ def test_nothing_irrelevant_is_recommended_for_many_tasks(retriever: CatalogData
         found = retriever.retrieve(task.instruction, demonstrations, 25)
         proposals += [(task.name, (c.name, c.config)) for c in found if c.recommended]
     assert [(task, named) for task, named in proposals if named not in RELEVANT_TO.get(task, set())] == []
-    assert [task for task, _ in proposals] == ["bills"], "and it is right: precision 1 of 1"
+    assert sorted(task for task, _ in proposals) == ["bills", "reviews"], "both are right: precision 2 of 2"
 
 
 def test_without_demonstrations_nothing_is_recommended(retriever: CatalogDatasetRetriever):
