@@ -41,7 +41,7 @@ class FailureState(StrEnum):
     """What becomes of a failed attempt."""
 
     RETRYING = "Retrying"  # tried again after a back-off
-    BLOCKED = "Blocked"  # mendable outside; looked at again for ever
+    BLOCKED = "Blocked"  # fixable outside; checked again until it is fixed
     FAILED = "Failed"  # needs an edit of the spec
 
 

@@ -74,7 +74,7 @@ class Prompt2ModelSpec(Model):
         field = "instruction" if self.prompt is None else "prompt"
         text = self.prompt or self.instruction or ""
         if not text.strip():
-            raise ValueError(f"{field} is empty: say in plain words what the model shall do")
+            raise ValueError(f"{field} is empty: say in plain words what the model should do")
         if self.prompt is not None and self.demonstrations:
             raise ValueError("demonstrations go with instruction: write them into the prompt, or use instruction")
         if len(text.encode()) > PROMPT_LIMIT:

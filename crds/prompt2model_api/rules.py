@@ -53,7 +53,7 @@ def _text_rules(field: str) -> tuple[Rule, ...]:
     return (
         Rule(
             f"!has(self.{field}) || self.{field}.trim() != ''",
-            f"{field} is empty: say in plain words what the model shall do",
+            f"{field} is empty: say in plain words what the model should do",
             f".{field}",
             "FieldValueRequired",
         ),

@@ -241,7 +241,7 @@ def _no_gateway(error: ApiError) -> Failure:
 
 
 def _refused(kind: Kind, error: ApiError) -> Failure:
-    remedy = "Mend the quota, the policy or the field that it names; it goes on by itself."
+    remedy = "Fix the quota, the policy or the field that it names; it goes on by itself."
     return _blocked("Refused", f"The API server refused the {kind.kind}: {error}", remedy)
 
 

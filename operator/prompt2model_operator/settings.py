@@ -1,7 +1,7 @@
 """What the chart tells the operator: one YAML file, read once.
 
 The chart writes it into a ConfigMap; P2M_SETTINGS names the file. Every default is in the model, so that an empty file is a
-working one for an operator that runs beside an embedded teacher and an MLflow of nobody.
+working one for an operator that runs beside an embedded teacher and no MLflow.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class StageError(Exception):
 
 
 def blocked(reason: str, message: str, remedy: str) -> StageError:
-    """Mendable outside: the same work goes on once the cause is gone."""
+    """Fixable outside: the same work goes on once the cause is gone."""
     return _error(FailureState.BLOCKED, reason, message, remedy)
 
 

@@ -28,7 +28,7 @@ def test_what_sqlalchemy_reads_is_the_path(name: str, tmp_path: Path) -> None:
 
 
 def test_a_usual_path_is_the_address_as_it_was(tmp_path: Path) -> None:
-    assert database_uri(Path("/work/my runs/ü/mlflow.db")) == "sqlite:////work/my runs/ü/mlflow.db"
+    assert database_uri(Path("/srv/my runs/ü/mlflow.db")) == "sqlite:////srv/my runs/ü/mlflow.db"
     assert database_file("http://mlflow:5000") is None
 
 

@@ -142,7 +142,7 @@ def _note_end(job: StageJob, failure: Failure | None) -> None:
 
 
 def _of_storage(job: StageJob, error: Exception) -> StageError:
-    """Storage that cannot be written is mendable outside, whatever it is: a claim, credentials, a bucket."""
+    """Storage that cannot be written is fixable outside, whatever it is: a claim, credentials, a bucket."""
     logger.error("the storage cannot be written", exc_info=error)
     return blocked(
         "StorageUnavailable",

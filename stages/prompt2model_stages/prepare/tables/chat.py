@@ -114,7 +114,7 @@ def _read(value: Any, number: int) -> dict[str, str | None]:
 
 
 def _ends_unanswered(value: Any) -> bool:
-    """Whether the user has the last word, or an answer that shall not be learnt (weight 0)."""
+    """Whether the user has the last word, or an answer that must not be learnt (weight 0)."""
     last = (_list(value) or [{}])[-1]
     role = ROLES.get(str(last.get("role", last.get("from"))).strip().lower())
     return role == "user" or (role == "assistant" and last.get("weight") == 0)
