@@ -1,16 +1,24 @@
 """Tokens a second of one training step, its variants side by side, and what a checkpoint costs.
 
     python benchmarks/training.py [--steps 8] [--student embedded:SmolLM2-135M-Instruct] [--frozen 0 10 15 20]
+    python benchmarks/training.py --memory
 
 Trains on rows of the dataset "dates in words" that the repository ships. A token is one that the student reads or is to
 write, padding left out. Each variant starts from the same weights and takes the same batches; the first step of each is
-not counted. With --frozen it measures frozen layers instead, in fp32 and in CPU seconds, which other work disturbs less.
+not counted.
+
+With --frozen it measures frozen layers instead, in fp32 and in CPU seconds, which other work disturbs less. With --memory it
+measures the peak memory of one step on 16 rows of 767 tokens, in parts as train makes them and as one part, each in a process
+of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,11 +34,13 @@ from prompt2model_stages.student.encoding import Encoded
 from prompt2model_stages.train.batches import epoch_batches
 from prompt2model_stages.train.checkpoints import Checkpoints, Position
 from prompt2model_stages.train.freezing import freeze_lowest
-from prompt2model_stages.train.objective import Objective, optimizer_of
+from prompt2model_stages.train.micro_batches import TOKENS_CPU, parts
+from prompt2model_stages.train.objective import Objective, low_precision, optimizer_of
 
 DATES = Path(prompt2model_stages.__file__).parent / "catalogs" / "data" / "dates-in-words.jsonl"
 INSTRUCTION = "Write the date in ISO form."
 BATCH = 16
+LONG_ROWS, LONG_ROW = 16, 767
 
 VARIANTS: dict[str, tuple[bool, torch.dtype | None, bool]] = {
     "fp32, all places, order as shuffled": (False, None, False),
@@ -47,7 +57,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--student", default="embedded:SmolLM2-135M-Instruct")
     parser.add_argument("--frozen", type=int, nargs="+", help="numbers of frozen layers, one after the other")
+    parser.add_argument("--memory", action="store_true", help="peak memory of one step, in parts and whole")
+    parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.memory:
+        memory(options.student)
+        return
+    if options.part:
+        print(peak_of_a_step(options.student, options.part))
+        return
     if options.frozen:
         frozen(options.student, options.frozen, options.steps)
         return
@@ -71,6 +89,29 @@ def frozen(name: str, layers: list[int], steps: int) -> None:
         began = time.process_time()
         measure(student, (True, None, True), steps)
         print(f"| {count:13} | {(time.process_time() - began) / (steps + 1):12.2f} |", flush=True)
+
+
+def memory(name: str) -> None:
+    """A line for each size of the parts."""
+    print("| padded tokens at once | peak memory, GiB |\n|----------------------:|-----------------:|")
+    for tokens in (TOKENS_CPU, LONG_ROWS * LONG_ROW):
+        command = [sys.executable, __file__, "--part", str(tokens), "--student", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        print(f"| {tokens:21,} | {float(done.stdout.split()[-1]):16.1f} |", flush=True)
+
+
+def peak_of_a_step(name: str, tokens: int) -> float:
+    """GiB of this process at most, after one step of the optimizer on long rows in parts of so many padded tokens."""
+    student = Student.load(name, None, LONG_ROW, LONG_ROW)
+    row = Encoded(list(range(100, 100 + LONG_ROW - 64)), list(range(100, 164)))
+    objective = Objective(student, student.batch([row]))
+    optimizer, precision = optimizer_of(objective), low_precision(torch.device("cpu"))
+    for part in parts([row] * LONG_ROWS, tokens):
+        with torch.autocast("cpu", dtype=precision, enabled=precision is not None):
+            loss = objective(student.batch(part))[0]
+        loss.backward()
+    optimizer.step()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def measure(student: Student, variant: tuple[bool, torch.dtype | None, bool], steps: int) -> tuple[float, float, float]:

@@ -16,7 +16,7 @@ from prompt2model_stages.student.encoding import Encoded
 
 TOKENS_CPU = 4096
 TOKENS_GPU = 16384
-"""Padded tokens at once: enough for full speed. A token of SmolLM2-135M takes about 0.7 MiB on a CPU."""
+"""Padded tokens at once: enough for full speed. A token of SmolLM2-135M takes about 0.9 MiB on a CPU (docs/benchmarks.md)."""
 BUDGET = "micro_batches.json"
 SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
 
