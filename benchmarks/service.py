@@ -1,7 +1,7 @@
-"""How fast the service answers: requests a second and latencies with 1 and with 16 clients, and how long it takes to start.
+"""How fast the service answers: requests a second and latencies with so many clients, and how long it takes to start.
 
     python benchmarks/service.py runs/default/dates            # a run that `make run` left
-    python benchmarks/service.py runs/default/dates --requests 200
+    python benchmarks/service.py runs/default/dates --requests 64 --clients 1 32
 
 It starts the service of the newest finished run in that folder, sends it inputs of the test splits, one text a request,
 and prints a table in Markdown.
@@ -47,11 +47,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="a resource's folder: <runs>/<namespace>/<name>")
     parser.add_argument("--requests", type=int, default=100, help="for each number of clients")
+    parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS, help="at once, one number after the other")
     options = parser.parse_args()
     texts = _texts(options.folder)
     with _service(options.folder) as (url, start_s, memory_mb):
         _load(url, texts, 1, min(10, options.requests))  # BentoML learns from its first requests how long a batch takes
-        rows = [_load(url, texts, clients, options.requests) for clients in CLIENTS]
+        rows = [_load(url, texts, clients, options.requests) for clients in options.clients]
     print(f"start to /readyz 200: {start_s:.1f} s; resident memory: {memory_mb:.0f} MB; {os.cpu_count()} cores\n")
     print("| clients | requests/s | p50 ms | p95 ms | requests a batch | failures |\n|---|---|---|---|---|---|")
     for row in rows:
