@@ -1,0 +1,141 @@
+"""Reasons of attempts that end outside of the stage's own code: pods, Ray, storage, local processes."""
+
+from __future__ import annotations
+
+from prompt2model_api.reasons.base import BLOCKED, FAILED, RETRYING, KnownReason
+
+CLUSTER = (
+    KnownReason(
+        "InvalidSpec",
+        "The API server took the spec, and the operator's own checks refuse it; for example it was written before an upgrade.",
+        "Correct the field that the message names and apply again.",
+        FAILED,
+    ),
+    KnownReason(
+        "ImagePull",
+        "A node cannot pull a container's image.",
+        "Correct `images` in the chart's values, push the image, or add `images.pullSecrets`. The attempt then starts by itself.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "ContainerStart",
+        "A container cannot be created, usually because a Secret or ConfigMap, or its key, is missing.",
+        "Create what the message names. The attempt then starts by itself.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "OOMKilled",
+        "A container used more memory than its limit.",
+        "Raise `training.resources.memory`, or the limits in the chart's `settings.pods`; or lower `training.batchSize`.",
+        RETRYING,
+    ),
+    KnownReason(
+        "Evicted",
+        "The node ran short of memory or disk and evicted the pod.",
+        "Give the node more room, or ask for less.",
+        RETRYING,
+    ),
+    KnownReason(
+        "CrashLoop",
+        "A container ends again and again after its start.",
+        "See `kubectl logs --previous` of the pod.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "Crashed",
+        "The process ended with an error that the product does not know.",
+        "See the attempt's log, `log-<attempt>.txt` in the stage's folder on storage.",
+        RETRYING,
+    ),
+    KnownReason(
+        "Killed",
+        "A local stage process was killed, by hand or because the machine ran out of memory.",
+        "Free some memory, or choose a smaller student or batch size.",
+        RETRYING,
+    ),
+    KnownReason(
+        "Unschedulable",
+        "No node takes the pod: none has the free CPU, memory or GPU, tolerations are missing, or a claim is not bound.",
+        "Add a node, ask for less, or bind the claim. The pod then starts by itself.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "PodRefused",
+        "The cluster does not let the pod be created: a ResourceQuota is used up, or an admission policy refuses it.",
+        "Raise the quota, or fix what the policy asks for.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "Refused",
+        "The API server refused an object that the operator wrote.",
+        "Fix the quota, the policy or the field that the message names.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "NameTaken",
+        "An object with the name that the operator needs exists and does not belong to this resource.",
+        "Remove that object, or give the Prompt2Model another name.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "NoTeacher",
+        "The resource names no teacher, and the operator has no embedded one.",
+        "Write `spec.teacher`, or install the chart with `teacher.enabled=true`.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "KubeRayMissing",
+        "The cluster has no RayJob, which the stages generate and train run as.",
+        "Install KubeRay's operator with its CRDs, or set `settings.ray.mode` to Job in the chart's values.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "GatewayAPIMissing",
+        "`settings.service.httpRoute` is set, and the cluster has no HTTPRoute.",
+        "Install the Gateway API's CRDs, or remove the setting.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "RayJobFailed",
+        "KubeRay ended the RayJob, and the stage itself reported nothing.",
+        "See the attempt's log on storage and `kubectl describe rayjob`.",
+        RETRYING,
+    ),
+    KnownReason(
+        "NotReady",
+        "The new model's pods run and do not become ready: they do not reproduce their golden requests, or start slowly. An "
+        "earlier model keeps answering.",
+        "See the logs of the service's pods.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "DeadlineExceeded",
+        "The attempt took longer than `deadlines.stageSeconds`.",
+        "Raise `deadlines.stageSeconds`.",
+        RETRYING,
+    ),
+    KnownReason(
+        "HeartbeatLost",
+        "The attempt gave no sign of life for `deadlines.heartbeatSeconds`.",
+        "See the attempt's log; raise `deadlines.heartbeatSeconds` where the machine is slow.",
+        RETRYING,
+    ),
+    KnownReason(
+        "NoResult", "The workload ended without a result and without a failure.", "See the attempt's log.", RETRYING
+    ),
+    KnownReason(
+        "StorageUnavailable",
+        "The stage cannot write to storage.",
+        "Check that the claim is bound, has space and is writable for the pod's user; or the bucket, its endpoint and the "
+        "Secret in `storage.secret`.",
+        BLOCKED,
+    ),
+    KnownReason("DiskFull", "No space is left on the disk.", "Free some space. Everything paid for is kept.", BLOCKED),
+    KnownReason("NoFreePort", "A local run finds no free port.", "Name another with `--port`.", BLOCKED),
+    KnownReason(
+        "ServiceDown",
+        "The local service did not start or ended.",
+        "See the log file that the message names.",
+        BLOCKED,
+    ),
+)

@@ -1,0 +1,107 @@
+"""Reasons of the user's own data and of datasets from the Hugging Face hub."""
+
+from __future__ import annotations
+
+from prompt2model_api.reasons.base import BLOCKED, FAILED, RETRYING, KnownReason
+
+DATA = (
+    KnownReason(
+        "FileMissing",
+        "There is no file at the uri, or it is a folder.",
+        "Correct the uri, or put the file there.",
+        FAILED,
+    ),
+    KnownReason(
+        "FileUnreachable",
+        "The file cannot be read: the network, the credentials or the address are wrong. An address that is malformed or needs "
+        "a login ends the run.",
+        "Check the address, the network and the credentials, or put the file on storage such as s3://.",
+        BLOCKED + FAILED,
+    ),
+    KnownReason(
+        "FileTooLarge",
+        "A file from the web is larger than what is read from there.",
+        "Put it on storage such as s3://.",
+        FAILED,
+    ),
+    KnownReason(
+        "HostNotAllowed",
+        "Own data at https:// comes from a host or a network that is not allowed.",
+        "Name the host in the chart's `settings.ownData.hosts`, in a local run in P2M_OWN_DATA_HOSTS; for a private network, "
+        "`settings.ownData.networks` or P2M_OWN_DATA_NETWORKS.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "ConfigMapKeyMissing",
+        "The ConfigMap with own data does not have the key.",
+        "Add the key to the ConfigMap, or name another key.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "SourceChanged",
+        "The content of an own data file is not the content that the stage run was made for.",
+        "Nothing: a stage run for the new content takes the place of this one.",
+        RETRYING,
+    ),
+    KnownReason(
+        "FormatUnknown",
+        "The file's suffix does not say whether it is CSV, JSON or Parquet.",
+        "Set `datasets.own.format.kind` or `evaluation.testData.format.kind`, or rename the file.",
+        FAILED,
+    ),
+    KnownReason(
+        "DataMalformed",
+        "A data file cannot be read, or has no rows.",
+        "Correct the file at the place that the message names.",
+        FAILED,
+    ),
+    KnownReason(
+        "ColumnMissing",
+        "A data file does not have the columns that are read.",
+        "Set `inputColumns` and `outputColumn` to columns of the file, or add a header line.",
+        FAILED,
+    ),
+    KnownReason(
+        "ColumnTwice", "Two columns of a data file have the same name.", "Give each column a name of its own.", FAILED
+    ),
+    KnownReason(
+        "NoRows", "No row of a data file has both an input and an output.", "Fill the columns, or name others.", FAILED
+    ),
+    KnownReason(
+        "NoTrainingData",
+        "There is no retrieved, generated or own example to train on.",
+        "Enable generation, choose a dataset, or bring your own data in `datasets.own`.",
+        FAILED,
+    ),
+    KnownReason(
+        "DatasetUnknown",
+        "Neither the hub nor the shipped catalog knows the dataset or its revision.",
+        "Correct `datasets.choice.name`; for a private dataset, set `huggingFace.tokenSecretRef`.",
+        BLOCKED + FAILED,
+    ),
+    KnownReason(
+        "DatasetGated",
+        "The dataset is gated at the hub.",
+        "Ask for access at the hub and set `huggingFace.tokenSecretRef`.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "DatasetUnusable",
+        "The dataset has no such config or split, or cannot be read without running its code.",
+        "Correct `datasets.choice.config` or `datasets.choice.split`, or choose another dataset.",
+        FAILED,
+    ),
+    KnownReason("DatasetUnavailable", "The dataset could not be loaded from the hub.", "See the stage's log.", BLOCKED),
+    KnownReason(
+        "SplitMissing",
+        "The dataset's folder has no file for the split.",
+        "Correct `datasets.choice.split`, or name a file.",
+        FAILED,
+    ),
+    KnownReason(
+        "HubUnreachable",
+        "The Hugging Face hub does not answer, and the files are not in the local cache.",
+        "Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE (in a cluster: `settings.huggingFace`), or name a folder.",
+        BLOCKED,
+    ),
+)
