@@ -12,7 +12,7 @@ import math
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -33,8 +33,7 @@ from prompt2model_stages.train.freezing import freeze_lowest
 from prompt2model_stages.train.micro_batches import Budget, is_out_of_memory, parts
 from prompt2model_stages.train.model_folder import STATISTICS, publish
 from prompt2model_stages.train.objective import Objective, low_precision, optimizer_of
-from prompt2model_stages.train.row_counts import count, refusal, sentences
-from prompt2model_stages.train.rows import read_pairs
+from prompt2model_stages.train.splits import read_splits
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +111,7 @@ class Loop:
         settings = job.training
         self.student = Student.load(job.student, job.revision, settings.max_input_tokens, settings.max_output_tokens)
         freeze_lowest(self.student.model, settings.frozen_layers or 0)
-        self.rows = self._encoded("train")
-        self.validation = self._encoded("validation")
+        self.rows, self.validation = self._splits()
         logger.info(
             "%d training rows with %d tokens, %d validation rows; student %s",
             *(len(self.rows), sum(row.length for row in self.rows), len(self.validation), job.student),
@@ -162,6 +160,14 @@ class Loop:
             )
             publish(self.student, Folder(self.job.folder), Folder(self.job.prepared), self.position, began_at)
             self.job.reporter.progress(self.position.step, self.position.step, "steps", "trained")
+
+    def _splits(self) -> tuple[list[Encoded], list[Encoded]]:
+        splits = read_splits(self.student, Folder(self.job.prepared), self.job.training)
+        if self.rank == 0:
+            Folder(self.job.folder).write_json(STATISTICS, splits.statistics())
+        if (error := splits.refusal(self.job.training)) is not None:
+            raise error
+        return splits.train, splits.validation
 
     def _epoch(self, epoch: int) -> None:
         batches = epoch_batches([row.length for row in self.rows], self.job.training.batch_size, self.job.seed, epoch)
@@ -340,20 +346,6 @@ class Loop:
         sums = torch.tensor(values, dtype=torch.float64, device="cpu" if self.device.type == "cpu" else self.device)
         torch.distributed.all_reduce(sums)
         return [float(value) for value in sums]
-
-    def _encoded(self, split: str) -> list[Encoded]:
-        texts, outputs = read_pairs(Folder(self.job.prepared), split)
-        rows = self.student.encode_training(texts, outputs)
-        if split == "train":
-            counts = count(self.student.encoder, rows, outputs)
-            told = sentences(counts)
-            for sentence in told:
-                logger.warning("%s", sentence)
-            if self.rank == 0:
-                Folder(self.job.folder).write_json(STATISTICS, {"train": asdict(counts), "notes": told})
-            if (error := refusal(counts, self.job.training)) is not None:
-                raise error
-        return rows
 
 
 def _peak_gib(device: torch.device) -> float:

@@ -64,13 +64,14 @@ def count(encoder: StudentEncoder, rows: Sequence[Encoded], outputs: Sequence[st
     )
 
 
-def sentences(counts: RowCounts) -> list[str]:
-    """What a person should know, a sentence each; none where every row is whole."""
-    rows, found = f"{counts.rows:,} training rows", []
+def sentences(counts: RowCounts, split: str = "training") -> list[str]:
+    """What a person should know of a split, a sentence each; none where every row is whole."""
+    rows, found = f"{counts.rows:,} {split} rows", []
     if counts.cut_outputs:
+        then = "they are learnt cut, without an end" if split == "training" else "they are measured cut"
         found.append(
-            f"{counts.cut_outputs:,} of {rows} have outputs over training.maxOutputTokens; they are learnt cut, without an "
-            f"end. The longest has {counts.longest_output:,} tokens."
+            f"{counts.cut_outputs:,} of {rows} have outputs over training.maxOutputTokens; {then}. The longest has "
+            f"{counts.longest_output:,} tokens."
         )
     if counts.cut_inputs:
         found.append(
@@ -84,6 +85,26 @@ def sentences(counts: RowCounts) -> list[str]:
             f"{counts.respaced:,} of {rows} have outputs that the tokenizer gives back with other white space."
         )
     return found
+
+
+def doubt(validation: RowCounts, training: Training) -> list[str]:
+    """A sentence where more of the validation rows is lost than the spec allows of the training rows."""
+    over = [
+        field
+        for field, part, given, default in (
+            ("maxUnwritablePercent", validation.unwritable, training.max_unwritable_percent, MAX_UNWRITABLE),
+            ("maxCutOutputsPercent", validation.cut_outputs, training.max_cut_outputs_percent, MAX_CUT_OUTPUTS),
+            ("maxCutInputsPercent", validation.cut_inputs, training.max_cut_inputs_percent, MAX_CUT_INPUTS),
+        )
+        if _over(part, validation.rows, given, default)
+    ]
+    if not over:
+        return []
+    named = ", ".join(f"training.{field}" for field in over)
+    return [
+        f"The best epoch is chosen by validation rows of which too much is lost (over {named}): another epoch may be better "
+        "on whole rows."
+    ]
 
 
 def refusal(counts: RowCounts, training: Training) -> StageError | None:
