@@ -63,7 +63,7 @@ NEEDS = (
     Need("", "serviceaccounts", ONCE, "manifests/access.py", "a stage run's identity"),
     Need("rbac.authorization.k8s.io", "roles", ONCE, "manifests/access.py", "its right to its own status"),
     Need("rbac.authorization.k8s.io", "rolebindings", ONCE, "manifests/access.py", "the two together"),
-    Need("networking.k8s.io", "networkpolicies", ONCE, "manifests/network.py", "closes Ray's dashboard"),
+    Need("networking.k8s.io", "networkpolicies", APPLIED[:2], "manifests/network.py", "closes Ray's dashboard"),
     Need("apps", "deployments", APPLIED, "manifests/service.py", "the service"),
     Need("apps", "deployments", ("get",), "applying.py", "one of the same name is left alone"),
     Need("", "services", APPLIED, "manifests/service.py", "the service's address"),

@@ -39,7 +39,7 @@ NEEDS: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
     (SERVICE, "", APPLIES),
     (AUTOSCALER, "", APPLIES[1:]),
     (DISRUPTIONBUDGET, "", APPLIES[1:]),
-    (NETWORKPOLICY, "", MAKES),
+    (NETWORKPOLICY, "", APPLIES[1:3]),
     (CLAIM, "", MAKES),
     (CONFIGMAP, "", MAKES),
     (SERVICEACCOUNT, "", MAKES),

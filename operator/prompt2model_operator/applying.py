@@ -139,7 +139,7 @@ class Applier:
         for manifest in access(run, resource):
             await self._create(BY_KIND[manifest["kind"]], manifest)
         if is_rayjob(run.spec.stage, settings):
-            await self._create(BY_KIND["NetworkPolicy"], ray_policy(resource))
+            await self._apply(ray_policy(resource, settings))
         if (file := job_file(run, attempt, resource, settings)) is not None:
             await self._create(CONFIGMAP, file)
         await self._create(BY_KIND[workload["kind"]], workload)
@@ -161,6 +161,11 @@ class Applier:
             if found["metadata"].get("deletionTimestamp"):
                 raise ApiError(409, f"{kind.kind} {name} of an earlier resource is still being deleted.") from None
             self._store.put(kind, found)
+
+    async def _apply(self, manifest: Body) -> None:
+        """Applies an object that follows the settings."""
+        with _named(BY_KIND[manifest["kind"]]):
+            await self._api.apply(manifest)
 
     async def _stop(self, name: str, attempt: int) -> None:
         body = self._store.get(STAGERUN, (self._namespace, name))

@@ -158,6 +158,10 @@ class Ray(Model):
     version: Name = Field(default="2.60.0", description="Ray's version in the stages image.")
     ttl_seconds: int = Field(default=5, ge=0, le=86400, description="How long an ended Ray cluster's pods stay.")
     pre_running_deadline_seconds: int = Field(default=1800, ge=30, description="The longest until the job runs.")
+    operator_namespace: Name = Field(
+        default="kuberay-system",
+        description="The namespace of KubeRay's operator: the one namespace beside the resource's own whose pods reach Ray.",
+    )
 
 
 class Settings(Model):

@@ -116,7 +116,7 @@ def test_what_the_graph_says_of_a_stage_is_what_everybody_does(monkeypatch: pyte
     monkeypatch.setitem(GRAPH, Stage.DISCOVER, changed)
     after = stage_workload(run, 1, resource, settings)
     assert after["kind"] == "RayJob" and "secretKeyRef" not in yaml.safe_dump(after)
-    assert "discover" in ray_policy(resource)["spec"]["podSelector"]["matchExpressions"][0]["values"]
+    assert "discover" in ray_policy(resource, settings)["spec"]["podSelector"]["matchExpressions"][0]["values"]
     assert PodDefaults().of(Stage.DISCOVER) == _of_stage(Stage.DISCOVER)
     assert PodDefaults().of(Stage.DISCOVER).requests == {"cpu": "7", "memory": "7Gi"}
     status = decide(snapshot, NOW).status

@@ -74,7 +74,7 @@ CASES = {
     "access": lambda: access(stage_run(Stage.TRAIN), resource()),
     "service": lambda: service_objects(resource(), SERVED, PLAIN),
     "claim": lambda: claim(resource(), PLAIN, CLAIM, PLAIN.storage),
-    "ray-network-policy": lambda: ray_policy(resource()),
+    "ray-network-policy": lambda: ray_policy(resource(), PLAIN),
     "tracking-job": lambda: tracking_job(resource(), RICH, 1),
     "storage-removal-job": lambda: storage_removal_job(resource(), RICH),
 }

@@ -33,7 +33,7 @@ Server-side apply asks for create beside patch.
   verbs: {{ $once }}
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: {{ $once }}
+  verbs: [create, patch]
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, create, patch, delete]
