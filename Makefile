@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCH := torch==2.13.0
+DOCS := .venv-docs
+DOCS_COMMAND ?= build --strict
 CODE := crds/prompt2model_api operator/prompt2model_operator stages/prompt2model_stages
 
 # Quiet libraries, and one thread count for all of them.
@@ -17,7 +19,7 @@ export TOKENIZERS_PARALLELISM := false
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test unit integration e2e lint format render lock images clean
+.PHONY: help install run test unit integration e2e lint format render docs lock images clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +56,7 @@ lint: $(STAMP) ## Run ruff, mypy, import-linter, and check that the CRDs are ren
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE) charts/render.py
+	$(BIN)/mypy -p docs.pages
 	$(BIN)/lint-imports
 	$(BIN)/python -m prompt2model_api.render --check
 	$(BIN)/python charts/render.py --check
@@ -66,6 +69,14 @@ render: $(STAMP) ## Render crds/*.yaml from the types, and the chart's copies
 	$(BIN)/python -m prompt2model_api.render
 	$(BIN)/python charts/render.py
 
+docs: $(DOCS)/.installed ## Build the docs site into site/; a broken link fails (DOCS_COMMAND=serve: show it, and again at each change)
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=crds:operator:stages $(DOCS)/bin/mkdocs $(DOCS_COMMAND)
+
+$(DOCS)/.installed: pyproject.toml constraints.txt
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet -c constraints.txt $$($(DOCS)/bin/python .ci/requirements.py docs)
+	touch $@
+
 lock: $(STAMP) ## Write requirements/, the pins of the images, from pyproject.toml and constraints.txt
 	.ci/lock
 
@@ -73,4 +84,4 @@ images: ## Build the images and load them into the cluster's node (IMAGE_BUILDER
 	.ci/images.py --load $(IMAGES)
 
 clean: ## Remove the environment and all runs
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(DOCS) site runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
