@@ -29,12 +29,12 @@ class ConditionType(StrEnum):
 class Condition(Model):
     """One condition, in Kubernetes' form."""
 
-    type: ConditionType
-    status: Literal["True", "False", "Unknown"]
-    reason: Reason
-    message: Message = ""
-    observed_generation: int = Field(default=0, ge=0)
-    last_transition_time: datetime
+    type: ConditionType = Field(description="What the condition is about; Ready sums the others up.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    reason: Reason = Field(description="Why, in one word; the documentation has a list of all reasons.")
+    message: Message = Field(default="", description="What happened, and what to do.")
+    observed_generation: int = Field(default=0, ge=0, description="The metadata.generation that this is about.")
+    last_transition_time: datetime = Field(description="When status changed last.")
 
 
 class FailureState(StrEnum):
@@ -48,7 +48,7 @@ class FailureState(StrEnum):
 class Failure(Model):
     """Why an attempt ended without a result, and what to do. The message names the root cause first."""
 
-    state: FailureState
-    reason: Reason
-    message: Message
-    remedy: Message = ""
+    state: FailureState = Field(description="Retrying, Blocked until it is fixed, or Failed.")
+    reason: Reason = Field(description="Why, in one word; the documentation has a list of all reasons.")
+    message: Message = Field(description="What happened, the root cause first.")
+    remedy: Message = Field(default="", description="What to do.")

@@ -33,8 +33,8 @@ NAME_LIMIT = 52  # what is made for a resource is named after it, and Kubernetes
 class Demonstration(Model):
     """One input and its output, as the user would want it."""
 
-    input: str = Field(min_length=1, max_length=8192, description="What the model is given.")
-    output: str = Field(min_length=1, max_length=8192, description="What the model should answer.")
+    input: str = Field(min_length=1, max_length=8192, description="The text that the model is given.")
+    output: str = Field(min_length=1, max_length=8192, description="The text that the model should answer.")
 
 
 class Prompt2ModelSpec(Model):
@@ -43,15 +43,22 @@ class Prompt2ModelSpec(Model):
     prompt: str | None = Field(
         default=None,
         max_length=PROMPT_LIMIT,
-        description="The task in plain words, with examples if there are any. Excludes instruction.",
+        description="The task in plain words, with a few examples of an input and its output. Excludes instruction.",
     )
     instruction: str | None = Field(
         default=None,
         max_length=PROMPT_LIMIT,
-        description="The task alone, for a prompt that comes in parts.",
+        description="The task alone, without examples; they go into demonstrations. Excludes prompt.",
     )
-    demonstrations: list[Demonstration] = Field(default=[], max_length=64, description="Go with instruction.")
-    teacher: TeacherSpec | None = Field(default=None, description="Without it, the embedded teacher is used.")
+    demonstrations: list[Demonstration] = Field(
+        default=[],
+        max_length=64,
+        description="Examples of an input and its output, for a task that is written in instruction.",
+    )
+    teacher: TeacherSpec | None = Field(
+        default=None,
+        description="The LLM that parses the prompt, writes data and is the baseline. Without it the embedded teacher is used.",
+    )
     datasets: Datasets = Field(default_factory=Datasets)
     student: StudentSpec = Field(default_factory=StudentSpec)
     generation: Generation = Field(default_factory=Generation)
@@ -64,8 +71,13 @@ class Prompt2ModelSpec(Model):
     retries: Retries = Field(default_factory=Retries)
     deadlines: Deadlines = Field(default_factory=Deadlines)
     retention: Retention = Field(default_factory=Retention)
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    suspend: bool = Field(default=False, description="True: nothing is started; status shows the estimate.")
+    seed: int = Field(
+        default=0, ge=0, le=2**31 - 1, description="Seed of everything that is random: sampling, splitting, training."
+    )
+    suspend: bool = Field(
+        default=False,
+        description="Whether to start nothing. Running attempts are stopped, and status shows the estimate of what a run will ask.",
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> Prompt2ModelSpec:

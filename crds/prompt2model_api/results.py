@@ -37,37 +37,37 @@ class Choice(Model):
 class DatasetCandidate(Model):
     """A dataset that retrieval proposes."""
 
-    name: Uri
-    revision: Name | None = Field(default=None, description="The commit at the hub, or the file's hash.")
-    config: Name | None = None
-    split: Name = "train"
-    input_columns: list[Column] = Field(default=[], max_length=32)
-    output_column: Column | None = None
-    license: Name | None = None
+    name: Uri = Field(description="The name of the dataset.")
+    revision: Name | None = Field(default=None, description="The commit at the hub, or the hash of the file.")
+    config: Name | None = Field(default=None, description="The configuration of the dataset.")
+    split: Name = Field(default="train", description="The split to read.")
+    input_columns: list[Column] = Field(default=[], max_length=32, description="The columns that make the input.")
+    output_column: Column | None = Field(default=None, description="The column that is the output.")
+    license: Name | None = Field(default=None, description="The license of the dataset.")
     score: float = Field(description="BM25 of its description against the instruction; higher is nearer.")
-    recommended: bool = Field(default=False, description="Good enough to be chosen without a person.")
-    reason: ShortText = ""
+    recommended: bool = Field(default=False, description="Whether it is good enough to be chosen without a person.")
+    reason: ShortText = Field(default="", description="Why it is recommended or not.")
 
 
 class StudentCandidate(Model):
     """A pretrained model that retrieval proposes."""
 
-    name: Uri
-    revision: Name | None = None
-    architecture: Architecture
-    size_bytes: int = Field(ge=0)
-    downloads: int = Field(default=0, ge=0)
+    name: Uri = Field(description="The name of the model.")
+    revision: Name | None = Field(default=None, description="The commit at the hub.")
+    architecture: Architecture = Field(description="The family of the model.")
+    size_bytes: int = Field(ge=0, description="The size of the weights in bytes.")
+    downloads: int = Field(default=0, ge=0, description="How often the hub counted a download.")
     score: float = Field(description="BM25 x log(downloads + 1); higher is better.")
-    reason: ShortText = ""
+    reason: ShortText = Field(default="", description="Why it is proposed, or cannot be used.")
 
 
 class Spent(Model):
     """What the teacher was asked for."""
 
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    usd: float = 0.0
+    requests: int = Field(default=0, description="Requests sent.")
+    prompt_tokens: int = Field(default=0, description="Tokens of the prompts.")
+    completion_tokens: int = Field(default=0, description="Tokens of the answers.")
+    usd: float = Field(default=0.0, description="US dollars, where teacher.price is set.")
 
     def plus(self, other: Spent) -> Spent:
         """Both together."""
@@ -82,9 +82,9 @@ class Spent(Model):
 class Interval(Model):
     """A score, 0 to 100, or a difference, -100 to 100, with its 95 % bootstrap interval."""
 
-    value: float
-    low: float
-    high: float
+    value: float = Field(description="The score or difference.")
+    low: float = Field(description="The lower end of the interval.")
+    high: float = Field(description="The upper end of the interval.")
 
 
 class AnswerCounts(Model):
@@ -108,8 +108,8 @@ class AnswerCounts(Model):
 class PromptScore(Model):
     """One way to ask the teacher, measured on the rows on which all ways are compared."""
 
-    prompt: TeacherPrompt
-    metric: Metric
+    prompt: TeacherPrompt = Field(description="How the teacher was asked.")
+    metric: Metric = Field(description="The metric.")
     rows: int = Field(ge=0, description="Rows that every way answered.")
     score: Interval | None = Field(default=None, description="Missing where there are no such rows.")
     chosen: bool = Field(default=False, description="Whether the teacher's scores are of this way.")
@@ -118,13 +118,13 @@ class PromptScore(Model):
 class Scores(Model):
     """One metric on one test split, all systems on the same rows. One that could not be measured is missing; note says why."""
 
-    split: Literal["Own", "Retrieved", "Generated"]
-    metric: Metric
+    split: Literal["Own", "Retrieved", "Generated"] = Field(description="The test split.")
+    metric: Metric = Field(description="The metric.")
     rows: int = Field(ge=0, description="Rows that student and untrained student were measured on.")
     student: Interval
     untrained: Interval | None = None
     teacher: Interval | None = None
-    teacher_rows: int = 0
+    teacher_rows: int = Field(default=0, description="Rows that the teacher was measured on.")
     difference: Interval | None = Field(
         default=None, description="Student minus teacher, row by row on the same rows (paired bootstrap)."
     )
@@ -136,7 +136,7 @@ class Scores(Model):
     student_same: bool = Field(
         default=False, description="The student gives one and the same answer to all rows, and the references differ."
     )
-    note: ShortText = ""
+    note: ShortText = Field(default="", description="What could not be measured, and why.")
 
 
 class Discovered(Model):
@@ -157,13 +157,15 @@ class StageOutputs(Discovered):
     # generate
     examples: int | None = Field(default=None, description="Unique examples.")
     examples_sha256: Digest | None = Field(default=None, description="The review gate's hash.")
-    duplicates: int | None = None
+    duplicates: int | None = Field(
+        default=None, description="Examples that were thrown away because they were there already."
+    )
     # prepare
     rows: dict[str, int] | None = Field(default=None, max_length=16, description="Rows a split.")
     # train
     model_sha256: Digest | None = Field(default=None, description="Over the model folder's files.")
-    steps: int | None = None
-    train_tokens_per_second: float | None = None
+    steps: int | None = Field(default=None, description="Optimizer steps made.")
+    train_tokens_per_second: float | None = Field(default=None, description="Tokens trained on in a second.")
     # evaluate
     scores: list[Scores] | None = Field(
         default=None,
@@ -172,12 +174,14 @@ class StageOutputs(Discovered):
     )
     metric_reason: ShortText | None = Field(default=None, description="The default metric, and why it is that.")
     teacher_prompts: list[PromptScore] | None = Field(default=None, max_length=2)
-    golden_requests: int | None = None
+    golden_requests: int | None = Field(
+        default=None, description="Requests whose answers a new service must reproduce before it gets traffic."
+    )
     # all of them
     notes: list[ShortText] | None = Field(
         default=None,
         max_length=8,
-        description="What was left out or cut, a sentence each; stands in the condition too.",
+        description="What was left out or cut, a sentence each; the condition says it too.",
     )
     # discover, generate, evaluate
     spent: Spent = Field(default_factory=Spent)
@@ -186,9 +190,9 @@ class StageOutputs(Discovered):
 class StageResult(Model):
     """A stage run's end: which attempt made it, for which digest, and the SHA-256 of result.json in storage."""
 
-    attempt: int = Field(ge=1)
-    digest: Digest
-    sha256: Digest
+    attempt: int = Field(ge=1, description="The attempt that made the result.")
+    digest: Digest = Field(description="The digest of the work.")
+    sha256: Digest = Field(description="The SHA-256 of result.json in storage.")
     seconds: float = Field(
         default=0.0, description="The stage's own work, without the start of its process and of Ray."
     )

@@ -28,27 +28,27 @@ class Stage(StrEnum):
 class Decision(Model):
     """What the gates before this stage decided. Part of the digest."""
 
-    dataset: Choice | None = Field(default=None, description="Read by prepare.")
+    dataset: Choice | None = Field(default=None, description="The dataset that prepare reads.")
     dataset_revision: Name | None = Field(default=None, description="The commit or hash that discover resolved.")
-    student: Uri | None = Field(default=None, description="Read by train.")
+    student: Uri | None = Field(default=None, description="The student that train reads.")
     student_revision: Name | None = Field(default=None, description="The commit or hash that discover resolved.")
-    reason: str = Field(default="", max_length=1024, description="Why; not part of the digest.")
+    reason: str = Field(default="", max_length=1024, description="Why it was decided so; not part of the digest.")
 
 
 class StageRunSpec(Model):
     """Everything that makes a stage's result, frozen when the stage run is made. Immutable."""
 
     resource: Name = Field(description="The Prompt2Model that this belongs to.")
-    stage: Stage
-    digest: Digest
-    storage: Uri = Field(description="<root>/<namespace>/<name>: the resource's folder.")
+    stage: Stage = Field(description="The stage.")
+    digest: Digest = Field(description="The SHA-256 over everything that changes the result.")
+    storage: Uri = Field(description="The resource's folder, <root>/<namespace>/<name>.")
     parameters: dict[str, Any] = Field(
         default={},
         max_length=64,
         description="The fields of Prompt2Model.spec that the stage reads, by their path, such as training.epochs.",
     )
     inputs: dict[str, Name] = Field(
-        default={}, max_length=8, description="Folder of each upstream stage run's result, by stage."
+        default={}, max_length=8, description="The folder with the result of each stage before it, by stage."
     )
     decision: Decision | None = None
     sources: dict[str, Sha] = Field(
@@ -70,13 +70,13 @@ class StageRunPhase(StrEnum):
 class Progress(Model):
     """How far the live attempt is. Written by the stage alone."""
 
-    attempt: int = Field(ge=1)
-    done: float = 0.0
-    total: float = 0.0
+    attempt: int = Field(ge=1, description="The attempt that this is about.")
+    done: float = Field(default=0.0, description="How much is done.")
+    total: float = Field(default=0.0, description="How much there is to do; 0 where it is not known.")
     unit: str = Field(default="", max_length=32, description="What done and total count, such as examples.")
-    message: str = Field(default="", max_length=256)
-    at: datetime = Field(description="The heartbeat.")
-    summary: str = Field(default="", max_length=96, validate_default=True, description="The same in words; a column.")
+    message: str = Field(default="", max_length=256, description="What the stage is doing.")
+    at: datetime = Field(description="When this was written; also the heartbeat.")
+    summary: str = Field(default="", max_length=96, validate_default=True, description="The same in words.")
 
     @field_validator("summary")
     @classmethod
@@ -90,7 +90,7 @@ class Progress(Model):
 class ReportedFailure(Model):
     """Why an attempt ended without a result, as the stage itself says it. Written by the stage alone."""
 
-    attempt: int = Field(ge=1)
+    attempt: int = Field(ge=1, description="The attempt that this is about.")
     failure: Failure
 
 
@@ -101,11 +101,11 @@ class StageRunStatus(Model):
     progress, result, reported_failure and run_url, and is heard only while `attempt` is its own.
     """
 
-    phase: StageRunPhase = StageRunPhase.PENDING
+    phase: StageRunPhase = Field(default=StageRunPhase.PENDING, description="Where the stage run stands.")
     attempt: int = Field(default=0, ge=0, description="The attempt that is, or was last, alive; 0: none yet.")
     started_at: datetime | None = Field(default=None, description="When the attempt started.")
     failures: int = Field(default=0, ge=0, description="Attempts that failed since the last time a person stepped in.")
-    failure: Failure | None = Field(default=None, description="Of the last attempt, and what becomes of it.")
+    failure: Failure | None = Field(default=None, description="Why the last attempt failed, and what becomes of it.")
     retry_at: datetime | None = Field(default=None, description="When the next attempt may start.")
     progress: Progress | None = Field(default=None, description="Written by the stage alone.")
     result: StageResult | None = Field(default=None, description="Written by the stage alone.")

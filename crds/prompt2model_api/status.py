@@ -34,27 +34,29 @@ class Phase(StrEnum):
 
 
 class Estimate(Model):
-    """What the teacher will be asked for, before it is. An upper bound of what is not yet journalled."""
+    """The most that the teacher will still be asked for. What it was asked for already is not in it."""
 
-    requests: int = 0
-    tokens: int = 0
-    usd: float | None = None
+    requests: int = Field(default=0, description="The most requests.")
+    tokens: int = Field(default=0, description="The most prompt and completion tokens.")
+    usd: float | None = Field(default=None, description="The most US dollars, where teacher.price is set.")
 
 
 class ModelStatus(Model):
-    """The model that the service answers with, or will."""
+    """The model that the service answers with, or will answer with."""
 
-    name: str = Field(max_length=320)
-    digest: str = Field(max_length=64, description="Digest of the train stage run.")
-    uri: Uri
-    sha256: str = Field(max_length=64)
+    name: str = Field(max_length=320, description="The registered model in MLflow, <namespace>.<name>.")
+    digest: str = Field(max_length=64, description="The digest of the train stage run.")
+    uri: Uri = Field(description="The folder of the model in storage.")
+    sha256: str = Field(max_length=64, description="The SHA-256 over the files of the model.")
 
 
 class ServiceStatus(Model):
     """The service as last seen."""
 
-    url: Uri | None = None
-    digest: str | None = Field(default=None, max_length=64, description="Digest of the evaluate stage run it serves.")
+    url: Uri | None = Field(default=None, description="The address of the service.")
+    digest: str | None = Field(
+        default=None, max_length=64, description="The digest of the evaluate stage run that it serves."
+    )
 
 
 class DiscoveredStatus(Discovered):
@@ -66,17 +68,23 @@ class DiscoveredStatus(Discovered):
 class Prompt2ModelStatus(Model):
     """Where the resource stands, recomputed from what is observed."""
 
-    phase: Phase = Phase.PENDING
-    conditions: list[Condition] = Field(default=[], max_length=16)
-    observed_generation: int = 0
-    progress: str = Field(default="", max_length=64, description="Of the stage that runs, such as `train 40 %`.")
+    phase: Phase = Field(default=Phase.PENDING, description="Where the resource stands, in one word.")
+    conditions: list[Condition] = Field(default=[], max_length=16, description="What holds, and why where it does not.")
+    observed_generation: int = Field(default=0, description="The metadata.generation that the status is about.")
+    progress: str = Field(default="", max_length=64, description="How far the running stage is, such as `train 40 %`.")
     estimate: Estimate | None = None
-    discovered: DiscoveredStatus | None = Field(default=None, description="Instruction, language and candidates.")
-    choice: Choice | None = None
+    discovered: DiscoveredStatus | None = Field(
+        default=None, description="What discover found: instruction, language and candidates."
+    )
+    choice: Choice | None = Field(default=None, description="The dataset that is used, or none.")
     spent: Spent = Field(default_factory=Spent)
-    scores: list[Scores] = Field(default=[], max_length=16)
-    score: str = Field(default="", max_length=32, description="The student's, as the score gate compares it; a column.")
-    teacher_score: str = Field(default="", max_length=32, description="The teacher's beside it; a column.")
+    scores: list[Scores] = Field(
+        default=[], max_length=16, description="What evaluate measured, a metric and a split each."
+    )
+    score: str = Field(default="", max_length=32, description="The score of the student that the score gate compares.")
+    teacher_score: str = Field(
+        default="", max_length=32, description="The score of the teacher that the score gate compares."
+    )
     model: ModelStatus | None = None
     service: ServiceStatus | None = None
-    run_url: Uri | None = Field(default=None, alias="runURL", description="The MLflow run, where it is recorded.")
+    run_url: Uri | None = Field(default=None, alias="runURL", description="The address of the run in MLflow.")

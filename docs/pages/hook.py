@@ -13,9 +13,15 @@ from mkdocs.structure.files import File, Files
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from docs.pages import decisions
+from docs.pages import chart_values, decisions, fields, metrics, reasons
 
-GENERATED = {"decisions/index.md": decisions.page}
+GENERATED = {
+    "decisions/index.md": decisions.page,
+    "reference/fields.md": fields.fields_page,
+    "reference/reasons.md": reasons.reasons_page,
+    "reference/metrics.md": metrics.metrics_page,
+    "reference/chart-values.md": chart_values.chart_values_page,
+}
 """The generated pages, and what writes each."""
 
 

@@ -53,7 +53,9 @@ class Tracking(Model):
 class EmbeddedTeacher(Model):
     """The teacher of resources that name none."""
 
-    url: Annotated[Uri, AfterValidator(check_base_url)] | None = Field(default=None, description="Up to and with /v1.")
+    url: Annotated[Uri, AfterValidator(check_base_url)] | None = Field(
+        default=None, description="The address of the endpoint, up to and with /v1."
+    )
     model: Name = "SmolLM2-135M-Instruct"
 
 
@@ -62,11 +64,13 @@ class HuggingFace(Model):
 
     endpoint: Uri | None = Field(default=None, description="HF_ENDPOINT: a mirror of the hub.")
     offline: bool = Field(default=False, description="HF_HUB_OFFLINE: nothing is fetched.")
-    cache_on_claim: bool = Field(default=False, description="The cache lies on the claim; for ReadWriteMany claims.")
+    cache_on_claim: bool = Field(
+        default=False, description="The hub's cache is stored on the claim; for ReadWriteMany claims."
+    )
     token_secret: Name | None = Field(
         default=None,
-        description="Secret with HF_TOKEN, in the namespaces whose resources may use it; spec.huggingFace.tokenSecretRef goes "
-        "before.",
+        description="Secret with HF_TOKEN, in the namespaces whose resources may use it; spec.huggingFace.tokenSecretRef has "
+        "precedence.",
     )
 
 
@@ -76,17 +80,19 @@ class StorageDefaults(Model):
     uri: Uri | None = Field(default=None, description="Root such as s3://bucket/p2m; without it, a claim is made.")
     secret: Name | None = Field(default=None, description="Secret with the credentials, in the resource's namespace.")
     class_name: Name | None = Field(default=None, description="Storage class; without it the cluster's default.")
-    access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"] = "ReadWriteOnce"
+    access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"] = Field(
+        default="ReadWriteOnce", description="The access mode of the claims that the operator makes."
+    )
 
 
 class OwnDataSources(Model):
-    """Where own data at http:// and https:// may come from. Without a word here, from nowhere."""
+    """Where own data at http:// and https:// may come from. Nothing is allowed by default."""
 
     hosts: list[
         Annotated[str, StringConstraints(pattern=r"^(\*|(\*\.)?[A-Za-z0-9_:][A-Za-z0-9._:-]*)$", max_length=253)]
     ] = Field(
         default=[],
-        description="Hosts, *.domain, or * for every host with a public address.",
+        description="Names of hosts, *.domain, or * for every host with a public address.",
     )
     networks: list[Annotated[str, AfterValidator(_network)]] = Field(
         default=[],
@@ -132,10 +138,10 @@ class PodDefaults(_StagePods):
 class Scheduling(Model):
     """Added to every pod; what the resource says goes before."""
 
-    node_selector: dict[str, str] = Field(default={})
-    tolerations: list[dict[str, Any]] = Field(default=[])
-    priority_class_name: Name | None = None
-    runtime_class_name: Name | None = None
+    node_selector: dict[str, str] = Field(default={}, description="The labels that a node must have.")
+    tolerations: list[dict[str, Any]] = Field(default=[], description="The taints that the pods tolerate.")
+    priority_class_name: Name | None = Field(default=None, description="The PriorityClass of the pods.")
+    runtime_class_name: Name | None = Field(default=None, description="The RuntimeClass of the pods.")
 
 
 class ServiceDefaults(Model):
@@ -144,7 +150,9 @@ class ServiceDefaults(Model):
     http_route: dict[str, Any] | None = Field(
         default=None, description="Spec of an HTTPRoute without its rules, such as parentRefs and hostnames."
     )
-    termination_grace_seconds: int = Field(default=60, ge=1, le=3600)
+    termination_grace_seconds: int = Field(
+        default=60, ge=1, le=3600, description="How long an ending pod may answer what it was asked before."
+    )
 
 
 class Ray(Model):
@@ -156,8 +164,10 @@ class Ray(Model):
         "all training workers are in it.",
     )
     version: Name = Field(default="2.60.0", description="Ray's version in the stages image.")
-    ttl_seconds: int = Field(default=5, ge=0, le=86400, description="How long an ended Ray cluster's pods stay.")
-    pre_running_deadline_seconds: int = Field(default=1800, ge=30, description="The longest until the job runs.")
+    ttl_seconds: int = Field(default=5, ge=0, le=86400, description="How long the pods of an ended Ray cluster stay.")
+    pre_running_deadline_seconds: int = Field(
+        default=1800, ge=30, description="How long a Ray cluster may take to start the job."
+    )
     operator_namespace: Name = Field(
         default="kuberay-system",
         description="The namespace of KubeRay's operator: the one namespace beside the resource's own whose pods reach Ray.",
@@ -182,8 +192,10 @@ class Settings(Model):
     ray: Ray = Field(default_factory=Ray)
     run_as_user: int = Field(default=1000, ge=1, description="User and group of every pod.")
     job_ttl_seconds: int = Field(default=3600, ge=0, description="How long an ended Job stays.")
-    workers: int = Field(default=8, ge=1, le=64, description="Resources that are looked at side by side.")
-    resync_seconds: int = Field(default=600, ge=10, le=86400, description="Everything is looked at this often.")
+    workers: int = Field(default=8, ge=1, le=64, description="How many resources are looked at side by side.")
+    resync_seconds: int = Field(
+        default=600, ge=10, le=86400, description="How often every resource is looked at, also without a change."
+    )
     metrics_port: int = Field(default=9090, ge=1, le=65535)
     liveness_port: int = Field(default=8080, ge=1, le=65535)
 

@@ -19,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from docs.pages.metrics import of_service
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.storage import Folder, sha256_of_tree
 from tests.tiny_students import tiny_llama
@@ -160,6 +161,8 @@ def test_health_metrics_and_documentation(service: Running, trained: Trained) ->
     metrics = httpx.get(f"{service.url}/metrics").text
     for name in ("request_total", "request_duration_seconds_bucket", "adaptive_batch_size_bucket"):
         assert f"bentoml_service_{name}" in metrics
+    exported = {line.split()[2] for line in metrics.splitlines() if line.startswith("# TYPE ")}
+    assert exported == {metric.name for metric in of_service()}  # as the reference in the docs says
     documentation = httpx.get(f"{service.url}/docs.json").json()
     assert documentation["info"]["title"] == "dates"
     assert "shields.io" not in documentation["info"]["description"]

@@ -21,9 +21,14 @@ class Selection(StrEnum):
 class Datasets(Model):
     """Existing data: what is retrieved, which of it is used, and what the user brings."""
 
-    enabled: bool = Field(default=True, description="False: no dataset is retrieved.")
-    top_k: int = Field(default=25, ge=1, le=100, description="Most dataset candidates.")
-    max_rows: int = Field(default=3000, ge=1, le=1_000_000, description="Most rows taken of the chosen dataset.")
-    selection: Selection = Field(default=Selection.AUTOMATIC, description="Manual: prepare waits for choice.")
-    choice: Choice | None = Field(default=None, description="The dataset to use; answers the choice gate.")
-    own: OwnData | None = Field(default=None, description="The user's own labelled data, for training.")
+    enabled: bool = Field(default=True, description="Whether to look for an existing dataset and use it.")
+    top_k: int = Field(default=25, ge=1, le=100, description="How many dataset candidates to look at, at most.")
+    max_rows: int = Field(
+        default=3000, ge=1, le=1_000_000, description="How many rows of the chosen dataset are used, at most."
+    )
+    selection: Selection = Field(
+        default=Selection.AUTOMATIC,
+        description="Automatic takes the first recommended candidate. Manual waits until choice is set.",
+    )
+    choice: Choice | None = Field(default=None, description="The dataset to use, or none; it answers the choice gate.")
+    own: OwnData | None = Field(default=None, description="Your own labelled data, to train on.")

@@ -17,20 +17,23 @@ class GateSpec(Model):
 
     metric: Metric | None = Field(
         default=None,
-        description="One of evaluation.metrics. Without it: the first of them, else what the outputs ask for.",
+        description="The metric that is compared, one of evaluation.metrics. Without it the first of them, else ExactMatch for "
+        "short outputs and ChrF++ for free text.",
     )
     split: Literal["Own", "Retrieved", "Generated"] | None = Field(
-        default=None, description="The test split compared on; without it the user's own, else the retrieved one."
+        default=None,
+        description="The test split that is compared on. Without it your own, else the retrieved one, else the generated one.",
     )
     at_least: Annotated[str, StringConstraints(pattern=AT_LEAST_PATTERN, max_length=16)] = Field(
-        default="Teacher", description='Teacher, or a number from 0 to 100 in quotes ("85").'
+        default="Teacher",
+        description='What the student must reach: Teacher, or a score from 0 to 100 in quotes, such as "85".',
     )
     margin: float = Field(
         default=0.0,
         ge=0,
         le=100,
-        description="Points that the student may lie below the teacher. 0: its score is at least the teacher's on the same "
-        "rows. Above 0: the 95 % interval of the difference (student minus teacher) lies above -margin.",
+        description="How many points the student may be below the teacher. With 0 its score must be at least the teacher's on "
+        "the same rows. Above 0 the whole 95 % interval of the difference (student minus teacher) must be above -margin.",
     )
 
 
@@ -41,8 +44,8 @@ class Evaluation(Model):
         default=None,
         min_length=1,
         max_length=3,
-        description="What is measured; the score gate compares the first one. Without it all three, and the gate compares "
-        "ExactMatch where the outputs are short or from a closed set, else ChrF++.",
+        description="The metrics to measure; the score gate compares the first one. Without it all three are measured, and the "
+        "gate compares ExactMatch where the outputs are short or from a closed set, else ChrF++.",
     )
     teacher_prompts: list[TeacherPrompt] | None = Field(
         default=None,
@@ -51,13 +54,17 @@ class Evaluation(Model):
         description="How the teacher is asked: FewShot shows it the prompt's demonstrations, ZeroShot the instruction alone. "
         "Without it both, where there are demonstrations; the one that scores better is what the student is compared with.",
     )
-    test_data: OwnData | None = Field(default=None, description="The user's own test set; never trained on.")
-    max_rows: int = Field(default=500, ge=1, le=100_000, description="Most rows of each test split.")
+    test_data: OwnData | None = Field(default=None, description="Your own test set. It is never trained on.")
+    max_rows: int = Field(
+        default=500, ge=1, le=100_000, description="How many rows of each test split are measured, at most."
+    )
     encoder: Uri = Field(
         default="xlm-roberta-base",
-        description="BERTScore's encoder: a Hugging Face name, a folder, or embedded:MiniLM.",
+        description="The encoder of BERTScore: a Hugging Face name, a folder, or embedded:MiniLM.",
     )
-    gate: GateSpec | None = Field(default=None, description="Without it: the student must reach the teacher.")
+    gate: GateSpec | None = Field(
+        default=None, description="What the student must reach to be served. Without it, it must reach the teacher."
+    )
 
     @model_validator(mode="after")
     def _gate_is_measured(self) -> Evaluation:

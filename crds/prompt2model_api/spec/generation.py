@@ -12,8 +12,8 @@ from prompt2model_api.base import Model
 class Temperature(Model):
     """Sampling temperature, raised in a line from `from` to `to` as examples come in (paper, section 3.3)."""
 
-    from_: float = Field(default=0.3, ge=0, le=2, alias="from", description="At the first example.")
-    to: float = Field(default=1.4, ge=0, le=2, description="At the last example.")
+    from_: float = Field(default=0.3, ge=0, le=2, alias="from", description="The temperature at the first example.")
+    to: float = Field(default=1.4, ge=0, le=2, description="The temperature at the last example.")
 
     @model_validator(mode="after")
     def _rises(self) -> Temperature:
@@ -25,13 +25,19 @@ class Temperature(Model):
 class Generation(Model):
     """How much data the teacher writes, and how."""
 
-    enabled: bool = Field(default=True, description="False: the teacher writes no data.")
-    examples: int = Field(default=3000, ge=1, le=1_000_000, description="Unique examples wanted.")
+    enabled: bool = Field(default=True, description="Whether the teacher writes data.")
+    examples: int = Field(
+        default=3000, ge=1, le=1_000_000, description="How many different examples the teacher writes."
+    )
     temperature: Temperature = Field(default_factory=Temperature)
     outputs_per_input: int = Field(
-        default=1, ge=1, le=20, description="Answers asked for each input; the most frequent one is kept."
+        default=1, ge=1, le=20, description="How many answers are asked for each input; the most frequent one is kept."
     )
-    review: Literal["None", "Required"] = Field(default="None", description="Required: prepare waits for accepted.")
+    review: Literal["None", "Required"] = Field(
+        default="None",
+        description="Required waits, before the data is used, until accepted names the generated examples.",
+    )
     accepted: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$", max_length=64)] | None = Field(
-        default=None, description="The hash of the reviewed examples (status shows it); answers the review gate."
+        default=None,
+        description="The hash of the examples that you reviewed, as the condition shows it; it answers the review gate.",
     )

@@ -13,14 +13,14 @@ HUB_TOKEN = "HF_TOKEN"
 class TokenKey(SecretKey):
     """One key of a Secret in the resource's namespace."""
 
-    key: Name = Field(default=HUB_TOKEN, description="Key in the Secret.")
+    key: Name = Field(default=HUB_TOKEN, description="The key in the Secret.")
 
 
 class HuggingFaceSpec(Model):
-    """Access to the hub."""
+    """Access to the Hugging Face hub."""
 
     token_secret_ref: TokenKey | None = Field(
         default=None,
-        description="Where the token for private or gated students and datasets is. A local run reads it from the environment "
+        description="The Secret with the token for private or gated students and datasets. A local run reads the environment "
         "variable HF_TOKEN instead.",
     )

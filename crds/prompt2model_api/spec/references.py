@@ -13,15 +13,15 @@ from prompt2model_api.base import Column, Model, Name, Uri
 class SecretKey(Model):
     """One key of a Secret in the resource's namespace."""
 
-    name: Name = Field(description="Name of the Secret.")
-    key: Name = Field(default="api-key", description="Key in the Secret.")
+    name: Name = Field(description="The name of the Secret.")
+    key: Name = Field(default="api-key", description="The key in the Secret.")
 
 
 class ConfigMapKey(Model):
     """One key of a ConfigMap in the resource's namespace."""
 
-    name: Name = Field(description="Name of the ConfigMap.")
-    key: Name = Field(description="Key in the ConfigMap.")
+    name: Name = Field(description="The name of the ConfigMap.")
+    key: Name = Field(description="The key in the ConfigMap.")
 
 
 class DataKind(StrEnum):
@@ -37,13 +37,14 @@ class DataFormat(Model):
 
     kind: DataKind | None = Field(
         default=None,
-        description="What the file is; by default its suffix says it.",
+        description="The kind of the file. Without it the file's suffix decides.",
     )
     delimiter: Annotated[str, StringConstraints(pattern=r'^([^"\r\n]|\\t)$', max_length=2)] | None = Field(
-        default=None, description="Between a CSV file's values; by default what its header has."
+        default=None, description="The character between the values of a CSV file. Without it the header decides."
     )
     encoding: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=32)] | None = Field(
-        default=None, description="Such as GB18030. By default what a byte order mark says, else UTF-8."
+        default=None,
+        description="The encoding of a text file, such as GB18030. Without it a byte order mark decides, else it is UTF-8.",
     )
 
     @model_validator(mode="after")
@@ -60,13 +61,20 @@ class DataFormat(Model):
 
 
 class OwnData(Model):
-    """The user's own labelled data: CSV, JSON or Parquet. Chat rows have columns input, output, system and history."""
+    """Your own labelled data: CSV, JSON or Parquet. Chat rows have columns input, output, system and history."""
 
-    uri: Uri | None = Field(default=None, description="A file: a path, or file://, s3://, gs://. Excludes configMap.")
-    config_map: ConfigMapKey | None = Field(default=None, description="A file in a ConfigMap. Excludes uri.")
-    input_columns: list[Column] = Field(default=["input"], min_length=1, max_length=32, description="Columns read.")
-    output_column: Column = Field(default="output", description="The column with the answers.")
-    format: DataFormat | None = Field(default=None, description="How the file is written.")
+    uri: Uri | None = Field(
+        default=None,
+        description="The file: a path, or an address at file://, s3://, gs:// or https://. Excludes configMap.",
+    )
+    config_map: ConfigMapKey | None = Field(default=None, description="The file as a key of a ConfigMap. Excludes uri.")
+    input_columns: list[Column] = Field(
+        default=["input"], min_length=1, max_length=32, description="The columns that make the input, in order."
+    )
+    output_column: Column = Field(default="output", description="The column that is the output.")
+    format: DataFormat | None = Field(
+        default=None, description="How the file is written, where neither its name nor its first line says it."
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> OwnData:

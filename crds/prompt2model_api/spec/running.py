@@ -12,12 +12,22 @@ Label = Annotated[str, StringConstraints(max_length=63)]
 
 
 class Storage(Model):
-    """Where results lie. Immutable."""
+    """Where results are stored. It cannot be changed."""
 
-    uri: Uri | None = Field(default=None, description="s3://, gs:// or file://. Excludes claim.")
-    claim: Name | None = Field(default=None, description="A claim in the resource's namespace. Excludes uri.")
-    size: Quantity = Field(default="10Gi", description="Of the claim that the operator makes where none is named.")
-    secret: Name | None = Field(default=None, description="Secret with the credentials for uri.")
+    uri: Uri | None = Field(
+        default=None, description="The address of a bucket or folder, such as s3://bucket/path. Excludes claim."
+    )
+    claim: Name | None = Field(
+        default=None, description="The name of a PersistentVolumeClaim in the resource's namespace. Excludes uri."
+    )
+    size: Quantity = Field(
+        default="10Gi",
+        description="The size of the PersistentVolumeClaim that the operator makes where neither uri nor claim is set.",
+    )
+    secret: Name | None = Field(
+        default=None,
+        description="The Secret with the credentials for uri, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Storage:
@@ -27,44 +37,64 @@ class Storage(Model):
 
 
 class Toleration(Model):
-    """Of a node's taint, as Kubernetes writes it."""
+    """A toleration of a node's taint, as in a pod's spec."""
 
-    key: Label | None = None
-    operator: Literal["Exists", "Equal"] | None = None
-    value: Label | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: int | None = Field(default=None, ge=0)
+    key: Label | None = Field(default=None, description="The key of the taint. Without it every key matches.")
+    operator: Literal["Exists", "Equal"] | None = Field(
+        default=None, description="How key and value are compared; Kubernetes takes Equal without it."
+    )
+    value: Label | None = Field(default=None, description="The value of the taint, for Equal.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        default=None, description="The effect of the taint. Without it every effect matches."
+    )
+    toleration_seconds: int | None = Field(
+        default=None, ge=0, description="How long the pod stays on a node with a NoExecute taint."
+    )
 
 
 class Scheduling(Model):
-    """Passed through to every pod. Cluster only."""
+    """What every pod of the resource gets: stages and service. Only in a cluster."""
 
-    node_selector: dict[str, Label] = Field(default={}, max_length=32)
-    tolerations: list[Toleration] = Field(default=[], max_length=32)
-    priority_class_name: Name | None = None
-    runtime_class_name: Name | None = None
-    image_pull_secrets: list[Name] = Field(default=[], max_length=8)
-    labels: dict[str, Label] = Field(default={}, max_length=32)
+    node_selector: dict[str, Label] = Field(
+        default={}, max_length=32, description="The labels that a node must have, such as a kind of GPU."
+    )
+    tolerations: list[Toleration] = Field(default=[], max_length=32, description="The taints that the pods tolerate.")
+    priority_class_name: Name | None = Field(default=None, description="The PriorityClass of the pods.")
+    runtime_class_name: Name | None = Field(
+        default=None, description="The RuntimeClass of the pods, such as nvidia where GPUs need it."
+    )
+    image_pull_secrets: list[Name] = Field(
+        default=[], max_length=8, description="The Secrets in the resource's namespace to pull the images with."
+    )
+    labels: dict[str, Label] = Field(
+        default={}, max_length=32, description="Labels for all pods and workloads, such as Kueue's queue name."
+    )
 
 
 class Retries(Model):
     """How often a stage run is tried, and how long between."""
 
-    attempts: int = Field(default=3, ge=1, le=100, description="Most attempts of a stage run.")
+    attempts: int = Field(default=3, ge=1, le=100, description="How often a stage run is tried, at most.")
     backoff_seconds: Seconds = Field(
-        default=10, description="Before the second attempt; doubled each time, 10 min most."
+        default=10, description="The wait before the second attempt; it doubles each time, up to 10 minutes."
     )
 
 
 class Deadlines(Model):
     """When an attempt counts as lost."""
 
-    stage_seconds: Seconds = Field(default=86400, description="The longest an attempt may take.")
-    heartbeat_seconds: Seconds = Field(default=600, description="The longest without a sign of life.")
+    stage_seconds: Seconds = Field(default=86400, description="How long an attempt may take, at most.")
+    heartbeat_seconds: Seconds = Field(
+        default=600, description="How long an attempt may be silent before it counts as lost."
+    )
 
 
 class Retention(Model):
-    """What becomes of results when the resource is deleted. Cluster only."""
+    """What happens to results when the resource is deleted. Only in a cluster."""
 
-    storage: Literal["Keep", "Delete"] = "Keep"
-    registry: Literal["Keep", "Delete"] = "Keep"
+    storage: Literal["Keep", "Delete"] = Field(
+        default="Keep", description="Whether the stored results, the model among them, are kept or deleted."
+    )
+    registry: Literal["Keep", "Delete"] = Field(
+        default="Keep", description="Whether the experiment and the registered model in MLflow are kept or deleted."
+    )

@@ -11,8 +11,13 @@ from prompt2model_api.spec.training import Resources
 class Replicas(Model):
     """Bounds of the autoscaler."""
 
-    min: int = Field(default=1, ge=1, le=1000)
-    max: int = Field(default=1, ge=1, le=1000)
+    min: int = Field(default=1, ge=1, le=1000, description="How many replicas there are, at least.")
+    max: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="How many replicas the autoscaler makes, at most; with max above min there is one.",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Replicas:
@@ -24,11 +29,18 @@ class Replicas(Model):
 class ServiceSpec(Model):
     """The service that answers with the student."""
 
-    enabled: bool = Field(default=True, description="False: the model is trained and measured, not served.")
+    enabled: bool = Field(
+        default=True, description="Whether the model is served. Without a service it is trained and measured."
+    )
     truncate: bool | None = Field(
         default=None,
-        description="True: an input that is longer than what the model reads (training.maxInputTokens, with the instruction) "
-        "is cut, and the answer has `truncated: true`. Otherwise such a request is refused with 422, which names the limit.",
+        description="Whether an input is cut that is longer than what the model reads (training.maxInputTokens, with the "
+        "instruction); the answer then has `truncated: true`. Otherwise such a request is refused with 422, which names the limit.",
     )
-    replicas: Replicas = Field(default_factory=Replicas, description="Cluster only.")
-    resources: Resources = Field(default_factory=Resources, description="Cluster only.")
+    replicas: Replicas = Field(
+        default_factory=Replicas,
+        description="The number of replicas, and the bounds of the autoscaler. Only in a cluster.",
+    )
+    resources: Resources = Field(
+        default_factory=Resources, description="CPU, memory and GPUs of each replica. Only in a cluster."
+    )

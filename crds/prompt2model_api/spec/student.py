@@ -13,12 +13,20 @@ EMBEDDED_STUDENT = "embedded:SmolLM2-135M-Instruct"
 class StudentSpec(Model):
     """The small pretrained model that is fine-tuned."""
 
-    selection: Selection = Field(default=Selection.AUTOMATIC, description="Manual: train waits for name.")
+    selection: Selection = Field(
+        default=Selection.AUTOMATIC,
+        description="Automatic takes the first candidate of the catalog. Manual waits until name is set.",
+    )
     name: Uri | None = Field(
         default=None,
-        description="A Hugging Face name, a folder (with a / or ./ before it), or " + EMBEDDED_STUDENT + ".",
+        description="The pretrained model: a Hugging Face name, a folder (with a / or ./ before it), or "
+        + EMBEDDED_STUDENT
+        + ".",
     )
     architectures: list[Architecture] = Field(
-        default=[Architecture.ENCODER_DECODER], min_length=1, max_length=2, description="Families to choose from."
+        default=[Architecture.ENCODER_DECODER],
+        min_length=1,
+        max_length=2,
+        description="The families of models to choose from.",
     )
-    max_size: Quantity = Field(default="3Gi", description="Largest size of the weights, as a Kubernetes quantity.")
+    max_size: Quantity = Field(default="3Gi", description="How large the weights may be, as a Kubernetes quantity.")

@@ -14,23 +14,31 @@ from prompt2model_api.spec.references import SecretKey
 
 
 class Limits(Model):
-    """What the teacher's endpoint allows. None of it changes a result."""
+    """What the teacher's endpoint allows. A change runs nothing again."""
 
-    requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000, description="Requests in any 60 s.")
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="How many requests may be sent in any 60 seconds."
+    )
     tokens_per_minute: int | None = Field(
-        default=None, ge=100, le=1_000_000_000, description="Prompt and completion tokens in any 60 s."
+        default=None,
+        ge=100,
+        le=1_000_000_000,
+        description="How many prompt and completion tokens may be used in any 60 seconds.",
     )
     concurrency: int = Field(
-        default=50, ge=1, le=1000, description="Most requests in flight; fewer are used when the endpoint slows down."
+        default=50,
+        ge=1,
+        le=1000,
+        description="How many requests are in flight, at most; there are fewer when the endpoint slows down.",
     )
 
 
 class Budget(Model):
     """The most that may be spent on the teacher, over all stages. Reserved before a request is sent, never exceeded."""
 
-    tokens: int | None = Field(default=None, ge=1, le=10**12, description="Prompt and completion tokens.")
-    usd: float | None = Field(default=None, gt=0, le=10**6, description="US dollars; needs teacher.price.")
-    unlimited: bool = Field(default=False, description="True: no limit at all. Excludes tokens and usd.")
+    tokens: int | None = Field(default=None, ge=1, le=10**12, description="The most prompt and completion tokens.")
+    usd: float | None = Field(default=None, gt=0, le=10**6, description="The most US dollars; needs teacher.price.")
+    unlimited: bool = Field(default=False, description="Whether there is no limit at all. Excludes tokens and usd.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Budget:
@@ -45,8 +53,10 @@ class Budget(Model):
 class Price(Model):
     """US dollars for a million tokens."""
 
-    input_per_million: float = Field(ge=0, le=10_000, description="US dollars for 1,000,000 prompt tokens.")
-    output_per_million: float = Field(ge=0, le=10_000, description="US dollars for 1,000,000 completion tokens.")
+    input_per_million: float = Field(ge=0, le=10_000, description="The price in US dollars of 1,000,000 prompt tokens.")
+    output_per_million: float = Field(
+        ge=0, le=10_000, description="The price in US dollars of 1,000,000 completion tokens."
+    )
 
 
 class Reasoning(Model):
@@ -54,13 +64,13 @@ class Reasoning(Model):
 
     effort: Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}$", max_length=16)] | None = Field(
         default=None,
-        description="Sent as reasoning_effort, such as low, medium or high; not set: nothing is sent.",
+        description="The value that is sent as reasoning_effort, such as low, medium or high. Without it nothing is sent.",
     )
     allowance: int = Field(
         default=4096,
         ge=0,
         le=200_000,
-        description="Tokens added to the bound of each answer.",
+        description="How many tokens the reasoning may take beside the answer.",
     )
 
 
@@ -113,26 +123,28 @@ class TeacherSpec(Model):
     base_url: Annotated[str, StringConstraints(pattern=PATTERN, max_length=2048), AfterValidator(check_base_url)] = (
         Field(
             alias="baseURL",
-            description="The endpoint's address, up to and with /v1; or the whole address of an Azure deployment, with its "
-            "api-version. Holds no key, user or password.",
+            description="The address of the endpoint, up to and with /v1; or the whole address of an Azure deployment, with its "
+            "api-version. It must not hold a key, user or password.",
         )
     )
-    model: Name = Field(description="The model's name at that endpoint.")
+    model: Name = Field(description="The name of the model at that endpoint.")
     api_key_secret_ref: SecretKey | None = Field(
         default=None,
-        description="Where the key is. A local run reads it from the environment variable P2M_TEACHER_API_KEY instead.",
+        description="The Secret with the API key. A local run reads the environment variable P2M_TEACHER_API_KEY instead.",
     )
     limits: Limits = Field(default_factory=Limits)
     budget: Budget = Field(default_factory=lambda: Budget(tokens=10_000_000))
     reasoning: Reasoning | None = Field(
         default=None,
-        description="Not set: more room is given where an answer needs it.",
+        description="For a model that reasons before it answers. Without it more room is given where an answer needs it.",
     )
     extra_body: Annotated[dict[str, Any], Field(max_length=64), AfterValidator(check_extra_body)] | None = Field(
         default=None,
-        description="Fields added to the body of each request, such as top_p. No secrets.",
+        description="Fields that are added to the body of each request, such as top_p. It must not hold secrets.",
     )
-    price: Price | None = Field(default=None, description="Needed for costs in money, and for a budget in money.")
+    price: Price | None = Field(
+        default=None, description="The price of tokens, to show costs in US dollars and to limit them."
+    )
 
     @model_validator(mode="after")
     def _money_needs_a_price(self) -> TeacherSpec:

@@ -8,52 +8,81 @@ from prompt2model_api.base import Model, Quantity
 
 
 class Resources(Model):
-    """Compute of one pod, as Kubernetes quantities."""
+    """CPU, memory and GPUs of one pod, as Kubernetes quantities."""
 
-    cpu: Quantity | None = None
-    memory: Quantity | None = None
-    gpu: int = Field(default=0, ge=0, le=64, description="Whole GPUs.")
+    cpu: Quantity | None = Field(
+        default=None, description="The CPU request, such as 2 or 500m. Without it the chart's settings decide."
+    )
+    memory: Quantity | None = Field(
+        default=None, description="The memory request and limit, such as 16Gi. Without it the chart's settings decide."
+    )
+    gpu: int = Field(default=0, ge=0, le=64, description="How many whole GPUs, as nvidia.com/gpu.")
 
 
 class Training(Model):
-    """Fine-tuning. Defaults are the paper's (section 4)."""
+    """How the student is fine-tuned. The defaults are those of the paper (section 4)."""
 
-    epochs: int = Field(default=3, ge=1, le=1000, description="Passes over the training split, at most.")
-    learning_rate: float = Field(default=5e-5, gt=0, le=1, description="Peak rate of AdamW.")
-    batch_size: int = Field(default=16, ge=1, le=4096, description="Rows a step, over all workers.")
-    max_input_tokens: int = Field(default=512, ge=8, le=32768, description="Longer inputs are cut.")
+    epochs: int = Field(default=3, ge=1, le=1000, description="How often the training rows are passed over, at most.")
+    learning_rate: float = Field(default=5e-5, gt=0, le=1, description="The peak learning rate of AdamW.")
+    batch_size: int = Field(default=16, ge=1, le=4096, description="How many rows a step has, over all workers.")
+    max_input_tokens: int = Field(
+        default=512,
+        ge=8,
+        le=32768,
+        description="How many tokens of an input, with the instruction, the student reads; longer ones are cut in training.",
+    )
     max_instruction_characters: int | None = Field(
         default=None,
         ge=0,
         le=32768,
-        description="Characters of the instruction that stand before each input; longer ones are cut at a word's end, and "
-        "the result says so. 0: none. Without it 600.",
+        description="How many characters of the instruction are put before each input; a longer instruction is cut at the end of "
+        "a word, and the result says so. 0 puts none. Default 600.",
     )
-    max_output_tokens: int = Field(default=128, ge=1, le=8192, description="Longest target, and longest answer.")
+    max_output_tokens: int = Field(
+        default=128, ge=1, le=8192, description="How many tokens an output may have, in training and in an answer."
+    )
     frozen_layers: int | None = Field(
         default=None,
         ge=0,
         le=1000,
-        description="Lowest layers that stay as they are, with the embeddings: faster, with less memory. None: 0.",
+        description="How many of the lowest layers stay as they are, with the embeddings; this is faster and takes less "
+        "memory. Default 0.",
     )
     early_stopping_patience: int = Field(
-        default=1, ge=0, le=100, description="Epochs without a better validation loss before it stops; 0: never."
+        default=1,
+        ge=0,
+        le=100,
+        description="After how many epochs without a better validation loss training stops; 0 never stops early.",
     )
     max_cut_outputs_percent: float | None = Field(
-        default=None, ge=0, le=100, description="Training rows that maxOutputTokens may cut. Default 5."
+        default=None,
+        ge=0,
+        le=100,
+        description="How many percent of the training outputs maxOutputTokens may cut. Default 5.",
     )
     max_cut_inputs_percent: float | None = Field(
-        default=None, ge=0, le=100, description="Training rows that maxInputTokens may cut. Default 20."
+        default=None,
+        ge=0,
+        le=100,
+        description="How many percent of the training inputs maxInputTokens may cut. Default 20.",
     )
     max_unwritable_percent: float | None = Field(
-        default=None, ge=0, le=100, description="Outputs that the tokenizer may fail to write. Default 5."
+        default=None,
+        ge=0,
+        le=100,
+        description="How many percent of the training outputs the tokenizer may be unable to write. Default 5.",
     )
     min_distinct_outputs: int | None = Field(
-        default=None, ge=1, le=1000, description="Different training outputs, at least. Default 2."
+        default=None, ge=1, le=1000, description="How many different training outputs there must be. Default 2."
     )
     max_loss_ratio: float | None = Field(
-        default=None, gt=0, le=1000, description="Loss after an epoch over that before training. Default 2."
+        default=None,
+        gt=0,
+        le=1000,
+        description="How large the loss after an epoch may be, relative to that before training. Default 2.",
     )
-    workers: int = Field(default=1, ge=1, le=256, description="Ray Train workers.")
-    checkpoint_every: int = Field(default=50, ge=1, le=1_000_000, description="Steps between checkpoints.")
-    resources: Resources = Field(default_factory=Resources, description="Of each worker.")
+    workers: int = Field(default=1, ge=1, le=256, description="How many Ray Train workers share the work.")
+    checkpoint_every: int = Field(
+        default=50, ge=1, le=1_000_000, description="How many steps there are between checkpoints."
+    )
+    resources: Resources = Field(default_factory=Resources, description="CPU, memory and GPUs of each worker.")
