@@ -32,9 +32,10 @@ from prompt2model_stages.storage import Folder
 from prompt2model_stages.student import Student
 from prompt2model_stages.student.encoding import Encoded
 from prompt2model_stages.train.batches import epoch_batches
+from prompt2model_stages.train.budget import TOKENS_CPU
 from prompt2model_stages.train.checkpoints import Checkpoints, Position
 from prompt2model_stages.train.freezing import freeze_lowest
-from prompt2model_stages.train.micro_batches import TOKENS_CPU, parts
+from prompt2model_stages.train.micro_batches import parts
 from prompt2model_stages.train.objective import Objective, low_precision, optimizer_of
 
 DATES = Path(prompt2model_stages.__file__).parent / "catalogs" / "data" / "dates-in-words.jsonl"

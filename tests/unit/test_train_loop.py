@@ -18,8 +18,10 @@ from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student.encoding import Encoded
+from prompt2model_stages.train.budget import BUDGET
+from prompt2model_stages.train.computing import Worker
 from prompt2model_stages.train.loop import Loop, TrainingJob
-from prompt2model_stages.train.micro_batches import BUDGET, padded
+from prompt2model_stages.train.micro_batches import padded
 from tests.tiny_students import tiny_llama
 
 pytestmark = pytest.mark.unit
@@ -51,8 +53,8 @@ def loop(root: Path, prepare: Callable[[torch.nn.Module], Any] = lambda model: m
         checkpoint_every=100,
         reporter=FileReporter(own, 1),
     )
-    made = Loop(job, 0, 1, torch.device("cpu"), prepare)
-    made.precision = None  # the same numbers on every CPU
+    made = Loop(job, Worker(0, 1, torch.device("cpu")), prepare)
+    made.computing.precision = None  # the same numbers on every CPU
     return made
 
 
@@ -76,7 +78,7 @@ class Tight(torch.nn.Module):  # type: ignore[misc]  # torch is not typed here
 
 def gradients(loop: Loop, rows: list[Encoded]) -> list[torch.Tensor]:
     loop.objective.train()
-    loop._backward(rows, sum(len(row.target) for row in rows))
+    loop.computing.gradients(rows, sum(len(row.target) for row in rows), seed=0)
     return [weight.grad.clone() for weight in loop.objective.parameters() if weight.grad is not None]
 
 
@@ -90,8 +92,8 @@ def test_out_of_memory_halves_the_parts_and_the_step_is_the_same(
         pairs = list(zip(gradients(undisturbed, rows), gradients(disturbed, rows), strict=True))
     for one, other in pairs:
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
-    assert pairs and disturbed.forward.errors == 1 and "out of memory" in caplog.text
-    assert disturbed.budget.tokens == padded(rows) // 2
+    assert pairs and disturbed.computing.forward.errors == 1 and "out of memory" in caplog.text
+    assert disturbed.computing.budget.tokens == padded(rows) // 2
     assert Folder(disturbed.job.folder).read_json(BUDGET)["tokens"] == padded(rows) // 2
 
 
@@ -99,7 +101,7 @@ def test_a_row_that_has_no_room_alone_ends_with_the_allocators_error(tmp_path: P
     tight = loop(tmp_path, lambda model: Tight(model, rows=0))
     with pytest.raises(RuntimeError, match="memory"):
         gradients(tight, tight.rows[:2])
-    assert tight.forward.errors == 2 and tight.budget.tokens < padded(tight.rows[:2])
+    assert tight.computing.forward.errors == 2 and tight.computing.budget.tokens < padded(tight.rows[:2])
 
 
 def test_out_of_memory_in_validation_halves_the_parts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,8 +115,8 @@ def test_out_of_memory_in_validation_halves_the_parts_too(tmp_path: Path, monkey
         return forward(batch)
 
     monkeypatch.setattr(tight.objective, "forward", few)
-    before = tight.budget.tokens
-    assert tight._validate() == pytest.approx(expected, rel=1e-4) and tight.budget.tokens < before
+    before = tight.computing.budget.tokens
+    assert tight._validate() == pytest.approx(expected, rel=1e-4) and tight.computing.budget.tokens < before
 
 
 def test_a_loss_that_blows_up_is_refused_though_it_is_a_number(tmp_path: Path) -> None:

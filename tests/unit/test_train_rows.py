@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from prompt2model_api.spec.training import Training
-from prompt2model_stages.storage import Folder
 from prompt2model_stages.student.encoding import Encoded
 from prompt2model_stages.student.model import Student
-from prompt2model_stages.train.micro_batches import Budget, is_out_of_memory, padded, parts
+from prompt2model_stages.train.micro_batches import is_out_of_memory, padded, parts
 from prompt2model_stages.train.objective import Objective
 from prompt2model_stages.train.row_counts import RowCounts, count, refusal, sentences
 from tests.tiny_students import tiny_llama, tiny_t5
@@ -102,18 +99,6 @@ def test_parts_stay_below_the_budget_and_a_batch_below_it_keeps_its_order(studen
     assert sorted(map(id, [row for group in found for row in group])) == sorted(map(id, rows))
     assert all(padded(group) <= 60 for group in found)
     assert [len(group) for group in parts(rows, 1)] == [1] * 5
-
-
-def test_out_of_memory_halves_the_parts_for_this_attempt_and_the_next_until_a_row_is_left_alone(
-    student: Student, tmp_path: Path
-) -> None:
-    rows, folder = mixed(student), Folder(str(tmp_path))
-    budget = Budget(folder, torch.device("cpu"))
-    assert budget.halve(rows) and budget.tokens == padded(rows) // 2
-    assert Budget(folder, torch.device("cpu")).tokens == budget.tokens
-    while budget.halve(rows):
-        pass
-    assert [len(group) for group in parts(rows, budget.tokens)] == [1] * 5
 
 
 def test_errors_of_allocators_are_told_from_others() -> None:

@@ -1,8 +1,7 @@
-"""The training loop that each Ray Train worker runs.
+"""The training loop that each worker runs.
 
-All workers walk through the same batches and each takes its share; DistributedDataParallel adds their gradients up. The
-loss is a mean over the whole batch's target tokens, so a step is the same for any number of workers. Rank 0 alone writes:
-checkpoints, curves, progress and the model.
+All workers walk through the same batches and each takes its share; DistributedDataParallel adds their gradients up. Rank 0
+alone writes: checkpoints, curves, progress and the model.
 """
 
 from __future__ import annotations
@@ -16,23 +15,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-import torch.distributed
 
-from prompt2model_api.redaction import mask_streams
 from prompt2model_api.spec.training import Training
-from prompt2model_stages.cpus import usable_cpus
 from prompt2model_stages.errors import failed
 from prompt2model_stages.reporting import Reporter
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student.encoding import Encoded
 from prompt2model_stages.student.model import Student
-from prompt2model_stages.train.batches import epoch_batches, learning_rate, share, sorted_batches
+from prompt2model_stages.train.batches import epoch_batches, learning_rate, sorted_batches
+from prompt2model_stages.train.budget import Budget
 from prompt2model_stages.train.checkpoints import CHECKPOINTS, Checkpoints, Position
+from prompt2model_stages.train.computing import Computing, Worker
 from prompt2model_stages.train.curves import POINTS, Curves
 from prompt2model_stages.train.freezing import freeze_lowest
-from prompt2model_stages.train.micro_batches import Budget, is_out_of_memory, parts
+from prompt2model_stages.train.micro_batches import parts
 from prompt2model_stages.train.model_folder import STATISTICS, publish
-from prompt2model_stages.train.objective import Objective, low_precision, optimizer_of
+from prompt2model_stages.train.objective import Objective, optimizer_of
 from prompt2model_stages.train.splits import read_splits
 
 logger = logging.getLogger(__name__)
@@ -66,48 +64,17 @@ class TrainingJob:
     log: str | None = None
 
 
-def train_worker(config: dict[str, Any]) -> None:
-    """What Ray Train calls in each worker."""
-    from ray.train import get_context
-    from ray.train.torch import get_device, prepare_model
-
-    job: TrainingJob = config["job"]
-    context = get_context()
-    mask_streams()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    if job.log is not None and context.get_world_rank() == 0:
-        _log_to(job.log)
-    torch.set_num_threads(max(1, usable_cpus() // context.get_local_world_size()))  # Ray sets it to 1
-    Loop(job, context.get_world_rank(), context.get_world_size(), get_device(), prepare_model).run()
-
-
-def _log_to(file: str) -> None:
-    try:
-        stream = open(file, "a", encoding="utf-8")  # noqa: SIM115  # open for as long as the worker lives
-    except OSError as error:
-        logger.warning("the stage's log cannot be opened: %s", error)
-        return
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.getLogger("prompt2model_stages").addHandler(handler)
-    logging.getLogger("prompt2model_stages").setLevel(logging.INFO)
-
-
 class Loop:
     """One worker's training.
 
     Args:
         job: what is trained.
-        rank: of this worker, from 0.
-        workers: how many there are.
-        device: where the model is to be.
+        worker: which of the workers this is.
         prepare: brings the model there and wraps it, for several workers with DistributedDataParallel.
     """
 
-    def __init__(
-        self, job: TrainingJob, rank: int, workers: int, device: torch.device, prepare: Callable[[torch.nn.Module], Any]
-    ) -> None:
-        self.job, self.rank, self.workers = job, rank, workers
+    def __init__(self, job: TrainingJob, worker: Worker, prepare: Callable[[torch.nn.Module], Any]) -> None:
+        self.job, self.rank, self.device = job, worker.rank, worker.device
         settings = job.training
         self.student = Student.load(job.student, job.revision, settings.max_input_tokens, settings.max_output_tokens)
         freeze_lowest(self.student.model, settings.frozen_layers or 0)
@@ -119,19 +86,25 @@ class Loop:
         self.steps_per_epoch = math.ceil(len(self.rows) / settings.batch_size)
         self.total = self.steps_per_epoch * settings.epochs
         self.objective = Objective(self.student, self.student.batch(self.rows[:1]))
-        self.device = device
-        self.precision = low_precision(self.device)
-        self.forward: Any = prepare(self.objective)
-        self.budget = Budget(Folder(job.folder), self.device)
+        forward = prepare(self.objective)
+        budget = Budget(Folder(job.folder), worker.device, worker.rank, worker.workers, worker.local_workers)
+        self.computing = Computing(self.student, self.objective, forward, worker, budget)
         self.optimizer = optimizer_of(self.objective)
         self.checkpoints = Checkpoints(Folder(job.folder) / CHECKPOINTS)
-        self.curves = Curves(Folder(job.folder), job.reporter) if rank == 0 else None
+        self.curves = Curves(Folder(job.folder), job.reporter) if worker.rank == 0 else None
         self.report_every = max(1, self.total // POINTS)
         self.position = Position()
         self._sums = [0.0, 0.0]  # loss and target tokens since the last point of the curve
 
     def run(self) -> None:
         """Trains from the newest checkpoint to the end and writes the model."""
+        self.computing.begin(self.rows)
+        try:
+            self._train()
+        finally:
+            self.computing.budget.close()
+
+    def _train(self) -> None:
         found = self.checkpoints.restore(self.objective, self.optimizer)
         if found is not None:
             self.position = found
@@ -142,8 +115,12 @@ class Loop:
             self.position = replace(self.position, initial_loss=self._initial_loss())
         logger.info(
             "%d steps an epoch, %d in all, in %s on %s, at most %d padded tokens at once",
-            *(self.steps_per_epoch, self.total, self.precision or torch.float32, self.device, self.budget.tokens),
+            *(self.steps_per_epoch, self.total, self.computing.precision or torch.float32, self.device),
+            self.computing.budget.tokens,
         )
+        if self.rank == 0 and (short := self.computing.budget.shortages):
+            told = f"{self.computing.budget.tokens:,} padded tokens at once, since memory was short {short} time(s)"
+            self.job.reporter.progress(self.position.step, self.total, "steps", told)
         began_at = self.position.step
         while self.position.step < self.total and not self._stopped():
             self._epoch(self.position.step // self.steps_per_epoch)
@@ -197,7 +174,9 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         targets = sum(len(row.target) for row in rows)
-        loss = self._backward(rows, targets)
+        # The seed is the step's own, so that dropout is the same after a resume.
+        seed = hash((self.job.seed, self.position.step, self.rank))
+        loss = self.computing.gradients(rows, targets, seed)
         norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), CLIP)
         if not bool(torch.isfinite(norm)):
             raise failed(
@@ -207,74 +186,17 @@ class Loop:
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        self.computing.budget.passed()
         self._sums[0] += loss
         self._sums[1] += targets
-
-    def _backward(self, rows: list[Encoded], targets: int) -> float:
-        """Adds up the gradients of this worker's share, in parts that fit; the sum of its loss.
-
-        Out of memory halves the parts and begins the step again. With several workers the attempt ends and the next one has
-        the smaller parts: the others are waiting for gradients.
-        """
-        while True:
-            try:
-                # Dropout is the same after a resume.
-                torch.manual_seed(hash((self.job.seed, self.position.step, self.rank)))
-                return self._accumulate(rows, targets)
-            except (MemoryError, RuntimeError) as error:
-                self._halve(self._mine(rows), error)
-                if self.workers > 1:
-                    raise
-            self.optimizer.zero_grad(set_to_none=True)
-
-    def _halve(self, rows: list[Encoded], error: Exception) -> None:
-        """Smaller parts after these rows ran out of memory. Raises: the error, where it is another or nothing is left."""
-        if not is_out_of_memory(error) or not self.budget.halve(rows):
-            raise error
-        logger.warning("out of memory: %d padded tokens at once from here on (%s)", self.budget.tokens, error)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def _accumulate(self, rows: list[Encoded], targets: int) -> float:
-        mine = self._mine(rows)
-        groups = parts(mine or rows[:1], self.budget.tokens)  # a worker without a share computes for nothing
-        total = 0.0
-        for number, group in enumerate(groups, 1):
-            # Only the last part goes through DistributedDataParallel, which then adds the workers' sums up.
-            forward = self.forward if number == len(groups) else self.objective
-            with self._autocast():
-                loss = forward(self.student.batch(group))[0] * (1 if mine else 0)
-            (loss * (self.workers / targets)).backward()
-            total += float(loss.detach())
-        return total
-
-    def _mine(self, rows: list[Encoded]) -> list[Encoded]:
-        return [rows[row] for row in share(range(len(rows)), self.rank, self.workers)]
-
-    def _measured(self, rows: list[Encoded]) -> tuple[float, float]:
-        """Sum of the loss, and right tokens, over this worker's share; out of memory halves the parts and begins again."""
-        mine = self._mine(rows)
-        while True:
-            loss = right = 0.0
-            try:
-                for group in parts(mine, self.budget.tokens) if mine else []:
-                    with torch.no_grad(), self._autocast():
-                        found = self.objective(self.student.batch(group))
-                    loss, right = loss + float(found[0]), right + float(found[1])
-                return loss, right
-            except (MemoryError, RuntimeError) as error:
-                self._halve(mine, error)
 
     def _initial_loss(self) -> float:
         """Mean loss over a sample of the training rows, before the first step."""
         self.objective.eval()
         by_length = sorted(self.rows, key=lambda row: row.length)
         sample = by_length[:: max(1, len(by_length) // SAMPLE)][:SAMPLE]
-        loss = sum(self._measured(batch)[0] for batch in parts(sample, self.budget.tokens))
-        return self._over_workers([loss])[0] / sum(len(row.target) for row in sample)
-
-    def _autocast(self) -> Any:
-        return torch.autocast(self.device.type, dtype=self.precision, enabled=self.precision is not None)
+        loss = sum(self.computing.measured(batch)[0] for batch in parts(sample, self.computing.budget.tokens))
+        return self.computing.over_workers([loss])[0] / sum(len(row.target) for row in sample)
 
     def _end_of_epoch(self) -> None:
         """Measures, keeps the best weights, and adds the epoch's point to the curves."""
@@ -298,9 +220,9 @@ class Loop:
         lengths = [row.length for row in self.validation]
         loss = right = 0.0
         for batch in sorted_batches(lengths, self.job.training.batch_size):
-            found = self._measured([self.validation[row] for row in batch])
+            found = self.computing.measured([self.validation[row] for row in batch])
             loss, right = loss + found[0], right + found[1]
-        loss, right = self._over_workers([loss, right])
+        loss, right = self.computing.over_workers([loss, right])
         targets = sum(len(row.target) for row in self.validation)
         return {"validation/loss": loss / targets, "validation/token_accuracy": 100 * right / targets}
 
@@ -318,7 +240,7 @@ class Loop:
         )
 
     def _report(self, step: int, values: dict[str, float]) -> float:
-        loss = self._over_workers([self._sums[0]])[0] / max(1.0, self._sums[1])
+        loss = self.computing.over_workers([self._sums[0]])[0] / max(1.0, self._sums[1])
         self._sums = [0.0, 0.0]
         if self.curves is None:
             return loss
@@ -335,17 +257,11 @@ class Loop:
     def _checkpoint(self) -> None:
         if self.rank == 0:
             self.checkpoints.save(self.position, self.objective, self.optimizer)
+            self.computing.budget.measure()
 
     def _stopped(self) -> bool:
         patience = self.job.training.early_stopping_patience
         return 0 < patience <= self.position.worse
-
-    def _over_workers(self, values: list[float]) -> list[float]:
-        if self.workers == 1:
-            return values
-        sums = torch.tensor(values, dtype=torch.float64, device="cpu" if self.device.type == "cpu" else self.device)
-        torch.distributed.all_reduce(sums)
-        return [float(value) for value in sums]
 
 
 def _peak_gib(device: torch.device) -> float:

@@ -19,6 +19,7 @@ from prompt2model_stages.reporting import so_far
 from prompt2model_stages.stage_files import TrainingSummary, UntrainedStudent
 from prompt2model_stages.storage import Folder, sha256_of_tree
 from prompt2model_stages.student.resolving import ResolvedStudent, is_folder, resolve
+from prompt2model_stages.train.budget import Kept, close
 from prompt2model_stages.train.checkpoints import CHECKPOINTS
 from prompt2model_stages.train.model_folder import MODEL, STATISTICS
 from prompt2model_stages.train.rows import read_pairs
@@ -31,9 +32,10 @@ PINNED = "student.json"
 """The revision that the first attempt found, where discover did not know of the student: later attempts use the same."""
 OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
 MEMORY_REMEDY = (
-    "Lower spec.training.batchSize or maxInputTokens, choose a smaller student, or give more memory "
-    "(spec.training.resources.memory)."
+    "Give more memory (spec.training.resources.memory), lower training.maxInputTokens, or choose a smaller student."
 )
+KILLED = ("WorkerDied", "OutOfMemory")
+"""Reasons of ends that the worker which keeps the mark in micro_batches.json may not have seen coming."""
 
 
 def run(context: StageContext) -> StageOutputs:
@@ -45,7 +47,7 @@ def run(context: StageContext) -> StageOutputs:
     if _summary(context.folder) is None:
         read_pairs(context.input("prepare"), "train")  # refused before Ray is started
         context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"starting Ray for {student.name}")
-        _train(context, student)
+        _train_or_close(context, student)
     untrained = UntrainedStudent(
         name=student.name,
         revision=student.revision,
@@ -65,8 +67,14 @@ def run(context: StageContext) -> StageOutputs:
         model_sha256=sha256,
         steps=summary.steps,
         train_tokens_per_second=summary.tokens_per_second,
-        notes=(_read(context.folder, STATISTICS) or {}).get("notes") or None,
+        notes=_notes(context.folder) or None,
     )
+
+
+def _notes(folder: Folder) -> list[str]:
+    """What a person should know of the rows, and of the memory."""
+    kept = Kept.read(folder)
+    return [*((_read(folder, STATISTICS) or {}).get("notes") or []), *(kept.note() if kept else [])]
 
 
 def _summary(folder: Folder) -> TrainingSummary | None:
@@ -115,6 +123,16 @@ def _student(context: StageContext) -> ResolvedStudent:
     return student
 
 
+def _train_or_close(context: StageContext, student: ResolvedStudent) -> None:
+    """Trains; where that ends in order, the next attempt does not take this one for killed."""
+    try:
+        _train(context, student)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        if not (isinstance(error, StageError) and error.failure.reason in KILLED):
+            close(context.folder)
+        raise
+
+
 def _train(context: StageContext, student: ResolvedStudent) -> None:
     # Threads that spin while they wait cost more than they gain where other processes want the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -125,7 +143,8 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
         from ray.train.torch import TorchTrainer
         from ray.train.v2.api.exceptions import TrainingFailedError
 
-        from prompt2model_stages.train.loop import TrainingJob, train_worker
+        from prompt2model_stages.train.loop import TrainingJob
+        from prompt2model_stages.train.ray_worker import train_worker
 
         job = TrainingJob(
             folder=context.folder.uri,
@@ -184,7 +203,8 @@ def _cause(error: Exception) -> Exception:
         return retrying("OutOfMemory", f"The training ran out of memory: {message}", MEMORY_REMEDY)
     if any(isinstance(cause, RayError) for cause in causes):
         remedy = (
-            f"The next attempt goes on from the newest checkpoint. If it was killed for its memory: {MEMORY_REMEDY}"
+            "The next attempt goes on from the newest checkpoint, in smaller parts where memory was short. If it is killed "
+            f"again: {MEMORY_REMEDY}"
         )
         return retrying("WorkerDied", f"A training worker died: {message}", remedy)
     return retrying("TrainingFailed", message, "The stage's log has the whole error.")
