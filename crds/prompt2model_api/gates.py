@@ -17,6 +17,7 @@ from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Choice, Interval, Scores, StageOutputs
 from prompt2model_api.spec.datasets import Selection
 from prompt2model_api.stage_run import Decision
+from prompt2model_api.texts import cut
 
 ORDER = ("Own", "Retrieved", "Generated")
 """The most telling evidence first."""
@@ -59,7 +60,7 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     if best is None or best.output_column is None:
         reason = f"No existing dataset is used: none of {len(candidates)} fits well enough to be chosen unasked."
         if candidates:
-            reason = f"{reason} The nearest is {candidates[0].name}. {candidates[0].reason}"[:1024]
+            reason = cut(f"{reason} The nearest is {candidates[0].name}. {candidates[0].reason}")
         return _open(Decision(dataset=Choice(none=True), reason=reason))
     choice = Choice(
         name=best.name,
@@ -68,7 +69,7 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
         input_columns=best.input_columns,
         output_column=best.output_column,
     )
-    return _open(Decision(dataset=choice, dataset_revision=best.revision, reason=best.reason[:1024]))
+    return _open(Decision(dataset=choice, dataset_revision=best.revision, reason=cut(best.reason)))
 
 
 def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
@@ -85,7 +86,7 @@ def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
         message = "No student in the catalog fits student.architectures and student.maxSize: change them, or set student.name."
         return GateState(False, "NoStudent", message, failed=True)
     best = candidates[0]
-    return _open(Decision(student=best.name, student_revision=best.revision, reason=best.reason[:1024]))
+    return _open(Decision(student=best.name, student_revision=best.revision, reason=cut(best.reason)))
 
 
 def review_gate(spec: Prompt2ModelSpec, generated: StageOutputs | None) -> GateState:

@@ -15,6 +15,7 @@ from prompt2model_api.results import Interval, Spent, StageOutputs
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunStatus
 from prompt2model_api.status import DiscoveredStatus, ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
+from prompt2model_api.texts import cut, told
 
 Steps = dict[Stage, "Step"]
 Verdict = tuple[Literal["True", "False", "Unknown"], str, str]
@@ -117,7 +118,7 @@ def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
     if step.succeeded:
         return ("True", "Succeeded", _said(step))
     if status.failure is not None and (status.phase.value in ("Retrying", "Blocked", "Failed") or step.stuck):
-        return ("False", status.failure.reason, f"{status.failure.message} {status.failure.remedy}".strip()[:1024])
+        return ("False", status.failure.reason, told(status.failure.message, status.failure.remedy))
     return ("Unknown", status.phase.value, f"Attempt {status.attempt}.")
 
 
@@ -130,7 +131,7 @@ def _deployed_verdict(snapshot: Snapshot, steps: Steps, score: GateState | None)
     if service is None or score is None or service.digest != _evaluated(steps):
         return ("Unknown", "Waiting", "An earlier model answers." if service and service.ready else "")
     if service.failure is not None:
-        return ("False", service.failure.reason, f"{service.failure.message} {service.failure.remedy}".strip())
+        return ("False", service.failure.reason, told(service.failure.message, service.failure.remedy))
     if service.ready:
         return ("True", "Answering", score.message)
     return ("Unknown", "Starting", "The service has not reproduced its golden requests yet.")
@@ -243,7 +244,7 @@ def _said(step: Step) -> str:
         outputs.metric_reason or "",
         *(outputs.notes or []),
     ]
-    return " ".join(part for part in parts if part)[:1024]
+    return cut(" ".join(part for part in parts if part))
 
 
 def _discovered(outputs: StageOutputs | None) -> DiscoveredStatus | None:

@@ -21,6 +21,7 @@ from prompt2model_api.snapshot import (
 )
 from prompt2model_api.stage_run import StageRun, StageRunPhase, StageRunStatus
 from prompt2model_api.status import Prompt2ModelStatus
+from prompt2model_api.texts import cut, told
 from prompt2model_operator.kinds import EVENT, MANAGER
 from prompt2model_operator.metrics import STAGE_FAILURES, STAGE_SECONDS, TEACHER_TOKENS, TEACHER_USD
 
@@ -66,7 +67,7 @@ def stage_change(run: StageRun, new: StageRunStatus) -> tuple[str, str, str] | N
         return None
     reason = f"{run.spec.stage.value.capitalize()}{PAST[new.phase]}"
     if new.failure is not None and new.phase is not StageRunPhase.RUNNING:
-        return "Warning", reason, f"{run.metadata.name}: {new.failure.message} {new.failure.remedy}"
+        return "Warning", reason, told(f"{run.metadata.name}: {new.failure.message}", new.failure.remedy)
     return "Normal", reason, f"{run.metadata.name}, attempt {new.attempt}."
 
 
@@ -112,7 +113,7 @@ def event(resource: Prompt2Model, kind: str, reason: str, message: str) -> Body:
         },
         "type": kind,
         "reason": reason,
-        "message": message[:1024],
+        "message": cut(message),
         "source": {"component": MANAGER},
         "reportingComponent": MANAGER,
         "firstTimestamp": at,

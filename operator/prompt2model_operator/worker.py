@@ -17,6 +17,7 @@ from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import Action, MakeStageRun, SetStageRunStatus, Snapshot, StartAttempt
 from prompt2model_api.stage_run import StageRun
 from prompt2model_api.status import Phase, Prompt2ModelStatus
+from prompt2model_api.texts import cut, told
 from prompt2model_operator.applying import Applier, CannotStartError
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
 from prompt2model_operator.deleting import Deleter
@@ -219,7 +220,7 @@ class Worker:
         resource = Prompt2Model.model_validate({**bare, "spec": {"prompt": "-"}})
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = f"{where}: {first['msg']}"[:900]
+        message = cut(f"{where}: {first['msg']}", 900)
         failure = Failure(
             state=FailureState.FAILED, reason="InvalidSpec", message=message, remedy="Correct it and apply again."
         )
@@ -236,7 +237,7 @@ def blocked_status(
     status: Prompt2ModelStatus, old: Prompt2ModelStatus | None, failure: Failure, kind: ConditionType, generation: int
 ) -> Prompt2ModelStatus:
     """The status with a failure in this condition and in Ready; the times of those that were False before stay."""
-    now, message = datetime.now(UTC), f"{failure.message} {failure.remedy}".strip()[:1024]
+    now, message = datetime.now(UTC), told(failure.message, failure.remedy)
     since = {c.type: c.last_transition_time for c in (old.conditions if old else ()) if c.status == "False"}
     kept = [c for c in status.conditions if c.type not in (kind, ConditionType.READY)]
     made = [

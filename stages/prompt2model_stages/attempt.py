@@ -20,6 +20,7 @@ from prompt2model_api.redaction import first_line
 from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.spec_view import spec_read_by
 from prompt2model_api.stage_job import StageJob
+from prompt2model_api.texts import cut
 from prompt2model_stages.errors import StageError, disk_full
 from prompt2model_stages.job_folders import input_folder, own_folder
 from prompt2model_stages.reporting import FAILURE, RESULT, Reporter
@@ -114,6 +115,6 @@ def _of_crash(error: Exception) -> Failure:
     return Failure(
         state=FailureState.RETRYING,
         reason="Crashed",
-        message=first_line(error)[:1024],
+        message=cut(first_line(error)),
         remedy="The stage's log has the whole error.",
     )

@@ -6,6 +6,7 @@ import errno
 
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.redaction import mask
+from prompt2model_api.texts import cut
 
 
 class StageError(Exception):
@@ -52,4 +53,4 @@ def disk_full(error: OSError) -> StageError | None:
 
 def _error(state: FailureState, reason: str, message: str, remedy: str) -> StageError:
     # Masked before it is cut: half a key is no secret that anything would find again.
-    return StageError(Failure(state=state, reason=reason, message=mask(message)[:1024], remedy=mask(remedy)[:1024]))
+    return StageError(Failure(state=state, reason=reason, message=cut(mask(message)), remedy=cut(mask(remedy))))

@@ -11,6 +11,7 @@ from prompt2model_api.conditions import Failure
 from prompt2model_api.redaction import mask
 from prompt2model_api.results import StageResult
 from prompt2model_api.stage_run import Progress
+from prompt2model_api.texts import cut
 from prompt2model_stages.storage import Folder
 
 PROGRESS = "progress.json"
@@ -58,7 +59,7 @@ def so_far(folder: Folder, unit: str, total: float) -> tuple[float, float]:
 
 def masked(failure: Failure) -> Failure:
     """The failure without keys, whoever made it: what is reported is read in status, log and MLflow."""
-    said = {"message": mask(failure.message)[:1024], "remedy": mask(failure.remedy)[:1024]}
+    said = {"message": cut(mask(failure.message)), "remedy": cut(mask(failure.remedy))}
     return failure.model_copy(update=said)
 
 
@@ -78,7 +79,7 @@ class FileReporter:
             return
         self._written = now
         at = datetime.now(UTC)
-        said = mask(message)[:256]
+        said = cut(mask(message), 256)
         progress = Progress(attempt=self.attempt, done=done, total=total, unit=unit, message=said, at=at)
         self.folder.write_json(PROGRESS, progress.dump())
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
+from prompt2model_api.texts import cut
 from prompt2model_stages.catalogs.bm25 import Index
 from prompt2model_stages.catalogs.catalog import DatasetEntry, datasets
 from prompt2model_stages.discover.languages import NAMES, detect
@@ -79,7 +80,7 @@ class CatalogDatasetRetriever(DatasetRetriever):
             license=entry.license,
             score=round(score, 3),
             recommended=recommended,
-            reason=reason[:512],
+            reason=cut(reason, 512),
         )
 
     def _nearness(self, instruction: str, near: list[int], scores: list[float]) -> _Nearness:

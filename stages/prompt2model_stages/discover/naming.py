@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
 from prompt2model_api.stage_job import Named
+from prompt2model_api.texts import cut
 from prompt2model_stages.discover.revisions import Candidate, RevisionResolver
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.prepare.retrieving import is_path
@@ -96,5 +97,5 @@ def usable_first(candidates: Sequence[StudentCandidate], named: Named) -> list[S
                 break
             logger.info("%s is not proposed first: %s", candidate.name, error.failure.message)
             reason = f"Cannot be used: {error.failure.message.partition(': ')[2]} {candidate.reason}"
-            unusable.append(candidate.model_copy(update={"reason": reason[:512]}))
+            unusable.append(candidate.model_copy(update={"reason": cut(reason, 512)}))
     return [*candidates[len(unusable) :], *unusable]

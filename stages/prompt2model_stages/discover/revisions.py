@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
+from prompt2model_api.texts import cut
 from prompt2model_stages.catalogs.catalog import BUILTIN, locate_dataset
 from prompt2model_stages.storage import sha256_of_file
 
@@ -68,7 +69,7 @@ class RevisionResolver:
         if answer is None:
             return candidate
         reason = f"{candidate.reason} No revision: {_said(answer)}."
-        return candidate.model_copy(update={"reason": reason[:512]})
+        return candidate.model_copy(update={"reason": cut(reason, 512)})
 
     def _ask_all(self, names: list[str], ask: Callable[[Any, str], str | None]) -> dict[str, str | Exception]:
         """Each name's commit, or why there is none; after one failure to reach the hub nobody is asked again."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from prompt2model_api.base import Architecture
 from prompt2model_api.results import StudentCandidate
+from prompt2model_api.texts import cut
 from prompt2model_stages.catalogs.bm25 import Index
 from prompt2model_stages.catalogs.catalog import ModelEntry, models
 from prompt2model_stages.discover.asking import Asks, asked
@@ -73,7 +74,7 @@ class CatalogStudentRetriever(StudentRetriever):
             size_bytes=entry.size_bytes,
             downloads=entry.downloads,
             score=round(score, 3),
-            reason=f"{why}; the hub counted {entry.downloads:,} downloads."[:512],
+            reason=cut(f"{why}; the hub counted {entry.downloads:,} downloads.", 512),
         )
 
 

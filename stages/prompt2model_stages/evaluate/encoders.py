@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from prompt2model_api.texts import cut
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.student.hub import config_file, is_unreachable, quiet, why
 
@@ -146,7 +147,7 @@ def _tuned_layer(name: str) -> int | None:
 
 
 def _unusable(name: str, error: Exception) -> StageError:
-    text = f"{FIELD}: the encoder {name} cannot be loaded: {' '.join(str(error).split())}"[:512]
+    text = cut(f"{FIELD}: the encoder {name} cannot be loaded: {' '.join(str(error).split())}", 512)
     causes = {kind.__name__ for kind in (*type(error).__mro__, *type(error.__cause__).__mro__)}
     if isinstance(error, OSError) and "RepositoryNotFoundError" not in causes:
         return blocked(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from prompt2model_api.base import Metric, TeacherPrompt
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import PromptScore, Scores, StageOutputs
+from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.evaluate.choosing import choose_metric
 from prompt2model_stages.evaluate.differences import errors
@@ -104,7 +105,7 @@ def _metrics(spec: Prompt2ModelSpec, rows: list[Row], prepared: Folder) -> tuple
 
 def _notes(scores: list[Scores]) -> list[str]:
     """What a person should know beside the scores; a split says it once."""
-    return list(dict.fromkeys(f"{score.split} test split: {score.note}"[:512] for score in scores if score.note))
+    return list(dict.fromkeys(cut(f"{score.split} test split: {score.note}", 512) for score in scores if score.note))
 
 
 class _Bar:

@@ -15,6 +15,7 @@ import httpx
 from prompt2model_api.snapshot import Deploy, ObservedService
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.stage_run import StageRun
+from prompt2model_api.texts import cut
 from prompt2model_stages import processes
 from prompt2model_stages.errors import blocked
 from prompt2model_stages.local.run_folder import RunFolder
@@ -159,4 +160,4 @@ def last_line(log: Path) -> str:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:
         return "it wrote no log"
-    return next((line.strip()[-400:] for line in reversed(lines) if line.strip()), "it wrote nothing")
+    return next((cut(line.strip(), 400) for line in reversed(lines) if line.strip()), "it wrote nothing")

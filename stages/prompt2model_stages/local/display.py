@@ -13,6 +13,7 @@ from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import ObservedService
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
 from prompt2model_api.status import Prompt2ModelStatus
+from prompt2model_api.texts import cut
 
 LINE_EVERY_S = 10.0
 SERVICE = "service"
@@ -72,7 +73,7 @@ class Display:
             seconds = status.result.seconds if status.result else 0.0
             self._update(stage.value, 1.0, 1.0, "", f"done in {seconds:.0f} s", finished=True)
         elif status.failure is not None and status.phase is not StageRunPhase.RUNNING:
-            self._update(stage.value, 0.0, 0.0, "", f"{status.phase.value}: {status.failure.message}"[:200])
+            self._update(stage.value, 0.0, 0.0, "", cut(f"{status.phase.value}: {status.failure.message}", 200))
         elif status.phase is StageRunPhase.RUNNING:
             live = progress if progress and progress.attempt == status.attempt else None
             note = live.message if live else "starts"

@@ -22,6 +22,7 @@ from prompt2model_api.conditions import Failure
 from prompt2model_api.redaction import mask
 from prompt2model_api.results import StageResult
 from prompt2model_api.stage_run import Progress, ReportedFailure
+from prompt2model_api.texts import cut
 from prompt2model_stages.pod.api_server import Away, Gone, Refused, Seen, StageRunStatusClient
 from prompt2model_stages.reporting import PROGRESS, FileReporter, masked
 
@@ -107,7 +108,7 @@ class ClusterReporter:
         at = datetime.now(UTC)
         with self._changed:
             self._progress = Progress(
-                attempt=self._files.attempt, done=done, total=total, unit=unit, message=mask(message)[:256], at=at
+                attempt=self._files.attempt, done=done, total=total, unit=unit, message=cut(mask(message), 256), at=at
             )
 
     def metrics(self, step: int, values: dict[str, float]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prompt2model_api.results import Choice
+from prompt2model_api.texts import cut
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.tables.class_names import class_names_of
@@ -147,7 +148,7 @@ AWAY = "Check the connection to the hub (HF_ENDPOINT, HF_HUB_OFFLINE)."
 
 
 def _of_loading(name: str, error: Exception) -> StageError:
-    text = f"{FIELD}: the dataset {name} cannot be loaded: {' '.join(str(error).split())}"[:512]
+    text = cut(f"{FIELD}: the dataset {name} cannot be loaded: {' '.join(str(error).split())}", 512)
     names = {kind.__name__ for kind in type(error).__mro__}
     for kinds, sentence in _KINDS:
         if names & kinds and not _offline():

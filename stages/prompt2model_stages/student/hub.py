@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from prompt2model_api.texts import cut
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.student import embedded
 from prompt2model_stages.student.model_files import FIELD, FolderFiles, HubFiles, ModelFiles
@@ -124,7 +125,7 @@ def is_transport(error: Exception) -> bool:
 
 def why(error: Exception) -> str:
     """The first line of an error, without the full stop."""
-    return ((str(error).strip() or type(error).__name__).splitlines()[0]).strip().rstrip(".")[:300]
+    return cut((str(error).strip() or type(error).__name__).splitlines()[0].strip().rstrip("."), 300)
 
 
 def _unreachable(name: str, error: Exception) -> StageError:

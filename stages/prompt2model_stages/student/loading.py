@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from prompt2model_api.base import Architecture
+from prompt2model_api.texts import cut
 from prompt2model_stages.errors import StageError, failed
 from prompt2model_stages.student.model_files import FIELD, FolderFiles, remote_code
 
@@ -149,9 +150,9 @@ def _sorted(reason: str, name: str, error: Exception) -> StageError:
     if "trust_remote_code" in text:
         return remote_code(name)
     if reason == "NoTokenizer":
-        return _no_tokenizer(f"the tokenizer of {name} cannot be loaded: {text[:300]}")
+        return _no_tokenizer(f"the tokenizer of {name} cannot be loaded: {cut(text, 300)}")
     return failed(
-        reason, f"{FIELD}: {name} cannot be loaded: {text[:300] or type(error).__name__}", "Name another student."
+        reason, f"{FIELD}: {name} cannot be loaded: {cut(text, 300) or type(error).__name__}", "Name another student."
     )
 
 

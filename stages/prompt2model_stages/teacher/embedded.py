@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Self
 
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
+from prompt2model_api.texts import cut
 from prompt2model_stages.cpus import usable_cpus
 from prompt2model_stages.errors import StageError, blocked
 
@@ -151,7 +152,7 @@ class EmbeddedTeacher:
         last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
         raise blocked(
             "EmbeddedTeacherDown",
-            f"The embedded teacher did not start: {last[0][:300]}.",
+            f"The embedded teacher did not start: {cut(last[0], 300)}.",
             f"Its whole log is {log}.",
         )
 

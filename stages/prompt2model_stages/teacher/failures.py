@@ -13,6 +13,7 @@ import httpx2
 import openai
 
 from prompt2model_api.redaction import mask
+from prompt2model_api.texts import cut
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.teacher import signs
 from prompt2model_stages.teacher.patience import retry_after
@@ -71,7 +72,7 @@ def said(error: openai.APIStatusError, endpoint: Endpoint) -> str:
     text = raw(error)
     if title := signs.page_title(text):
         return f"a web page ({redact(title, endpoint)})"
-    return redact(" ".join(_message(_tree(error), text).split()), endpoint)[:300].rstrip(". ")
+    return cut(redact(" ".join(_message(_tree(error), text).split()), endpoint).rstrip(". "), 300)
 
 
 def raw(error: openai.APIStatusError) -> str:
@@ -193,7 +194,7 @@ def _moved(error: openai.APIStatusError, endpoint: Endpoint) -> StageError:
     target = redact(error.response.headers.get("location", "an address that it does not name"), endpoint)
     return blocked(
         "TeacherUnreachable",
-        f"{endpoint.base_url} answers {error.status_code}: it has moved to {target[:300]}.",
+        f"{endpoint.base_url} answers {error.status_code}: it has moved to {cut(target, 300)}.",
         f"Write that address, without /chat/completions, into teacher.baseURL. {_GONE_ON}",
     )
 
@@ -255,7 +256,7 @@ def _rate_limited(endpoint: Endpoint, code: int, text: str, asked: float | None)
 def _garbage(text: str, endpoint: Endpoint) -> Trouble:
     error = blocked(
         "TeacherAnswersGarbage",
-        f"{endpoint.base_url} does not answer as an OpenAI-compatible endpoint: {redact(text, endpoint)[:300]}.",
+        f"{endpoint.base_url} does not answer as an OpenAI-compatible endpoint: {cut(redact(text, endpoint), 300)}.",
         f"Check teacher.baseURL (it usually ends in /v1). {_GONE_ON}",
     )
     return Trouble(error, 4, charged=True, of_one=True)

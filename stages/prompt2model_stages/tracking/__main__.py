@@ -15,6 +15,7 @@ import sys
 import threading
 
 from prompt2model_api.redaction import first_line, mask_streams
+from prompt2model_api.texts import cut
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.marks import resource_seen
 from prompt2model_stages.tracking.recorder import Recorder
@@ -84,7 +85,7 @@ def synced(recorder: Recorder, live: bool) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    return first_line(error)[:500]
+    return cut(first_line(error), 500)
 
 
 def _quiet() -> None:

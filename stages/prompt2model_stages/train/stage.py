@@ -12,6 +12,7 @@ import os
 from typing import Any
 
 from prompt2model_api.results import StageOutputs
+from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError, failed, retrying
 from prompt2model_stages.ray_session import ray_session
@@ -198,7 +199,7 @@ def _cause(error: Exception) -> Exception:
             return cause
     text = " ".join(f"{type(cause).__name__}: {cause}" for cause in causes) or str(error)
     logger.error("the training ended with an error\n%s", error)
-    message = " ".join(text.split())[:500]
+    message = cut(" ".join(text.split()), 500)
     if any(sign in text for sign in OUT_OF_MEMORY):
         return retrying("OutOfMemory", f"The training ran out of memory: {message}", MEMORY_REMEDY)
     if any(isinstance(cause, RayError) for cause in causes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from prompt2model_api.texts import cut
 from prompt2model_stages.prepare.tables.class_names import class_names_in
 from prompt2model_stages.prepare.tables.disguises import PARQUET
 from prompt2model_stages.prepare.tables.table import MalformedError, Table
@@ -28,7 +29,7 @@ def read_parquet(name: str, content: bytes) -> Table:
         table = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read()
         columns = [_values(column) for column in table.columns]
     except (pa.ArrowException, OSError, KeyError, OverflowError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())[:200]
+        said = cut(" ".join(str(error).split()), 200)
         raise MalformedError(f"is a Parquet file that cannot be read: {said}", COPY) from error
     except RecursionError as error:
         raise MalformedError("is nested too deep", "Write flat columns.") from error
