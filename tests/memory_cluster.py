@@ -19,6 +19,7 @@ from prompt2model_operator.kinds import (
     OBSERVED,
     PROMPT2MODEL,
     RAYJOB,
+    STAGE,
     STAGE_RUN,
     STAGERUN,
     Kind,
@@ -222,6 +223,22 @@ class Cluster:
         body["spec"] |= spec
         body["metadata"]["generation"] += 1
         self.api.put(body)
+
+    def annotate(self, annotations: dict[str, str]) -> None:
+        """`kubectl annotate --overwrite`."""
+        body = copy.deepcopy(self.api.objects[PROMPT2MODEL.plural, *KEY])
+        body["metadata"].setdefault("annotations", {}).update(annotations)
+        self.api.put(body)
+
+    def restart(self, **settings: Any) -> None:
+        """A new operator with other settings of the chart."""
+        self.settings = self.settings.model_copy(update=settings)
+        self.start()
+
+    def attempts(self, stage: str) -> list[str]:
+        """The attempts of a stage whose workload is there."""
+        workloads = [*self.of(JOB), *self.of(RAYJOB)]
+        return [b["metadata"]["labels"][ATTEMPT] for b in workloads if b["metadata"]["labels"].get(STAGE) == stage]
 
     def of(self, kind: Kind) -> list[Body]:
         """The objects of a kind, by name."""

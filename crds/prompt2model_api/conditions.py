@@ -45,6 +45,10 @@ class FailureState(StrEnum):
     FAILED = "Failed"  # needs an edit of the spec
 
 
+MACHINE_REASONS = frozenset({"Evicted", "Preempted", "NodeLost", "Interrupted"})
+"""Reasons of attempts that the machine ended: nothing is wrong with the work, and nothing of it has to change."""
+
+
 class Failure(Model):
     """Why an attempt ended without a result, and what to do. The message names the root cause first."""
 

@@ -7,18 +7,18 @@ started, retried or accepted. Work that no longer has a name in the graph is sto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from prompt2model_api import graph
+from prompt2model_api.attempts import has_result, is_attempt_of, is_heard, late_at, no_result, silent, too_long
 from prompt2model_api.base import Metadata
-from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.conditions import Failure
 from prompt2model_api.gates import GateState, dataset_gate, review_gate, score_gate, student_gate
 from prompt2model_api.names import stage_run_name
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs
+from prompt2model_api.retrying import after_failure, after_step_in, is_interruption
 from prompt2model_api.snapshot import (
     Action,
     Deploy,
@@ -31,11 +31,11 @@ from prompt2model_api.snapshot import (
     Undeploy,
     Workload,
 )
+from prompt2model_api.stage_changes import why_it_runs
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
 from prompt2model_api.summarizing import Step, summarize
 
 UNDER_WAY = (StageRunPhase.RUNNING, StageRunPhase.RETRYING, StageRunPhase.BLOCKED)
-LONGEST_BACKOFF = timedelta(minutes=10)
 LINGER = timedelta(minutes=3)
 """How long a workload may live on after its result."""
 
@@ -153,24 +153,18 @@ class _Walk:
         self.steps[stage] = Step(stage, run=run, status=run.status, gate=gate)
         if self.spec.suspend:
             return
-        self.actions.append(MakeStageRun(run, self._why(stage, spec)))
+        self.actions.append(MakeStageRun(run, why_it_runs(spec, self.snapshot.stage_runs.values())))
         self.steps[stage] = Step(stage, run=run, status=self._start(run, 1), gate=gate)
-
-    def _why(self, stage: Stage, new: StageRunSpec) -> str:
-        """Why this stage is run although it ran before: what changed against its latest stage run."""
-        earlier = [r for r in self.snapshot.stage_runs.values() if r.spec.stage is stage]
-        if not earlier:
-            return "it has not run yet"
-        closest = min(earlier, key=lambda r: (len(_differences(r.spec, new)), r.metadata.name))
-        return "changed: " + ", ".join(_differences(closest.spec, new))
 
     def _advance(self, run: StageRun) -> StageRunStatus:
         """The stage run's status after this look."""
-        status = run.status
         live = [w for w in self.snapshot.workloads if w.stage_run == run.metadata.name and w.alive]
-        if status.result is not None and _accepted(run):
+        if has_result(run):
             self._let_end(run, live)
-            return self._set(run, status.model_copy(update={"phase": StageRunPhase.SUCCEEDED, "failure": None}))
+            return self._set(run, run.status.model_copy(update={"phase": StageRunPhase.SUCCEEDED, "failure": None}))
+        if not self.spec.suspend and self._is_to_be_tried_anew(run):
+            run = self._step_in(run)
+        status = run.status
         if status.phase is StageRunPhase.FAILED:
             return status
         if self.spec.suspend:
@@ -189,6 +183,35 @@ class _Walk:
             return status
         return self._start(run, status.attempt + 1)
 
+    def _is_to_be_tried_anew(self, run: StageRun) -> bool:
+        """Whether a person asks for it, or what attempts are made of is no longer what the last one was made of."""
+        if self.snapshot.retry is not None and self.snapshot.retry != run.status.retry:
+            return True
+        if run.status.phase is StageRunPhase.RUNNING and not self._is_stuck(run):
+            return False  # it works with what it has
+        made_of, now = run.status.basis, self.snapshot.bases.get(run.spec.stage)
+        return made_of is not None and now is not None and made_of != now
+
+    def _is_stuck(self, run: StageRun) -> bool:
+        """Whether the attempt waits for something outside before it can start."""
+        workload = next((w for w in self.snapshot.workloads if is_attempt_of(w, run)), None)
+        waits = workload is not None and workload.alive and workload.failure is not None
+        return waits and not is_heard(run)
+
+    def _step_in(self, run: StageRun) -> StageRun:
+        """The stage run as if nothing had failed; an attempt that works goes on."""
+        status = after_step_in(run.status).model_copy(update=self._ingredients(run.spec.stage))
+        if run.status.phase is StageRunPhase.RUNNING and not self._is_stuck(run):
+            # Its basis stays: it is still made of what it was made of.
+            kept = {"phase": StageRunPhase.RUNNING, "failure": run.status.failure, "basis": run.status.basis}
+            status = status.model_copy(update=kept)
+        self._set(run, status)
+        return run.model_copy(update={"status": status})
+
+    def _ingredients(self, stage: Stage) -> dict[str, str | None]:
+        """What a new attempt is made of, for its status."""
+        return {"basis": self.snapshot.bases.get(stage), "retry": self.snapshot.retry}
+
     def _let_end(self, run: StageRun, live: list[Workload]) -> None:
         """A workload whose result is there ends by itself; one that does not is ended, so that nothing is held for ever."""
         progress = run.status.progress
@@ -202,59 +225,46 @@ class _Walk:
     def _watch(self, run: StageRun) -> StageRunStatus:
         """A running attempt: still well, lost, or ended without a result."""
         status = run.status
-        workload = next((w for w in self.snapshot.workloads if _is(w, run)), None)
+        workload = next((w for w in self.snapshot.workloads if is_attempt_of(w, run)), None)
         if workload is None:
             # Written down and then not made, or removed by somebody: its name is the same, so making it is safe.
+            status = self._set(run, status.model_copy(update=self._ingredients(run.spec.stage)))
             self.actions.append(StartAttempt(run.metadata.name, status.attempt))
             return status
         if not workload.alive:
-            return self._fail(run, workload.failure or _no_result(run))
+            return self._fail(run, workload.failure or no_result(run))
+        if workload.failure is not None and is_interruption(workload.failure):
+            self.actions.append(StopAttempt(run.metadata.name, status.attempt, workload.failure.reason))
+            return self._fail(run, workload.failure)
         if workload.queued:
             return self._set(run, status.model_copy(update={"started_at": self.now.replace(second=0, microsecond=0)}))
         if (late := self._late(run, workload.failure)) is not None:
             self.actions.append(StopAttempt(run.metadata.name, status.attempt, late.reason))
             return self._fail(run, late)
         # What keeps the attempt from starting; where nothing does, the last attempt's failure until this one is heard of.
-        kept = None if _heard(run) else status.failure
+        kept = None if is_heard(run) else status.failure
         return self._set(run, status.model_copy(update={"failure": workload.failure or kept}))
 
     def _late(self, run: StageRun, stuck: Failure | None) -> Failure | None:
         """Whether the attempt passed its deadline or stopped giving signs of life; else when to look again."""
-        limits, started = self.spec.deadlines, run.status.started_at or self.now
-        progress = run.status.progress
-        heard = max(started, progress.at) if progress and _heard(run) else started
-        deadline = started + timedelta(seconds=limits.stage_seconds)
-        silent = heard + timedelta(seconds=limits.heartbeat_seconds)
+        limits = self.spec.deadlines
+        deadline, silence = late_at(run, limits, self.now)
         if self.now >= deadline:
-            message = f"{run.spec.stage} took longer than {limits.stage_seconds} s."
-            return _retrying("DeadlineExceeded", message, "Raise deadlines.stageSeconds.")
-        if self.now >= silent:
-            if stuck is not None:
-                return stuck
-            message = f"{run.spec.stage} gave no sign of life for {limits.heartbeat_seconds} s."
-            return _retrying("HeartbeatLost", message, "See the attempt's log; raise deadlines.heartbeatSeconds.")
-        self.wakes.append(min(deadline, silent))
+            return too_long(run, limits)
+        if self.now >= silence:
+            return stuck or silent(run, limits)
+        self.wakes.append(min(deadline, silence))
         return None
 
     def _fail(self, run: StageRun, failure: Failure) -> StageRunStatus:
-        """Writes a failure down: tried again, looked at again for ever, or ended."""
-        failures = run.status.failures + 1
-        state, most = failure.state, self.spec.retries.attempts
-        if state is FailureState.RETRYING and failures >= most:
-            message = f"{failure.message} ({failures} of {most} attempts failed.)"
-            failure = failure.model_copy(update={"state": FailureState.FAILED, "message": message[-1024:]})
-        retry_at = None
-        if failure.state is not FailureState.FAILED:
-            wait = timedelta(seconds=self.spec.retries.backoff_seconds) * 2 ** min(failures - 1, 10)
-            retry_at = self.now + min(wait, LONGEST_BACKOFF)
-            self.wakes.append(retry_at)
-        update = {
-            "phase": StageRunPhase(failure.state.value),
-            "failures": failures,
-            "failure": failure,
-            "retry_at": retry_at,
-        }
-        return self._set(run, run.status.model_copy(update=update))
+        """Writes a failure down: tried again, looked at again until it is fixed, or ended."""
+        how = self.snapshot.how_to_retry
+        status = self._set(run, after_failure(run.status, failure, self.spec.retries, self.now, how))
+        ended = run.model_copy(update={"status": status})
+        again = self.now if self._is_to_be_tried_anew(ended) else status.retry_at
+        if again is not None:
+            self.wakes.append(again)
+        return status
 
     def _suspend(self, run: StageRun, live: list[Workload]) -> StageRunStatus:
         for workload in live:
@@ -265,7 +275,8 @@ class _Walk:
 
     def _start(self, run: StageRun, attempt: int) -> StageRunStatus:
         update = {"phase": StageRunPhase.RUNNING, "attempt": attempt, "started_at": self.now, "retry_at": None}
-        status = self._set(run, run.status.model_copy(update=update))
+        made_of = self._ingredients(run.spec.stage)
+        status = self._set(run, run.status.model_copy(update=update | made_of))
         self.actions.append(StartAttempt(run.metadata.name, attempt))
         self.wakes.append(self.now + timedelta(seconds=self.spec.deadlines.heartbeat_seconds))
         return status
@@ -283,47 +294,3 @@ class _Walk:
         status = self.steps[stage].status
         assert status is not None and status.result is not None
         return status.result.outputs
-
-
-def _is(workload: Workload, run: StageRun) -> bool:
-    return workload.stage_run == run.metadata.name and workload.attempt == run.status.attempt
-
-
-def _heard(run: StageRun) -> bool:
-    """Whether the attempt has given a sign of life."""
-    progress = run.status.progress
-    return progress is not None and progress.attempt == run.status.attempt
-
-
-def _accepted(run: StageRun) -> bool:
-    """Only the result of the attempt that the status names, for this digest, counts."""
-    result = run.status.result
-    return result is not None and result.attempt <= run.status.attempt and result.digest == run.spec.digest
-
-
-def _no_result(run: StageRun) -> Failure:
-    return _retrying("NoResult", f"{run.spec.stage} ended without a result.", "See the attempt's log.")
-
-
-def _retrying(reason: str, message: str, remedy: str) -> Failure:
-    return Failure(state=FailureState.RETRYING, reason=reason, message=message, remedy=remedy)
-
-
-def _differences(old: StageRunSpec, new: StageRunSpec) -> list[str]:
-    found = graph.changed_parameters(old.parameters, new.parameters)
-    found += [
-        f"the content of {path}"
-        for path in sorted({*old.sources, *new.sources})
-        if _differ(old.sources, new.sources, path)
-    ]
-    found += [
-        f"the result of {stage}"
-        for stage in sorted({*old.inputs, *new.inputs})
-        if _differ(old.inputs, new.inputs, stage)
-    ]
-    chosen = [d.model_copy(update={"reason": ""}) if d else None for d in (old.decision, new.decision)]
-    return found + (["the choice"] if chosen[0] != chosen[1] else [])
-
-
-def _differ(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> bool:
-    return bool(old.get(key) != new.get(key))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.prompt2model import Prompt2Model
-from prompt2model_api.stage_run import StageRun, StageRunStatus
+from prompt2model_api.stage_run import Stage, StageRun, StageRunStatus
 from prompt2model_api.status import Prompt2ModelStatus
 
 
@@ -17,7 +17,8 @@ from prompt2model_api.status import Prompt2ModelStatus
 class Workload:
     """One attempt's Job, RayJob or process, as seen.
 
-    failure: why it ended, where that can be told; of one that is alive, what keeps it from starting.
+    failure: why it ended, where that can be told; of one that is alive, what keeps it from starting, or that the machine
+        ends it.
     queued: a queue holds it back, for as long as it likes; no deadline runs.
     """
 
@@ -47,6 +48,9 @@ class Snapshot:
     tracked: whether MLflow has everything that storage has; None where nobody looked.
     tracking_problem: why MLflow could not be looked into, as a clause; empty where it could.
     run_url: the resource's run in MLflow; None where it is not known yet. Those of its stage runs stand in their status.
+    bases: a hash of what an attempt made now would be made of outside the digest, by stage; none where nobody compares.
+    retry: the annotation by which a person asks for another attempt; None where there is none.
+    how_to_retry: a sentence that says how to have a stage run that is given up tried again.
     """
 
     resource: Prompt2Model
@@ -58,6 +62,9 @@ class Snapshot:
     tracked: bool | None = None
     tracking_problem: str = ""
     run_url: str | None = None
+    bases: Mapping[Stage, str] = field(default_factory=dict)
+    retry: str | None = None
+    how_to_retry: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from prompt2model_api.conditions import Failure
 from prompt2model_api.results import Choice, StageResult
 
 Sha = Annotated[str, StringConstraints(max_length=64)]
+Mark = Annotated[str, StringConstraints(max_length=64)]
 
 
 class Stage(StrEnum):
@@ -97,14 +98,34 @@ class ReportedFailure(Model):
 class StageRunStatus(Model):
     """Where the stage run stands; every field has one writer.
 
-    The operator, or the local runner, writes phase, attempt, started_at, failures, failure and retry_at. The stage writes
-    progress, result, reported_failure and run_url, and is heard only while `attempt` is its own.
+    The operator, or the local runner, writes the fields down to retry_at. The stage writes progress, result,
+    reported_failure and run_url, and is heard only while `attempt` is its own.
     """
 
     phase: StageRunPhase = Field(default=StageRunPhase.PENDING, description="Where the stage run stands.")
     attempt: int = Field(default=0, ge=0, description="The attempt that is, or was last, alive; 0: none yet.")
     started_at: datetime | None = Field(default=None, description="When the attempt started.")
-    failures: int = Field(default=0, ge=0, description="Attempts that failed since the last time a person stepped in.")
+    failures: int = Field(
+        default=0,
+        ge=0,
+        description="Attempts that failed by themselves since there was progress or a person stepped in.",
+    )
+    interruptions: int = Field(
+        default=0,
+        ge=0,
+        description="Attempts that the machine ended (an eviction, a preemption, a lost node), counted in the same way.",
+    )
+    blocks: int = Field(
+        default=0, ge=0, description="Attempts that something outside kept from working, counted in the same way."
+    )
+    furthest: float = Field(default=0.0, description="The progress from which more is looked for.")
+    basis: Mark | None = Field(
+        default=None,
+        description="A hash of what the attempt is made of outside the digest: compute, images, limits, deadlines, retries.",
+    )
+    retry: Mark | None = Field(
+        default=None, description="The annotation prompt2model.dev/retry as it was when it was last followed."
+    )
     failure: Failure | None = Field(default=None, description="Why the last attempt failed, and what becomes of it.")
     retry_at: datetime | None = Field(default=None, description="When the next attempt may start.")
     progress: Progress | None = Field(default=None, description="Written by the stage alone.")

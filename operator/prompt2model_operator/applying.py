@@ -20,6 +20,7 @@ from prompt2model_api.snapshot import (
     Undeploy,
 )
 from prompt2model_api.stage_run import StageRun, StageRunStatus
+from prompt2model_api.texts import cut
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
 from prompt2model_operator.kinds import (
     AUTOSCALER,
@@ -54,7 +55,10 @@ from prompt2model_operator.store import Store
 Body = dict[str, Any]
 logger = logging.getLogger(__name__)
 
-OPERATORS_FIELDS = ("phase", "attempt", "startedAt", "failures", "failure", "retryAt")
+OPERATORS_FIELDS = (
+    *("phase", "attempt", "startedAt", "failures", "interruptions", "blocks", "furthest", "basis", "retry"),
+    *("failure", "retryAt"),
+)
 
 
 REFUSALS = (400, 403, 413, 422)
@@ -227,7 +231,7 @@ def _named(kind: Kind) -> Iterator[None]:
 
 
 def _blocked(reason: str, message: str, remedy: str) -> Failure:
-    return Failure(state=FailureState.BLOCKED, reason=reason, message=message[:1024], remedy=remedy)
+    return Failure(state=FailureState.BLOCKED, reason=reason, message=cut(message), remedy=remedy)
 
 
 def _no_teacher() -> Failure:

@@ -11,6 +11,8 @@ STAGE = "prompt2model.dev/stage"
 STAGE_RUN = "prompt2model.dev/stage-run"
 ATTEMPT = "prompt2model.dev/attempt"
 ROLE = "prompt2model.dev/role"
+RETRY = "prompt2model.dev/retry"
+"""Annotation of a Prompt2Model: a new value has what failed tried again."""
 SELECTOR = f"{MANAGED_BY}={MANAGER}"
 
 

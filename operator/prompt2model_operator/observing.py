@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.retrying import is_interruption
 from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
 from prompt2model_api.stage_run import StageRun
-from prompt2model_operator.failures import failure_of_pods, refused_pods
-from prompt2model_operator.kinds import ATTEMPT, DEPLOYMENT, JOB, POD, RAYJOB, ROLE, STAGE_RUN, STAGERUN
+from prompt2model_api.texts import cut
+from prompt2model_operator.failures import failure_of_pods, interrupted_job, interruption_of_pod, refused_pods
+from prompt2model_operator.kinds import (
+    ATTEMPT,
+    DEPLOYMENT,
+    JOB,
+    POD,
+    PROMPT2MODEL,
+    RAYJOB,
+    RETRY,
+    ROLE,
+    STAGE_RUN,
+    STAGERUN,
+)
+from prompt2model_operator.manifests.attempt_basis import attempt_bases
 from prompt2model_operator.manifests.common import folder_uri
 from prompt2model_operator.manifests.service import DIGEST, is_rolled_out, served_model, service_url
 from prompt2model_operator.recording import Record
@@ -21,6 +35,9 @@ from prompt2model_operator.store import Key, Store
 
 Body = dict[str, Any]
 Attempts = Mapping[tuple[str, int], Failure]
+
+MARK_LENGTH = 64
+"""Characters of the annotation that count."""
 
 RAY_ENDED = ("Complete", "Failed")
 RAY_REASONS = {
@@ -65,7 +82,22 @@ def observe(
         tracked=record.tracked,
         tracking_problem=record.problem,
         run_url=record.run_url,
+        bases=attempt_bases(resource, settings),
+        retry=retry_asked_for(store.get(PROMPT2MODEL, key)),
+        how_to_retry=how_to_retry(*key),
     )
+
+
+def retry_asked_for(body: Body | None) -> str | None:
+    """The annotation by which a person asks for another attempt of what has failed."""
+    value = ((body or {}).get("metadata", {}).get("annotations") or {}).get(RETRY)
+    return str(value)[:MARK_LENGTH] if value else None
+
+
+def how_to_retry(namespace: str, name: str) -> str:
+    """For a stage run that is given up."""
+    command = f'kubectl annotate p2m {name} -n {namespace} {RETRY}="$(date +%s)" --overwrite'
+    return f"It is tried again when its resources, limits, deadlines or images change, or after `{command}`."
 
 
 def content_sha256(config_map: Body, key: str) -> str | None:
@@ -107,10 +139,11 @@ def _workloads(
             going = bool(body["metadata"].get("deletionTimestamp"))
             own = pods.get(of, [])
             failure = failure_of_pods(own, now) or (None if own and kind is JOB else refused_pods(body, now))
+            ended_by = _interruption(own) or (why if why is not None and is_interruption(why) else None)
             if failed or going:
-                failure = _reported(runs[of[0]], of[1]) or failure or why
+                failure = _final(_reported(runs[of[0]], of[1]), ended_by) or failure or why
             elif failure is not None and failure.state is not FailureState.BLOCKED:
-                failure = None  # of a pod that its workload may still replace
+                failure = ended_by  # else of a pod that its workload may still replace
             found.append(Workload(*of, not failed and not going, failure, queued=bool(body["spec"].get("suspend"))))
     return found
 
@@ -126,7 +159,8 @@ def _job_ended(body: Body) -> tuple[bool, Failure | None]:
     """Whether the Job is over, and what its own conditions say."""
     for condition in (body.get("status") or {}).get("conditions") or []:
         if condition.get("status") == "True" and condition.get("type") in ("Complete", "Failed"):
-            return True, None
+            interrupted = condition.get("reason") == "PodFailurePolicy"
+            return True, interrupted_job(condition.get("message", "")) if interrupted else None
     return False, None
 
 
@@ -138,9 +172,22 @@ def _rayjob_ended(body: Body) -> tuple[bool, Failure | None]:
     if status.get("jobDeploymentStatus") == "Complete":
         return True, None
     what = RAY_REASONS.get(status.get("reason", ""), status.get("reason") or "The Ray job failed")
-    message = f"{what}: {status.get('message', '')}".strip()[:1024]
+    message = cut(f"{what}: {status.get('message', '')}".strip())
     remedy = "It is tried again from the last checkpoint; the attempt's log is kept in storage as log-<attempt>.txt."
     return True, Failure(state=FailureState.RETRYING, reason="RayJobFailed", message=message, remedy=remedy)
+
+
+def _interruption(pods: Iterable[Body]) -> Failure | None:
+    """Whether the machine ended a pod that does the work; a submitter's is made anew by its Job."""
+    stages = [pod for pod in pods if pod["metadata"]["labels"].get(ROLE) == "stage"]
+    return next((found for pod in stages if (found := interruption_of_pod(pod)) is not None), None)
+
+
+def _final(reported: Failure | None, interruption: Failure | None) -> Failure | None:
+    """Where the machine ended the pod, what the stage said meanwhile is about that, unless it needs a person."""
+    if interruption is not None and (reported is None or reported.state is FailureState.RETRYING):
+        return interruption
+    return reported
 
 
 def _reported(run: StageRun, attempt: int) -> Failure | None:

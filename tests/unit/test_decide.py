@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,119 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompt2model_api import graph
-from prompt2model_api.base import Metadata
-from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.conditions import FailureState
 from prompt2model_api.decide import decide
-from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.snapshot import (
-    Deploy,
-    MakeStageRun,
-    ObservedService,
-    Outcome,
-    SetStageRunStatus,
-    Snapshot,
-    StartAttempt,
     StopAttempt,
     Workload,
 )
-from prompt2model_api.stage_run import Progress, Stage, StageRun, StageRunPhase
+from prompt2model_api.stage_run import Progress, Stage, StageRunPhase
 from prompt2model_api.status import Phase
-from tests.stage_outputs import outputs
+from tests.decide_world import SHA, START, World, failure, resource
 
 pytestmark = pytest.mark.unit
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-SHA = "ab" * 32
-
-
-def resource(**spec: Any) -> Prompt2Model:
-    return Prompt2Model(metadata=Metadata(name="dates"), spec=Prompt2ModelSpec.model_validate({"prompt": "x", **spec}))
-
-
-class World:
-    """Applies actions as an operator would, and checks at each that it is one that may be taken."""
-
-    def __init__(self, made: Prompt2Model) -> None:
-        self.resource, self.now = made, START
-        self.runs: dict[str, StageRun] = {}
-        self.workloads: dict[tuple[str, int], Workload] = {}
-        self.service: ObservedService | None = None
-        self.started: list[tuple[str, int]] = []
-        self.made: list[Stage] = []
-
-    def snapshot(self) -> Snapshot:
-        return Snapshot(
-            self.resource, "/runs/default/dates", dict(self.runs), tuple(self.workloads.values()), self.service
-        )
-
-    def step(self, apply_first: int | None = None) -> Outcome:
-        """One look; a crash after `apply_first` actions leaves the rest undone."""
-        outcome = decide(self.snapshot(), self.now)
-        assert outcome == decide(self.snapshot(), self.now), "the same input gives the same answer"
-        for action in outcome.actions[:apply_first]:
-            self.apply(action)
-        self.resource = self.resource.model_copy(update={"status": outcome.status})
-        return outcome
-
-    def apply(self, action: object) -> None:
-        match action:
-            case MakeStageRun(run):
-                assert run.metadata.name not in self.runs, "made once"
-                self.check_inputs(run)
-                self.runs[run.metadata.name] = run
-                self.made.append(run.spec.stage)
-            case SetStageRunStatus(name, status):
-                self.runs[name] = self.runs[name].model_copy(update={"status": status})
-            case StartAttempt(name, attempt):
-                run = self.runs[name]
-                assert run.status.result is None, "finished work is never started"
-                assert run.status.attempt == attempt, "the attempt is written before the workload"
-                live = [w for w in self.workloads.values() if w.stage_run == name and w.alive and w.attempt != attempt]
-                assert not live, "at most one live attempt"
-                self.workloads[name, attempt] = Workload(name, attempt, True)
-                self.started.append((name, attempt))
-            case StopAttempt(name, attempt):
-                self.workloads[name, attempt] = Workload(name, attempt, False)
-            case Deploy(digest=digest):
-                self.service = ObservedService(digest=digest, ready=False)
-
-    def check_inputs(self, run: StageRun) -> None:
-        folders = {
-            f"{r.spec.stage.value}-{r.spec.digest[:8]}" for r in self.runs.values() if r.status.result is not None
-        }
-        assert set(run.spec.inputs.values()) <= folders, "never a stage before its inputs"
-
-    def finish(self, name: str, **kw: Any) -> None:
-        run = self.runs[name]
-        result = StageResult(
-            attempt=run.status.attempt, digest=run.spec.digest, sha256=SHA, outputs=outputs(run.spec.stage, **kw)
-        )
-        self.runs[name] = run.model_copy(update={"status": run.status.model_copy(update={"result": result})})
-        self.workloads[name, run.status.attempt] = Workload(name, run.status.attempt, False)
-
-    def fail(self, name: str, failure: Failure | None) -> None:
-        attempt = self.runs[name].status.attempt
-        self.workloads[name, attempt] = Workload(name, attempt, False, failure)
-
-    def alive(self) -> list[str]:
-        return [w.stage_run for w in self.workloads.values() if w.alive]
-
-    def to_the_end(self, **kw: Any) -> Phase:
-        for _ in range(40):
-            phase = self.step().status.phase
-            if self.service is not None and not self.service.ready:
-                self.service = ObservedService(digest=self.service.digest, ready=True)
-                continue
-            if not self.alive():
-                return self.resource.status.phase if self.resource.status else phase
-            for name in self.alive():
-                self.finish(name, **kw)
-        raise AssertionError("it does not end")
-
-
-def failure(state: FailureState) -> Failure:
-    return Failure(state=state, reason="Test", message="because")
 
 
 def test_goes_from_prompt_to_service_in_the_order_of_the_flow() -> None:
@@ -309,7 +208,7 @@ def test_an_attempt_that_cannot_start_says_why_and_goes_on_by_itself_when_it_is_
     world.now += timedelta(seconds=60)
     outcome = world.step()  # too long: the next attempt may find another image or another quota
     assert outcome.status.phase is Phase.BLOCKED and world.alive() == []
-    assert world.runs[name].status.failures == 1 and world.runs[name].status.phase is StageRunPhase.BLOCKED
+    assert world.runs[name].status.blocks == 1 and world.runs[name].status.phase is StageRunPhase.BLOCKED
 
 
 def test_a_workload_that_lives_on_after_its_result_is_ended() -> None:
@@ -369,7 +268,9 @@ def test_a_foreign_result_is_not_accepted() -> None:
 @given(
     events=st.lists(
         st.tuples(
-            st.sampled_from(["finish", "retry", "block", "vanish", "wait", "edit", "suspend", "crash"]),
+            st.sampled_from(
+                ["finish", "retry", "block", "interrupt", "vanish", "wait", "edit", "change", "ask", "suspend", "crash"]
+            ),
             st.integers(0, 5),
         ),
         max_size=30,
@@ -389,6 +290,10 @@ def test_whatever_happens_the_promises_hold_and_it_ends(events: list[tuple[str, 
             spec = world.resource.spec
             changed = spec.model_copy(update={"suspend": not spec.suspend})
             world.resource = world.resource.model_copy(update={"spec": changed})
+        elif event == "change":
+            world.bases = dict.fromkeys(Stage, str(number))
+        elif event == "ask":
+            world.retry = str(number)
         elif event == "wait":
             world.now += timedelta(minutes=number)
         elif alive:
@@ -400,10 +305,13 @@ def test_whatever_happens_the_promises_hold_and_it_ends(events: list[tuple[str, 
                     world.fail(name, failure(FailureState.RETRYING))
                 case "block":
                     world.fail(name, failure(FailureState.BLOCKED))
+                case "interrupt":
+                    world.fail(name, failure(FailureState.RETRYING, "NodeLost"))
                 case "vanish":
                     world.workloads.pop((name, world.runs[name].status.attempt), None)
     spec = world.resource.spec.model_copy(update={"suspend": False})
     world.resource = world.resource.model_copy(update={"spec": spec})
+    world.retry = "at last"  # for one that was interrupted too often
     for _ in range(3):
         world.now += timedelta(minutes=10)
         if world.to_the_end() is Phase.READY:

@@ -28,6 +28,16 @@ def waiting(reason: str) -> dict[str, Any]:
     return {"waiting": {"reason": reason, "message": "because"}}
 
 
+STORAGE = "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. "
+
+
+def disrupted(reason: str) -> dict[str, Any]:
+    """As a drain leaves it: told first, then the container ends with what it makes of SIGTERM."""
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": "because"}
+    ended = {"name": "stage", "image": "x:1", "state": {"terminated": {"reason": "Error", "exitCode": 143}}}
+    return pod({"conditions": [condition], "containerStatuses": [ended]})
+
+
 def unschedulable(ago_s: float) -> dict[str, Any]:
     since = (NOW - timedelta(seconds=ago_s)).isoformat()
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
@@ -53,6 +63,18 @@ def unschedulable(ago_s: float) -> dict[str, Any]:
         ),
         (container({"terminated": {"reason": "Error", "exitCode": 2}}), "Crashed", FailureState.RETRYING),
         (pod({"reason": "Evicted", "message": "disk pressure"}), "Evicted", FailureState.RETRYING),
+        (pod({"reason": "Evicted", "message": STORAGE}), "StorageExceeded", FailureState.RETRYING),
+        *[
+            (disrupted(reason), told, FailureState.RETRYING)
+            for reason, told in (
+                ("PreemptionByScheduler", "Preempted"),
+                ("DeletionByTaintManager", "NodeLost"),
+                ("DeletionByPodGC", "NodeLost"),
+                ("EvictionByEvictionAPI", "Evicted"),
+                ("TerminationByKubelet", "Evicted"),
+                ("SomethingNew", "Interrupted"),
+            )
+        ],
         (unschedulable(20), "Unschedulable", FailureState.BLOCKED),
     ],
 )

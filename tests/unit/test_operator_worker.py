@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,15 +19,18 @@ from prompt2model_operator.kinds import (
     JOB,
     PROMPT2MODEL,
     RAYJOB,
+    RETRY,
     SERVICE,
     STAGERUN,
     Kind,
 )
-from prompt2model_operator.settings import ServiceDefaults, Settings
+from prompt2model_operator.settings import ContainerResources, Images, PodDefaults, ServiceDefaults, Settings
 from tests.memory_cluster import KEY, SETTINGS, Cluster, KilledError
 from tests.stage_outputs import outputs
 
 pytestmark = pytest.mark.unit
+
+TEACHER = {"baseURL": "http://llm/v1", "model": "m", "budget": {"tokens": 1_000_000}}
 
 
 def end(cluster: Cluster) -> dict[str, Any]:
@@ -213,6 +217,91 @@ def test_a_pod_that_cannot_start_is_named_while_it_waits() -> None:
         assert await cluster.run(outputs) == "Ready"
 
     asyncio.run(scenario())
+
+
+def fail(cluster: Cluster, body: dict[str, Any], conditions: list[dict[str, Any]]) -> None:
+    """The newest attempt's Job ends without a result."""
+    cluster.api.put({**body, "status": {"conditions": [{"type": "Failed", "status": "True", **c} for c in conditions]}})
+
+
+def newest(cluster: Cluster) -> dict[str, Any]:
+    return max(cluster.of(JOB), key=lambda job: int(job["metadata"]["labels"][ATTEMPT]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda cluster: cluster.edit(retries={"attempts": 2}),
+        lambda cluster: cluster.edit(deadlines={"stageSeconds": 99}),
+        lambda cluster: cluster.edit(scheduling={"nodeSelector": {"pool": "large"}}),
+        lambda cluster: cluster.edit(teacher={**TEACHER, "budget": {"tokens": 2_000_000}}),
+        lambda cluster: cluster.edit(teacher={**TEACHER, "apiKeySecretRef": {"name": "another"}}),
+        lambda cluster: cluster.restart(images=Images(stages="prompt2model-stages:0.1.1")),
+        lambda cluster: cluster.restart(pods=PodDefaults(discover=ContainerResources(limits={"memory": "9Gi"}))),
+        lambda cluster: cluster.annotate({RETRY: "1"}),
+    ],
+    ids=["retries", "deadlines", "scheduling", "budget", "key", "image", "memory", "annotation"],
+)
+def test_a_failed_stage_goes_on_once_its_cause_may_be_fixed(change: Callable[[Cluster], None]) -> None:
+    cluster = Cluster({"retries": {"attempts": 1}, "teacher": TEACHER})
+    asyncio.run(cluster.look())
+    fail(cluster, newest(cluster), [{}])
+    asyncio.run(cluster.look())
+    told = cluster.condition("Discovered")["message"]
+    assert cluster.phase() == "Failed" and f"kubectl annotate p2m dates -n team-a {RETRY}=" in told
+    cluster.start()
+    asyncio.run(cluster.look())
+    assert cluster.phase() == "Failed" and len(cluster.of(JOB)) == 1
+    change(cluster)
+    assert asyncio.run(cluster.run(outputs)) == "Ready"
+    assert sorted(cluster.attempts("discover")) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda cluster: cluster.edit(service={"replicas": {"min": 2, "max": 2}}),
+        lambda cluster: cluster.edit(training={"resources": {"memory": "9Gi"}}),
+        lambda cluster: cluster.annotate({"team": "b"}),
+    ],
+    ids=["service", "training", "annotation"],
+)
+def test_a_change_of_something_else_starts_no_attempt(change: Callable[[Cluster], None]) -> None:
+    cluster = Cluster({"retries": {"attempts": 1}})
+    asyncio.run(cluster.look())
+    fail(cluster, newest(cluster), [{}])
+    asyncio.run(cluster.look())
+    change(cluster)
+    for _ in range(3):
+        asyncio.run(cluster.look())
+    assert cluster.phase() == "Failed" and cluster.attempts("discover") == ["1"]
+
+
+def test_a_job_whose_pod_was_drained_away_uses_up_no_attempt() -> None:
+    cluster = Cluster({"retries": {"attempts": 1}})
+    asyncio.run(cluster.look())
+    rule = "Pod team-a/p has condition DisruptionTarget matching FailJob rule at index 0"
+    fail(cluster, newest(cluster), [{"reason": "PodFailurePolicy", "message": rule}])
+    asyncio.run(cluster.look())
+    (run,) = cluster.of(STAGERUN)
+    counts = {name: run["status"][name] for name in ("failures", "interruptions", "blocks")}
+    assert counts == {"failures": 0, "interruptions": 1, "blocks": 0} and cluster.phase() == "Retrying"
+    assert cluster.condition("Discovered")["reason"] == "Interrupted"
+
+
+def test_an_attempt_on_a_lost_node_is_ended_before_its_heartbeat_is_missed() -> None:
+    cluster = Cluster({"retries": {"attempts": 1}})
+
+    async def scenario() -> None:
+        await cluster.look()
+        condition = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}
+        meta = {"name": "p", "namespace": KEY[0], "labels": newest(cluster)["metadata"]["labels"]}
+        cluster.api.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": {"conditions": [condition]}})
+        await cluster.look()
+
+    asyncio.run(scenario())
+    assert cluster.phase() == "Retrying" and cluster.condition("Discovered")["reason"] == "NodeLost"
+    assert not cluster.of(JOB)
 
 
 def test_a_stranger_of_the_same_name_is_left_alone() -> None:

@@ -40,6 +40,9 @@ Body = dict[str, Any]
 
 EMBEDDED_SLOTS = 4
 
+DISRUPTED = "DisruptionTarget"
+"""Condition of a pod that the machine ends. Source: kubernetes.io/docs/concepts/workloads/pods/disruptions"""
+
 
 JOB_FOLDER = "/job"
 LONGEST_IN_ENVIRONMENT = 96 * 1024
@@ -80,6 +83,10 @@ def stage_job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Set
     pod["restartPolicy"] = "Never"
     body["spec"] = {
         "backoffLimit": 0,
+        # The pod may be gone by the time somebody looks: the Job keeps that it was evicted, preempted, or on a lost node.
+        "podFailurePolicy": {
+            "rules": [{"action": "FailJob", "onPodConditions": [{"type": DISRUPTED, "status": "True"}]}]
+        },
         "ttlSecondsAfterFinished": settings.job_ttl_seconds,
         "template": {"metadata": {"labels": body["metadata"]["labels"]}, "spec": pod},
     }
@@ -251,7 +258,7 @@ def _job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings
     job = StageJob(
         stage_run=run.model_copy(update={"status": StageRunStatus()}),
         attempt=attempt,
-        settings=_stage_settings(run.spec.stage, resource, settings),
+        settings=stage_settings(run.spec.stage, resource, settings),
         resource=resource.model_copy(update={"status": None}),
     )
     return json.dumps(job.dump(), ensure_ascii=False, separators=(",", ":"))
@@ -268,7 +275,8 @@ def tracking_environment(settings: Settings) -> list[Body]:
     ]
 
 
-def _stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) -> StageSettings:
+def stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) -> StageSettings:
+    """What an attempt made now is told. Raises: NoTeacherError."""
     training = resource.spec.training
     return StageSettings(
         teacher=_teacher(resource, settings) if GRAPH[stage].uses_teacher else None,

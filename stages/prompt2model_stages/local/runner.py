@@ -17,6 +17,7 @@ from prompt2model_api.conditions import Failure
 from prompt2model_api.decide import decide
 from prompt2model_api.graph import GRAPH, own_data, stages_of
 from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.retrying import after_step_in
 from prompt2model_api.snapshot import (
     Deploy,
     MakeStageRun,
@@ -56,7 +57,6 @@ STAGE_ENVIRONMENT = {
     # Threads that wait sleep: spinning would take the cores from the teacher and the recorder beside them.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-AFTER_A_STEP_IN = {"phase": StageRunPhase.PENDING, "failures": 0, "failure": None, "retry_at": None}
 
 
 @dataclass
@@ -280,8 +280,7 @@ class Runner:
         """A person ran the command: what failed, or waited for a retry, may be tried again at once."""
         for run in self.run_folder.read_stage_runs().values():
             if run.status.phase in (StageRunPhase.FAILED, StageRunPhase.BLOCKED, StageRunPhase.RETRYING):
-                status = run.status.model_copy(update=AFTER_A_STEP_IN)
-                self.run_folder.write_stage_run(run.model_copy(update={"status": status}))
+                self.run_folder.write_stage_run(run.model_copy(update={"status": after_step_in(run.status)}))
 
 
 def sources(resource: Prompt2Model) -> dict[str, str]:

@@ -1,0 +1,55 @@
+"""What can be told of an attempt from its stage run's status and its workload."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.snapshot import Workload
+from prompt2model_api.spec.running import Deadlines
+from prompt2model_api.stage_run import StageRun
+
+
+def is_attempt_of(workload: Workload, run: StageRun) -> bool:
+    """Whether the workload is the stage run's attempt of now."""
+    return workload.stage_run == run.metadata.name and workload.attempt == run.status.attempt
+
+
+def is_heard(run: StageRun) -> bool:
+    """Whether the attempt has given a sign of life."""
+    progress = run.status.progress
+    return progress is not None and progress.attempt == run.status.attempt
+
+
+def has_result(run: StageRun) -> bool:
+    """Only the result of the attempt that the status names, for this digest, counts."""
+    result = run.status.result
+    return result is not None and result.attempt <= run.status.attempt and result.digest == run.spec.digest
+
+
+def late_at(run: StageRun, limits: Deadlines, now: datetime) -> tuple[datetime, datetime]:
+    """When the attempt passes its deadline, and when it counts as silent."""
+    started, progress = run.status.started_at or now, run.status.progress
+    heard = max(started, progress.at) if progress and is_heard(run) else started
+    return started + timedelta(seconds=limits.stage_seconds), heard + timedelta(seconds=limits.heartbeat_seconds)
+
+
+def too_long(run: StageRun, limits: Deadlines) -> Failure:
+    """The attempt passed its deadline."""
+    message = f"{run.spec.stage} took longer than {limits.stage_seconds} s."
+    return _retrying("DeadlineExceeded", message, "Raise deadlines.stageSeconds.")
+
+
+def silent(run: StageRun, limits: Deadlines) -> Failure:
+    """The attempt stopped giving signs of life."""
+    message = f"{run.spec.stage} gave no sign of life for {limits.heartbeat_seconds} s."
+    return _retrying("HeartbeatLost", message, "See the attempt's log; raise deadlines.heartbeatSeconds.")
+
+
+def no_result(run: StageRun) -> Failure:
+    """The attempt ended, and nobody knows why."""
+    return _retrying("NoResult", f"{run.spec.stage} ended without a result.", "See the attempt's log.")
+
+
+def _retrying(reason: str, message: str, remedy: str) -> Failure:
+    return Failure(state=FailureState.RETRYING, reason=reason, message=message, remedy=remedy)
