@@ -9,7 +9,7 @@ from typing import Any
 
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.texts import cut
-from prompt2model_operator.manifests.stage_jobs import DISRUPTED
+from prompt2model_operator.interruptions import interruption_of_pod
 
 Body = dict[str, Any]
 
@@ -21,22 +21,6 @@ STARTING_S = 15.0
 NO_POD_S = 30.0
 """A Job may be without a pod this long: its controller has others to serve."""
 
-DISRUPTIONS = {
-    "PreemptionByScheduler": ("Preempted", "A pod of higher priority took the pod's place"),
-    "DeletionByTaintManager": (
-        "NodeLost",
-        "The pod's node does not answer, or has a taint that the pod does not tolerate",
-    ),
-    "DeletionByPodGC": ("NodeLost", "The pod's node is gone"),
-    "EvictionByEvictionAPI": ("Evicted", "The pod was evicted, as `kubectl drain` does"),
-    "TerminationByKubelet": ("Evicted", "The node ended the pod: it is short of a resource, or shuts down"),
-}
-"""Reasons of the condition DisruptionTarget. Source: kubernetes.io/docs/concepts/workloads/pods/disruptions"""
-
-OWN_LIMIT = re.compile(r"exceed(s|ed) (the|its local)")
-"""What the kubelet says of a pod that it evicts because of a storage limit of the pod's own."""
-
-GOES_ON = "Nothing has to be changed: it is tried again and goes on from what it has kept."
 SEE_LOG = "Its log is kept in storage as log-<attempt>.txt."
 
 
@@ -79,24 +63,6 @@ def failure_of_pod(pod: Body, now: datetime) -> Failure | None:
         if (found := _of_container(container)) is not None:
             return found
     return _unscheduled(pod, now)
-
-
-def interruption_of_pod(pod: Body) -> Failure | None:
-    """Whether the machine ended the pod, or is about to: nothing is wrong with its work."""
-    status = pod.get("status") or {}
-    said = status.get("message", "")
-    for condition in status.get("conditions") or []:
-        if condition.get("type") == DISRUPTED and condition.get("status") == "True":
-            reason, what = DISRUPTIONS.get(condition.get("reason", ""), ("Interrupted", "The cluster ended the pod"))
-            return _retrying(reason, f"{what}: {condition.get('message') or said}", GOES_ON)
-    if status.get("reason") == "Evicted" and OWN_LIMIT.search(said) is None:
-        return _retrying("Evicted", f"The pod was evicted: {said}", GOES_ON)
-    return None
-
-
-def interrupted_job(message: str) -> Failure:
-    """Of a Job that ended because the machine ended its pod."""
-    return _retrying("Interrupted", f"The cluster ended the pod: {message}", GOES_ON)
 
 
 def _of_container(container: Body) -> Failure | None:

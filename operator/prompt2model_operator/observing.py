@@ -13,7 +13,8 @@ from prompt2model_api.retrying import is_interruption
 from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
 from prompt2model_api.stage_run import StageRun
 from prompt2model_api.texts import cut
-from prompt2model_operator.failures import failure_of_pods, interrupted_job, interruption_of_pod, refused_pods
+from prompt2model_operator.failures import failure_of_pods, refused_pods
+from prompt2model_operator.interruptions import interrupted_job, interruption_of_pod
 from prompt2model_operator.kinds import (
     ATTEMPT,
     DEPLOYMENT,

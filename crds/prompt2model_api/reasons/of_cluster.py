@@ -31,8 +31,32 @@ CLUSTER = (
     ),
     KnownReason(
         "Evicted",
-        "The node ran short of memory or disk and evicted the pod.",
-        "Give the node more room, or ask for less.",
+        "The node ran short of memory or disk or was drained, and the pod was evicted. No attempt is used up.",
+        "Nothing; give the node more room, or ask for less, where it happens again and again.",
+        RETRYING,
+    ),
+    KnownReason(
+        "StorageExceeded",
+        "The pod was evicted because it wrote more than the limit of its ephemeral storage, which a LimitRange may set.",
+        "Raise the limit that the message names, or ask for less.",
+        RETRYING,
+    ),
+    KnownReason(
+        "Preempted",
+        "A pod of higher priority took the pod's place on its node. No attempt is used up.",
+        "Nothing; give the resource a `scheduling.priorityClassName` where it happens again and again.",
+        RETRYING,
+    ),
+    KnownReason(
+        "NodeLost",
+        "The pod's node does not answer, is gone, or has a taint that the pod does not tolerate. No attempt is used up.",
+        "Nothing; look at the node with `kubectl describe node`.",
+        RETRYING,
+    ),
+    KnownReason(
+        "Interrupted",
+        "The cluster ended the pod for a reason of its own. No attempt is used up.",
+        "Nothing; the message has the cluster's own words.",
         RETRYING,
     ),
     KnownReason(
