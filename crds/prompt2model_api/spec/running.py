@@ -74,7 +74,12 @@ class Scheduling(Model):
 class Retries(Model):
     """How often a stage run is tried, and how long between."""
 
-    attempts: int = Field(default=3, ge=1, le=100, description="How often a stage run is tried, at most.")
+    attempts: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="How many attempts of a stage run may fail in a row without progress. Evictions and lost nodes do not count.",
+    )
     backoff_seconds: Seconds = Field(
         default=10, description="The wait before the second attempt; it doubles each time, up to 10 minutes."
     )
