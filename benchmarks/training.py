@@ -2,6 +2,7 @@
 
     python benchmarks/training.py [--steps 8] [--student embedded:SmolLM2-135M-Instruct] [--frozen 0 10 15 20]
     python benchmarks/training.py --memory
+    python benchmarks/training.py --kept
 
 Trains on rows of the dataset "dates in words" that the repository ships. A token is one that the student reads or is to
 write, padding left out. Each variant starts from the same weights and takes the same batches; the first step of each is
@@ -9,7 +10,8 @@ not counted.
 
 With --frozen it measures frozen layers instead, in fp32 and in CPU seconds, which other work disturbs less. With --memory it
 measures the peak memory of one step on 16 rows of 767 tokens, in parts as train makes them and as one part, each in a process
-of its own.
+of its own. With --kept it compares what autograd keeps of a part, which the first budget is estimated from, with the memory that
+the part takes at its peak.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from pathlib import Path
 import torch
 
 import prompt2model_stages
+from prompt2model_stages.memory import resident_memory
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student import Student
@@ -34,6 +37,7 @@ from prompt2model_stages.student.encoding import Encoded
 from prompt2model_stages.train.batches import epoch_batches
 from prompt2model_stages.train.budget import TOKENS_CPU
 from prompt2model_stages.train.checkpoints import Checkpoints, Position
+from prompt2model_stages.train.estimate import kept_bytes
 from prompt2model_stages.train.freezing import freeze_lowest
 from prompt2model_stages.train.micro_batches import parts
 from prompt2model_stages.train.objective import Objective, low_precision, optimizer_of
@@ -42,6 +46,8 @@ DATES = Path(prompt2model_stages.__file__).parent / "catalogs" / "data" / "dates
 INSTRUCTION = "Write the date in ISO form."
 BATCH = 16
 LONG_ROWS, LONG_ROW = 16, 767
+KINDS = ((2, 703, 64), (10, 100, 100), (60, 30, 6))
+"""Rows of a part, and their tokens of input and of output."""
 
 VARIANTS: dict[str, tuple[bool, torch.dtype | None, bool]] = {
     "fp32, all places, order as shuffled": (False, None, False),
@@ -59,10 +65,18 @@ def main() -> None:
     parser.add_argument("--student", default="embedded:SmolLM2-135M-Instruct")
     parser.add_argument("--frozen", type=int, nargs="+", help="numbers of frozen layers, one after the other")
     parser.add_argument("--memory", action="store_true", help="peak memory of one step, in parts and whole")
+    parser.add_argument("--kept", action="store_true", help="memory of a part beside what autograd keeps of it")
+    parser.add_argument("--kind", type=int, nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
         memory(options.student)
+        return
+    if options.kept:
+        kept(options.student)
+        return
+    if options.kind:
+        print(*peak_and_kept(options.student, *options.kind))
         return
     if options.part:
         print(peak_of_a_step(options.student, options.part))
@@ -113,6 +127,38 @@ def peak_of_a_step(name: str, tokens: int) -> float:
         loss.backward()
     optimizer.step()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def kept(name: str) -> None:
+    """MiB that autograd keeps of parts of several kinds, and MiB at the peak of their step, each in a process of its own."""
+    print("| rows x (input + output) tokens | kept, MiB | at the peak, MiB | ratio |\n|---|--:|--:|--:|")
+    for rows, source, target in KINDS:
+        command = [sys.executable, __file__, "--student", name, "--kind", str(rows), str(source), str(target)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        peak, held = (float(number) for number in done.stdout.split()[-2:])
+        print(f"| {rows} x ({source} + {target}) | {held:,.0f} | {peak:,.0f} | {peak / held:.2f} |", flush=True)
+
+
+def peak_and_kept(name: str, rows: int, source: int, target: int) -> tuple[float, float]:
+    """MiB beyond those between steps at the peak of a step on one part, and MiB that autograd keeps of it."""
+    student = Student.load(name, None, LONG_ROW, LONG_ROW)
+    part = [Encoded(list(range(100, 100 + source)), list(range(100, 100 + target)))] * rows
+    objective = Objective(student, student.batch(part[:1])).train()
+    optimizer, precision = optimizer_of(objective), low_precision(torch.device("cpu"))
+
+    def loss(rows: list[Encoded]) -> torch.Tensor:
+        with torch.autocast("cpu", dtype=precision, enabled=precision is not None):
+            return objective(student.batch(rows))[0]
+
+    loss([Encoded([100] * 4, [100] * 2)]).backward()  # gradients and moments are there afterwards
+    optimizer.step()
+    before, _ = resident_memory()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here on
+    loss(part).backward()
+    _, peak = resident_memory()
+    with torch.autocast("cpu", dtype=precision, enabled=precision is not None):
+        held = kept_bytes(student, objective, part)
+    return (peak - before) / 2**20, held / 2**20
 
 
 def measure(student: Student, variant: tuple[bool, torch.dtype | None, bool], steps: int) -> tuple[float, float, float]:

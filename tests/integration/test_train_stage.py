@@ -20,6 +20,7 @@ from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.reporting import FAILURE, METRICS, RESULT
 from prompt2model_stages.storage import Folder, sha256_of_tree
+from prompt2model_stages.train.budget import BUDGET
 from tests.word_students import WORDS, tiny_llama, tiny_t5
 
 pytestmark = pytest.mark.integration
@@ -148,6 +149,7 @@ def test_dead_worker_ends_the_attempt_with_a_reason(tmp_path: Path) -> None:
     failure = json.loads((folder / FAILURE).read_text("utf-8"))
     assert (failure["state"], failure["reason"]) == ("Retrying", "WorkerDied")
     assert "memory" in failure["remedy"]
+    assert Folder(str(folder)).read_json(BUDGET)["mark"] is not None
 
 
 def _training_worker(driver: int) -> psutil.Process:

@@ -66,7 +66,7 @@ def test_an_attempt_after_a_kill_has_half_of_the_largest_part_until_rows_are_alo
     assert "no part is smaller. Give more memory" in caplog.text
     kept = Kept.read(folder)
     assert kept is not None and kept.shortages == 4
-    assert "ran short of memory 4 time(s), with a limit of 4.0 GiB" in kept.note()[0]
+    assert "got no more memory 4 time(s), with a limit of 4.0 GiB" in kept.note()[0]
 
 
 def test_a_kill_before_the_first_step_halves_too(folder: Folder) -> None:

@@ -14,11 +14,12 @@ import torch
 
 from prompt2model_api.spec.training import Training
 from prompt2model_stages.errors import StageError
+from prompt2model_stages.memory import usable_memory
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student.encoding import Encoded
-from prompt2model_stages.train.budget import BUDGET
+from prompt2model_stages.train.budget import BUDGET, Kept, Mark
 from prompt2model_stages.train.computing import Worker
 from prompt2model_stages.train.loop import Loop, TrainingJob
 from prompt2model_stages.train.micro_batches import padded
@@ -127,6 +128,21 @@ def test_a_loss_that_blows_up_is_refused_though_it_is_a_number(tmp_path: Path) -
     assert "after step 2, and was 4." in failure.message and "the student got worse" in failure.message
     assert "learningRate" in failure.remedy and "maxLossRatio" in failure.remedy
     assert not Folder(str(tmp_path / "train")).exists("model")
+    assert Folder(str(tmp_path / "train")).read_json(BUDGET)["mark"] is None, "an end with an error is no kill"
+
+
+def test_an_attempt_after_a_kill_says_so_trains_in_smaller_parts_and_leaves_no_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = loop(tmp_path, learning_rate=1e-3)
+    largest, limit = padded(made.rows[:8]), usable_memory().limit
+    Kept(4096, limit, mark=Mark(largest, 8)).write(Folder(made.job.folder))
+    told: list[str] = []
+    monkeypatch.setattr(made.job.reporter, "progress", lambda done, total, unit, message: told.append(message))
+    made.run()
+    assert told[0] == f"{largest // 2:,} padded tokens at once, since memory was short 1 time(s)"
+    kept = Kept.read(Folder(made.job.folder))
+    assert kept == Kept(largest // 2, limit, shortages=1)
 
 
 def test_a_loss_within_the_bound_is_trained_to_the_end(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ CLUSTER = (
     KnownReason(
         "OOMKilled",
         "A container used more memory than its limit.",
-        "Raise `training.resources.memory`, or the limits in the chart's `settings.pods`; or lower `training.batchSize`.",
+        "Raise `training.resources.memory`, or the limits in the chart's `settings.pods`; or lower `training.maxInputTokens`.",
         RETRYING,
     ),
     KnownReason(

@@ -44,13 +44,14 @@ TRAINING = (
     KnownReason(
         "OutOfMemory",
         "The training ran out of memory, on the GPU or in the process.",
-        "Lower `training.batchSize` or `training.maxInputTokens`, choose a smaller student, or raise "
-        "`training.resources.memory`.",
+        "The next attempt computes batches in smaller parts. If it happens again, raise `training.resources.memory`, lower "
+        "`training.maxInputTokens`, or choose a smaller student.",
         RETRYING,
     ),
     KnownReason(
         "WorkerDied",
-        "A training worker died, often because it ran out of memory. The next attempt goes on from the newest checkpoint.",
+        "A training worker died, often because it ran out of memory. The next attempt goes on from the newest checkpoint, "
+        "in smaller parts if memory was short.",
         "Raise `training.resources.memory` if it happens again.",
         RETRYING,
     ),

@@ -82,9 +82,9 @@ class Kept:
         if not self.shortages:
             return []
         return [
-            f"The training ran short of memory {self.shortages} time(s), with a limit of {_gib(self.limit)}: batches were computed "
-            f"in parts of at most {self.tokens:,} padded tokens in the end. More memory (spec.training.resources.memory) makes "
-            "it faster."
+            f"The training was killed in mid-step or got no more memory {self.shortages} time(s), with a limit of "
+            f"{_gib(self.limit)}: in the end it computed parts of at most {self.tokens:,} padded tokens. More memory "
+            "(spec.training.resources.memory) makes it faster."
         ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ SHARE = 0.8
 MOMENTS = 2
 """Tensors that AdamW keeps beside each weight."""
 OVER = 1.4
-"""The peak over what autograd keeps, of gradients of activations and buffers of kernels; 1.2 to 1.35 where it was measured
+"""The peak over what autograd keeps, of gradients of activations and buffers of kernels; 1.2 to 1.32 where it was measured
 (docs/benchmarks.md)."""
 
 
@@ -65,9 +65,14 @@ class Estimate:
         return tokens
 
     def _beside(self) -> int:
-        """Bytes of gradients and moments, which come with the first step."""
-        weights = sum(int(p.numel() * p.element_size()) for p in self._objective.parameters() if p.requires_grad)
-        return weights * (MOMENTS + (1 if self._workers == 1 else 2))
+        """Bytes of gradients and moments, which come with the first step, and on a CPU of the weights.
+
+        Weights on a CPU are pages of a file, which seem to be free, until the first step writes to them.
+        """
+        weights = list(self._objective.parameters())
+        trained = _bytes(weight for weight in weights if weight.requires_grad)
+        mapped = _bytes(weights) if weights[0].device.type == "cpu" else 0
+        return mapped + trained * (MOMENTS + (1 if self._workers == 1 else 2))
 
     def _line(self, row: Encoded) -> tuple[float, float]:
         """Bytes that a part takes whatever its size, and bytes of each token, of parts with such rows."""
@@ -94,6 +99,10 @@ def kept_bytes(student: Student, objective: Objective, rows: Sequence[Encoded]) 
     with torch.autograd.graph.saved_tensors_hooks(pack, _unused):
         objective(student.batch(rows))
     return sum(int(tensor.untyped_storage().nbytes()) for place, tensor in kept.items() if place not in own)
+
+
+def _bytes(tensors: Iterable[torch.Tensor]) -> int:
+    return sum(int(tensor.numel() * tensor.element_size()) for tensor in tensors)
 
 
 def _unused(_: None) -> torch.Tensor:
