@@ -93,7 +93,9 @@ class MemoryApi:
         with self._write("delete", kind, {"metadata": {"name": name, "namespace": namespace}}):
             self.remove(kind, namespace, name)
 
-    async def allowed(self, verb: str, kind: Kind, namespace: str | None, subresource: str = "") -> bool:
+    async def allowed(
+        self, verb: str, kind: Kind, namespace: str | None, subresource: str = "", name: str = ""
+    ) -> bool:
         return True
 
     def put(self, body: Body) -> None:

@@ -19,8 +19,9 @@ class Need:
     Attributes:
         code: the file below operator/prompt2model_operator.
         where: in each namespace with resources; in the whole cluster, for a cluster-wide operator; in the release's own
-            namespace; "route" is in each namespace, with settings.service.httpRoute.
-        named: of the object with the peering's name alone.
+            namespace; "route" is in each namespace, with settings.service.httpRoute; "workspaces" is there too, with an
+            MLflow of the chart's own.
+        named: of the object of this name alone, where {peering} is the peering's.
     """
 
     group: str
@@ -28,13 +29,13 @@ class Need:
     verbs: tuple[str, ...]
     code: str
     why: str
-    where: Literal["namespace", "cluster", "own", "route"] = "namespace"
-    named: bool = False
+    where: Literal["namespace", "cluster", "own", "route", "workspaces"] = "namespace"
+    named: str | None = None
 
     def rights(self, peering: str = "prompt2model") -> Iterator[Right]:
         """Group, resource, verb and name of each."""
         for verb in self.verbs:
-            yield self.group, self.resource, verb, peering if self.named else None
+            yield self.group, self.resource, verb, self.named.format(peering=peering) if self.named else None
 
 
 WATCHES = (
@@ -74,10 +75,19 @@ NEEDS = (
     Need(
         "", "configmaps", ("get", "create"), "worker.py", "the user's own data, and jobs too long for the environment"
     ),
+    Need(
+        "",
+        "secrets",
+        APPLIED[:2],
+        "manifests/tracking_secrets.py",
+        "MLflow's credentials of the namespace",
+        "workspaces",
+        "{peering}-tracking",
+    ),
     Need("", "events", ("create",), "worker.py", "events on changes"),
     Need(
         "apiextensions.k8s.io", "customresourcedefinitions", WATCHED, "running.py", "kopf sees KubeRay come", "cluster"
     ),
     Need("coordination.k8s.io", "leases", ("create",), "leasing.py", "the first operator makes it", "own"),
-    Need("coordination.k8s.io", "leases", ("get", "update"), "leasing.py", "held and renewed", "own", named=True),
+    Need("coordination.k8s.io", "leases", ("get", "update"), "leasing.py", "held and renewed", "own", "{peering}"),
 )

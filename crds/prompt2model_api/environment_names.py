@@ -33,6 +33,9 @@ P2M_TEACHER_TIMEOUT_SECONDS = "P2M_TEACHER_TIMEOUT_SECONDS"
 P2M_SETTINGS = "P2M_SETTINGS"
 """File with the operator's settings."""
 
+P2M_WORKSPACE_KEY = "P2M_WORKSPACE_KEY"
+"""The key that the operator derives the passwords of MLflow's users from, one for each namespace."""
+
 P2M_SERVICE_ACCOUNT_FOLDER = "P2M_SERVICE_ACCOUNT_FOLDER"
 """Folder with a pod's token and certificate, where it is not Kubernetes' own; for tests."""
 

@@ -18,6 +18,7 @@ from prompt2model_operator.kinds import (
     PROMPT2MODEL,
     RAYJOB,
     ROLEBINDING,
+    SECRET,
     SERVICE,
     SERVICEACCOUNT,
     STAGERUN,
@@ -52,8 +53,16 @@ class AccessError(Exception):
     """Something is not allowed; the text says what, and what to do."""
 
 
-async def check_access(api: KubernetesApi, namespaces: Iterable[str | None]) -> None:
-    """Raises: AccessError."""
+async def check_access(api: KubernetesApi, namespaces: Iterable[str | None], secret: str | None = None) -> None:
+    """Whether everything is allowed that will be needed.
+
+    Args:
+        api: the cluster.
+        namespaces: those with resources; None is all of them.
+        secret: the Secret with MLflow's credentials that the operator makes in each namespace, where it does.
+
+    Raises: AccessError.
+    """
     missing = []
     for namespace in namespaces:
         for kind, subresource, verbs in NEEDS:
@@ -61,6 +70,10 @@ async def check_access(api: KubernetesApi, namespaces: Iterable[str | None]) -> 
             denied = [verb for verb in verbs if not await api.allowed(verb, kind, namespace, subresource)]
             if denied:
                 missing.append(f"{'/'.join(denied)} {name} in {namespace or 'all namespaces'}")
+        if secret is not None:
+            denied = [verb for verb in APPLIES[1:3] if not await api.allowed(verb, SECRET, namespace, name=secret)]
+            if denied:
+                missing.append(f"{'/'.join(denied)} secrets/{secret} in {namespace or 'all namespaces'}")
     if missing:
         raise AccessError(
             f"The operator's service account may not: {'; '.join(missing)}. Install the chart's RBAC (rbac.create=true), "

@@ -33,6 +33,7 @@ from prompt2model_operator.kinds import (
     JOB,
     MANAGED_BY,
     MANAGER,
+    PROMPT2MODEL,
     RAYJOB,
     SERVICE,
     STAGERUN,
@@ -49,6 +50,7 @@ from prompt2model_operator.manifests.stage_jobs import (
     job_file,
     stage_workload,
 )
+from prompt2model_operator.manifests.tracking_secrets import tracking_secret
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Store
 
@@ -140,6 +142,7 @@ class Applier:
         except NoTeacherError:
             raise CannotStartError(_no_teacher()) from None
         await self._claim()
+        await self._credentials()
         for manifest in access(run, resource):
             await self._create(BY_KIND[manifest["kind"]], manifest)
         if is_rayjob(run.spec.stage, settings):
@@ -147,6 +150,18 @@ class Applier:
         if (file := job_file(run, attempt, resource, settings)) is not None:
             await self._create(CONFIGMAP, file)
         await self._create(BY_KIND[workload["kind"]], workload)
+
+    async def _credentials(self) -> None:
+        """MLflow's credentials, for the pod's recorder. Without them the work goes on: `Recording` says what is missing."""
+        secret = tracking_secret(self._namespace, self._store.all(PROMPT2MODEL), self._settings)
+        if secret is None:
+            return
+        try:
+            await self._api.apply(secret)
+        except ApiError as error:
+            if error.status not in REFUSALS:
+                raise
+            logger.warning("the Secret %s with MLflow's credentials was refused: %s", secret["metadata"]["name"], error)
 
     async def _claim(self) -> None:
         manifest = claim(self._resource, self._settings, CLAIM, self._settings.storage)

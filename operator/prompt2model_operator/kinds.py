@@ -44,6 +44,7 @@ RAYJOB = Kind("ray.io", "v1", "rayjobs", "RayJob")
 POD = Kind("", "v1", "pods", "Pod")
 CLAIM = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 CONFIGMAP = Kind("", "v1", "configmaps", "ConfigMap")
+SECRET = Kind("", "v1", "secrets", "Secret")
 EVENT = Kind("", "v1", "events", "Event")
 SERVICE = Kind("", "v1", "services", "Service")
 SERVICEACCOUNT = Kind("", "v1", "serviceaccounts", "ServiceAccount")
@@ -60,7 +61,7 @@ ACCESSREVIEW = Kind("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "S
 BY_KIND = {
     kind.kind: kind
     for kind in (
-        *(PROMPT2MODEL, STAGERUN, JOB, RAYJOB, POD, CLAIM, CONFIGMAP, EVENT, SERVICE, SERVICEACCOUNT),
+        *(PROMPT2MODEL, STAGERUN, JOB, RAYJOB, POD, CLAIM, CONFIGMAP, SECRET, EVENT, SERVICE, SERVICEACCOUNT),
         *(ACCESSROLE, ROLEBINDING, DEPLOYMENT, AUTOSCALER, DISRUPTIONBUDGET, NETWORKPOLICY, HTTPROUTE),
     )
 }

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from prompt2model_api.prompt2model import Prompt2Model
-from prompt2model_operator.clients.kubernetes_api import ConflictError, KubernetesApi
-from prompt2model_operator.clients.mlflow_api import MlflowApi, Recorded
-from prompt2model_operator.kinds import DEPLOYMENT, JOB, ROLE, STAGERUN
+from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi
+from prompt2model_operator.clients.mlflow_api import MlflowApi, MlflowProblemError, Recorded
+from prompt2model_operator.kinds import DEPLOYMENT, JOB, PROMPT2MODEL, ROLE, STAGERUN
 from prompt2model_operator.manifests.record_jobs import tracking_job
 from prompt2model_operator.manifests.service import ServedModel, is_rolled_out, served_model
+from prompt2model_operator.manifests.tracking_secrets import tracking_secret
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store
 
@@ -67,10 +68,11 @@ class Recording:
         if time.monotonic() - record.looked < LOOK_EVERY_S and record.seen == done:
             return LOOK_EVERY_S
         record.looked, record.seen = time.monotonic(), done
-        found = await self._mlflow.recorded(*key)
-        if found is None:
+        try:
+            found = await self._mlflow.recorded(*key)
+        except MlflowProblemError as error:
             record.tracked = False
-            record.problem = f"MLflow at {self._settings.tracking.uri} does not answer"
+            record.problem = f"MLflow at {self._settings.tracking.uri} {error}"
             return LOOK_EVERY_S
         record.problem, record.run_url = "", found.run_url
         missing = done - found.stage_run_urls.keys()
@@ -79,6 +81,7 @@ class Recording:
         if served is not None and not crowned:
             await self._crown(key, served, runs, record)
         if missing and not self._at_work(key, runs):
+            self._mlflow.doubt(key[0])  # what keeps the record behind may be the namespace's user
             await self._record(resource, record)
         return None if ended and not missing else LOOK_EVERY_S
 
@@ -113,6 +116,14 @@ class Recording:
         attempt = record.jobs
         while (job := tracking_job(resource, self._settings, attempt))["metadata"]["name"] in taken:
             attempt += 1
+        if (secret := tracking_secret(key[0], self._store.all(PROMPT2MODEL), self._settings)) is not None:
+            try:
+                await self._api.apply(secret)
+            except ApiError as error:
+                record.problem = (
+                    f"The Secret {secret['metadata']['name']} with MLflow's credentials was refused ({error})"
+                )
+                return
         try:
             self._store.put(JOB, await self._api.create(job))
         except ConflictError:

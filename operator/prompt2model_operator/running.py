@@ -37,7 +37,7 @@ class Operator:
         self._waker = Waker()
         self._heart = Heartbeat()
         tracking = settings.tracking
-        self._mlflow = MlflowApi(tracking.uri, tracking.public_url) if tracking.uri else None
+        self._mlflow = MlflowApi(tracking.uri, tracking.public_url, tracking.workspace_key) if tracking.uri else None
         self._deleter = Deleter(self._api, self._store, settings, self._mlflow)
         recording = Recording(self._api, self._store, settings, self._mlflow)
         self._worker = Worker(self._api, self._store, self._waker, settings, recording, self._deleter)
@@ -49,7 +49,8 @@ class Operator:
         """
         await self._api.connect()
         try:
-            await check_access(self._api, self._namespaces())
+            tracking = self._settings.tracking
+            await check_access(self._api, self._namespaces(), tracking.secret if tracking.workspaces else None)
             leader = Leader(self._api, self._settings.namespace, self._settings.peering)
             start_http_server(self._settings.metrics_port)
             health = await serve_health(self._heart, self._settings.liveness_port)

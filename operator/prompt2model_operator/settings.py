@@ -17,9 +17,10 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 
 from prompt2model_api.base import Model, Name, Quantity, Uri
 from prompt2model_api.base_url import check_base_url
-from prompt2model_api.environment_names import P2M_SETTINGS
+from prompt2model_api.environment_names import P2M_SETTINGS, P2M_WORKSPACE_KEY
 from prompt2model_api.graph import GRAPH
 from prompt2model_api.stage_run import Stage
+from prompt2model_operator.workspaces import SHORTEST_KEY
 
 DEFAULT_FILE = "/etc/prompt2model/settings.yaml"
 
@@ -45,7 +46,14 @@ class Tracking(Model):
     secret: Name | None = Field(
         default=None,
         description="Secret with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN, in "
-        "every namespace with a Prompt2Model.",
+        "every namespace with a Prompt2Model. With workspaces it is made by the operator.",
+    )
+    workspaces: bool = Field(
+        default=False,
+        description="MLflow is the chart's own: each namespace has a workspace, a user and a Secret, which the operator makes.",
+    )
+    workspace_key: str | None = Field(
+        default=None, exclude=True, repr=False, description="From P2M_WORKSPACE_KEY, never from the file."
     )
     public_url: Uri | None = Field(default=None, description="MLflow's address as people reach it, for status.runURL.")
 
@@ -216,4 +224,16 @@ def read_settings(path: Path | None = None) -> Settings:
     except (ValidationError, yaml.YAMLError) as error:
         raise SettingsError(f"{file} cannot be used: {error}") from None
     namespace = os.environ.get("POD_NAMESPACE")
-    return settings.model_copy(update={"namespace": namespace}) if namespace else settings
+    settings = settings.model_copy(update={"namespace": namespace}) if namespace else settings
+    return settings.model_copy(update={"tracking": _with_key(settings.tracking)})
+
+
+def _with_key(tracking: Tracking) -> Tracking:
+    """Raises: SettingsError where the passwords of MLflow's users could be guessed."""
+    key = os.environ.get(P2M_WORKSPACE_KEY, "") if tracking.workspaces else None
+    if key is not None and len(key) < SHORTEST_KEY:
+        raise SettingsError(
+            f"{P2M_WORKSPACE_KEY} has {len(key)} characters: it needs {SHORTEST_KEY} random ones at least. It stands in the "
+            "Secret that mlflow.auth.secret of the chart names."
+        )
+    return tracking.model_copy(update={"workspace_key": key})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from prompt2model_operator.kinds import DEPLOYMENT, POD, Kind
+import httpx
+
+from prompt2model_operator.kinds import DEPLOYMENT, POD, SECRET, Kind
 from tests.charts import CHART
 from tests.e2e.clusters import SHORT, TAG, Tools
 from tests.e2e.kube import Body, Kube, NotYet, wait_for
@@ -183,9 +186,14 @@ class Release:
             ]
         return "".join(logs)
 
-    def mlflow(self, path: str, body: Body) -> Body:
-        """An answer of MLflow's REST API."""
-        with self.kube.forwarded(self.namespace, f"svc/{MLFLOW}", 5000) as client:
+    def credentials(self) -> tuple[str, str]:
+        """Name and password of MLflow's administrator."""
+        found = secret_values(self.kube, self.namespace, MLFLOW)
+        return found["MLFLOW_TRACKING_USERNAME"], found["MLFLOW_TRACKING_PASSWORD"]
+
+    def mlflow(self, namespace: str, path: str, body: Body) -> Body:
+        """An answer of MLflow's REST API about the record of a namespace."""
+        with self._mlflow(namespace) as client:
             answer = client.post(f"/api/2.0/mlflow/{path}", json=body)
             answer.raise_for_status()
             found: Body = answer.json()
@@ -193,7 +201,7 @@ class Release:
 
     def recorded(self, namespace: str, name: str) -> list[Body]:
         """MLflow's runs of a resource: tags as a dict, and the status."""
-        with self.kube.forwarded(self.namespace, f"svc/{MLFLOW}", 5000) as client:
+        with self._mlflow(namespace) as client:
             found = client.get(
                 "/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": f"{namespace}/{name}"}
             ).json()
@@ -202,8 +210,14 @@ class Release:
         body = {"experiment_ids": [found["experiment"]["experiment_id"]], "max_results": 1000}
         return [
             {"status": run["info"]["status"], **{tag["key"]: tag["value"] for tag in run["data"].get("tags", [])}}
-            for run in self.mlflow("runs/search", body).get("runs", [])
+            for run in self.mlflow(namespace, "runs/search", body).get("runs", [])
         ]
+
+    @contextmanager
+    def _mlflow(self, namespace: str) -> Iterator[httpx.Client]:
+        with self.kube.forwarded(self.namespace, f"svc/{MLFLOW}", 5000) as client:
+            client.auth, client.headers["X-MLFLOW-WORKSPACE"] = self.credentials(), f"p2m-{namespace}"
+            yield client
 
     def _share_processes(self) -> None:
         """So that a test can kill the operator from inside its pod: there the first process takes no signal."""
@@ -216,6 +230,12 @@ class Release:
         command += arguments
         done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
         assert done.returncode == 0, f"helm {arguments[0]}: {done.stderr}"
+
+
+def secret_values(kube: Kube, namespace: str, name: str) -> dict[str, str]:
+    """What stands in a Secret; nothing where there is none."""
+    data = (kube.get(SECRET, namespace, name) or {}).get("data") or {}
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
 def make_namespaces(kube: Kube, *names: str) -> None:

@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from prompt2model_api.stage_run import Stage
-from prompt2model_operator.clients.mlflow_api import MlflowApi
+from prompt2model_operator.clients.mlflow_api import MlflowApi, MlflowProblemError
 from prompt2model_stages.tracking import Recorder
 from tests.integration.test_pod_recording import Tracking
 from tests.tracking_folder import DIGESTS, TrackedFolder
@@ -36,9 +36,9 @@ def test_knows_what_is_recorded_and_tidies_up(server: Tracking, tmp_path: Path) 
     async def scenario() -> None:
         api = MlflowApi(server.uri, "https://mlflow.example")
         empty = await api.recorded("default", "nobody")
-        assert empty is not None and empty.run_url is None and not empty.stage_run_urls
+        assert empty.run_url is None and not empty.stage_run_urls
         found = await api.recorded("default", "dates")
-        assert found is not None and found.run_url is not None
+        assert found.run_url is not None
         assert found.run_url.startswith("https://mlflow.example/#/experiments/")
         ended = {f"dates-{stage}-{DIGESTS[stage][:8]}" for stage in (Stage.DISCOVER, Stage.TRAIN)}
         assert set(found.stage_run_urls) == ended  # evaluate is still open
@@ -48,7 +48,7 @@ def test_knows_what_is_recorded_and_tidies_up(server: Tracking, tmp_path: Path) 
         assert model.tags["p2m.digest"] == DIGESTS[Stage.TRAIN]
         await api.tidy("default", "dates", unregister=True)
         closed = await api.recorded("default", "dates")
-        assert closed is not None and len(closed.stage_run_urls) == 3
+        assert len(closed.stage_run_urls) == 3
         await api.close()
 
     asyncio.run(scenario())
@@ -57,7 +57,8 @@ def test_knows_what_is_recorded_and_tidies_up(server: Tracking, tmp_path: Path) 
 def test_one_that_is_away_is_an_answer_too() -> None:
     async def scenario() -> None:
         api = MlflowApi("http://127.0.0.1:9")
-        assert await api.recorded("default", "dates") is None
+        with pytest.raises(MlflowProblemError, match="does not answer"):
+            await api.recorded("default", "dates")
         await api.tidy("default", "dates", unregister=True)
         await api.close()
 

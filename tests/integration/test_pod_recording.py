@@ -35,18 +35,27 @@ class Tracking:
         self._process: subprocess.Popen[bytes] | None = None
 
     def come(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}", "--workers", "1"]
+        command = [*self.server(), "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
-        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        env = {**os.environ, **self.environment()}
         with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env={**os.environ, **quiet}, stdout=log, stderr=log, start_new_session=True
-            )
+            self._process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + 600
         while not self._answers():
             assert time.monotonic() < deadline and self._process.poll() is None, "MLflow did not start"
             time.sleep(0.2)
+
+    def server(self) -> list[str]:
+        """The command, without its options."""
+        return [sys.executable, "-m", "mlflow", "server"]
+
+    def environment(self) -> dict[str, str]:
+        """What stands in the server's environment."""
+        return {
+            "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        }
 
     def go(self) -> None:
         if self._process is not None:

@@ -45,6 +45,7 @@ def test_what_is_made_by_default() -> None:
         "ClusterRole/prompt2model-operator",
         "ClusterRole/prompt2model-view",
         "ClusterRoleBinding/prompt2model-operator",
+        "ConfigMap/prompt2model-mlflow",
         "ConfigMap/prompt2model-operator",
         "CustomResourceDefinition/prompt2models.prompt2model.dev",
         "CustomResourceDefinition/stageruns.prompt2model.dev",
@@ -57,6 +58,7 @@ def test_what_is_made_by_default() -> None:
         "PersistentVolumeClaim/prompt2model-mlflow",
         "Role/prompt2model-lease",
         "RoleBinding/prompt2model-lease",
+        "Secret/prompt2model-mlflow",
         "Service/prompt2model-mlflow",
         "Service/prompt2model-operator-metrics",
         "Service/prompt2model-teacher",
@@ -149,6 +151,7 @@ def test_settings_by_default() -> None:
     assert found.images.stages == "prompt2model-stages:0.1.0"
     assert found.images.service == "prompt2model-service:0.1.0"
     assert found.tracking.uri == f"http://prompt2model-mlflow.{NAMESPACE}.svc:5000"
+    assert (found.tracking.secret, found.tracking.workspaces) == ("prompt2model-tracking", True)
     assert found.teacher.url == f"http://prompt2model-teacher.{NAMESPACE}.svc:8080/v1"
     assert found.watch_namespaces == []
 
@@ -160,6 +163,7 @@ def test_settings_of_existing_ones() -> None:
     assert (found.images.pull_policy, found.images.pull_secrets) == ("Always", ["registry"])
     assert found.tracking.uri == "https://mlflow.example.com:8443"
     assert (found.tracking.secret, found.tracking.public_url) == ("mlflow", "https://mlflow.example.com")
+    assert not found.tracking.workspaces
     assert (found.teacher.url, found.teacher.model) == ("http://vllm.ml.svc:8000/v1", "Qwen/Qwen3-8B")
     assert (found.peering, found.workers, found.run_as_user, found.ray.ttl_seconds) == ("ml", 16, 2000, 0)
     assert found.pods.train.limits == {"memory": "32Gi", "nvidia.com/gpu": "1"}
@@ -169,7 +173,7 @@ def test_settings_of_existing_ones() -> None:
 
 def test_no_teacher_and_no_record_are_said_by_nothing() -> None:
     bodies = charts.parsed(charts.template({"mlflow": {"enabled": False}, "teacher": {"enabled": False}}).stdout)
-    found = yaml.safe_load(find(bodies, "ConfigMap")["data"]["settings.yaml"])
+    found = yaml.safe_load(find(bodies, "ConfigMap", "prompt2model-operator")["data"]["settings.yaml"])
     assert (found["tracking"], found["teacher"]) == ({}, {})
     Settings.model_validate(found)
 
@@ -184,7 +188,7 @@ def test_the_operator_is_alone_and_restarts_with_its_settings(name: str) -> None
     assert operator["spec"]["strategy"] == {"type": "Recreate"}
     pod = operator["spec"]["template"]
     (config,) = [volume["configMap"]["name"] for volume in pod["spec"]["volumes"] if "configMap" in volume]
-    assert config == find(bodies, "ConfigMap")["metadata"]["name"]
+    assert "settings.yaml" in find(bodies, "ConfigMap", config)["data"]
     assert re.fullmatch("[0-9a-f]{64}", pod["metadata"]["annotations"]["checksum/settings"])
     fields = {
         e["name"]: e["valueFrom"]["fieldRef"]["fieldPath"]

@@ -84,7 +84,7 @@ def test_the_operator_may_do_what_it_needs_and_no_more(name: str) -> None:
     """tests/rbac.py has every verb with the code that needs it."""
     peering = "ml" if name == "existing" else "prompt2model"
     wide = name != "namespaced"
-    there = {"namespace"} | ({"cluster"} if wide else set()) | ({"route"} if name == "existing" else set())
+    there = {"namespace"} | ({"cluster"} if wide else set()) | ({"route"} if name == "existing" else {"workspaces"})
     roles = [body for body in rendered(name) if body["metadata"]["name"] == f"{peering}-operator" and "rules" in body]
     assert [role["kind"] for role in roles] == (["ClusterRole"] if wide else ["Role", "Role"])
     for role in roles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -55,6 +56,58 @@ def test_where_mlflow_keeps_what(name: str) -> None:
     secrets = [each["secretRef"]["name"] for each in container.get("envFrom", [])]
     assert secrets == (["mlflow-s3"] if artifacts.startswith("s3") else [])
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"]["value"] == "false"
+
+
+def secret_of(name: str, variable: str, component: str = "mlflow") -> tuple[str, str]:
+    """The Secret and its key that a variable comes from."""
+    deployment = find(rendered(name), "Deployment", f"prompt2model-{component}")
+    (found,) = [
+        each for each in deployment["spec"]["template"]["spec"]["containers"][0]["env"] if each["name"] == variable
+    ]
+    key = found["valueFrom"]["secretKeyRef"]
+    assert not key.get("optional")
+    return key["name"], key["key"]
+
+
+@pytest.mark.parametrize(("name", "secret"), [("default", "prompt2model-mlflow"), ("postgres-s3", "mlflow-admin")])
+def test_who_has_the_administrators_credentials(name: str, secret: str) -> None:
+    """MLflow and the operator, and nobody else; the key to the namespaces' passwords is the operator's alone."""
+    assert secret_of(name, "MLFLOW_AUTH_ADMIN_USERNAME") == (secret, "MLFLOW_TRACKING_USERNAME")
+    assert secret_of(name, "MLFLOW_AUTH_ADMIN_PASSWORD") == (secret, "MLFLOW_TRACKING_PASSWORD")
+    assert secret_of(name, "MLFLOW_FLASK_SERVER_SECRET_KEY") == (secret, "MLFLOW_FLASK_SERVER_SECRET_KEY")
+    for variable in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "P2M_WORKSPACE_KEY"):
+        assert secret_of(name, variable, "operator") == (secret, variable)
+    assert "P2M_WORKSPACE_KEY" not in str(pod_of(name))
+    others = [body for body in rendered(name) if body["kind"] == "Deployment" and "teacher" in body["metadata"]["name"]]
+    assert secret not in str(others)
+
+
+def test_the_charts_own_credentials_are_random_and_long() -> None:
+    texts = [charts.template({}, "--show-only", "templates/mlflow.yaml").stdout for _ in range(2)]
+    made = [find(charts.parsed(text), "Secret")["data"] for text in texts]
+    assert {name: base64.b64decode(value).decode() for name, value in made[0].items()}.pop(
+        "MLFLOW_TRACKING_USERNAME"
+    ) == "admin"
+    for name in ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY", "P2M_WORKSPACE_KEY"):
+        assert len(base64.b64decode(made[0][name])) == 40
+        assert made[0][name] != made[1][name]
+    assert len(set(made[0].values())) == 4
+
+
+def test_a_secret_that_is_there_is_used_and_none_is_made() -> None:
+    assert not [body for body in rendered("postgres-s3") if body["kind"] == "Secret"]
+    assert not [body for body in rendered("existing") if body["kind"] == "Secret"]
+
+
+def test_mlflow_is_started_by_the_script_with_logins() -> None:
+    container = pod_of("default")["containers"][0]
+    assert container["command"] == ["python", "/etc/mlflow/start_mlflow.py"]
+    script = find(rendered("default"), "ConfigMap", "prompt2model-mlflow")["data"]["start_mlflow.py"]
+    assert script == (charts.CHART / "files" / "start_mlflow.py").read_text()
+    compile(script, "start_mlflow.py", "exec")
+    assert {"name": "start", "mountPath": "/etc/mlflow", "readOnly": True} in container["volumeMounts"]
+    probes = [container[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
+    assert probes == ["/health"] * 3  # the one path that asks for no login
 
 
 def test_the_claim_outlives_the_release_unless_told_otherwise() -> None:

@@ -31,6 +31,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "address": ({"tracking": {"uri": "mlflow:5000"}}, "/tracking/uri"),
     "host-with-scheme": ({"mlflow": {"allowedHosts": ["https://a"]}}, "/mlflow/allowedHosts/0"),
     "two-mlflows": ({"tracking": {"uri": "http://mlflow:5000"}}, "set mlflow.enabled=false, or remove tracking.uri"),
+    "credentials-of-another": (
+        {"tracking": {"secret": "s"}},
+        "name the Secret of this release's MLflow in mlflow.auth.secret",
+    ),
     "two-teachers": ({"teacher": {"url": "http://vllm/v1"}}, "set teacher.enabled=false, or remove them"),
     "model-of-nobody": ({"teacher": {"enabled": False, "model": "m"}}, "teacher.model is served nowhere"),
     "credentials-for-nothing": ({"mlflow": {"artifacts": {"secret": "s"}}}, "set mlflow.artifacts.uri"),

@@ -21,6 +21,7 @@ from prompt2model_operator.manifests.network import ray_policy
 from prompt2model_operator.manifests.record_jobs import storage_removal_job, tracking_job
 from prompt2model_operator.manifests.service import ServedModel, service_objects
 from prompt2model_operator.manifests.stage_jobs import attempt_name, job_file, stage_workload
+from prompt2model_operator.manifests.tracking_secrets import tracking_secret
 from prompt2model_operator.settings import EmbeddedTeacher, HuggingFace, Ray, Settings, StorageDefaults, Tracking
 
 pytestmark = pytest.mark.unit
@@ -62,6 +63,16 @@ SCHEDULING = {
 }
 GPU = {"training": {"workers": 2, "resources": {"cpu": "4", "memory": "16Gi", "gpu": 1}}, "scheduling": SCHEDULING}
 OWN = {"datasets": {"own": {"configMap": {"name": "mine", "key": "rows.csv"}}}}
+OWN_MLFLOW = Settings(
+    tracking=Tracking(uri="http://mlflow:5000", secret="p2m-tracking", workspaces=True, workspace_key="k" * 32)
+)
+
+
+def body(namespace: str, name: str) -> dict[str, Any]:
+    meta = {"name": name, "namespace": namespace, "uid": f"uid-{name}"}
+    return {"apiVersion": "prompt2model.dev/v1alpha1", "kind": "Prompt2Model", "metadata": meta}
+
+
 CASES = {
     "discover-job": lambda: workload(Stage.DISCOVER),
     "prepare-job-own-data": lambda: workload(Stage.PREPARE, **OWN),
@@ -75,6 +86,9 @@ CASES = {
     "service": lambda: service_objects(resource(), SERVED, PLAIN),
     "claim": lambda: claim(resource(), PLAIN, CLAIM, PLAIN.storage),
     "ray-network-policy": lambda: ray_policy(resource(), PLAIN),
+    "tracking-secret": lambda: tracking_secret(
+        "team-a", [body("team-a", "b"), body("team-b", "c"), body("team-a", "a")], OWN_MLFLOW
+    ),
     "tracking-job": lambda: tracking_job(resource(), RICH, 1),
     "storage-removal-job": lambda: storage_removal_job(resource(), RICH),
 }

@@ -91,13 +91,33 @@ def test_wrong_settings_are_named_with_their_file(tmp_path: Path, monkeypatch: p
         read_settings(file)
 
 
+def test_the_key_of_mlflows_users_is_of_the_environment_long_and_in_no_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("tracking: {uri: 'http://mlflow:5000', secret: p2m-tracking, workspaces: true}\n")
+    monkeypatch.setenv("P2M_WORKSPACE_KEY", "k" * 31)
+    with pytest.raises(SettingsError, match=r"P2M_WORKSPACE_KEY has 31 characters.*mlflow\.auth\.secret"):
+        read_settings(file)
+    monkeypatch.setenv("P2M_WORKSPACE_KEY", "k" * 32)
+    settings = read_settings(file)
+    assert settings.tracking.workspace_key == "k" * 32
+    assert "k" * 32 not in f"{settings}{settings.dump()}"
+    file.write_text("tracking: {uri: 'http://mlflow:5000', secret: mlflow}\n")
+    assert read_settings(file).tracking.workspace_key is None
+
+
 def test_what_is_not_allowed_is_said_in_a_sentence_before_the_start() -> None:
     class Api:
-        async def allowed(self, verb: str, kind: Kind, namespace: str | None, subresource: str = "") -> bool:
-            return (verb, kind) != ("create", JOB)
+        async def allowed(
+            self, verb: str, kind: Kind, namespace: str | None, subresource: str = "", name: str = ""
+        ) -> bool:
+            return (verb, kind) != ("create", JOB) and (verb, name) != ("patch", "p2m-tracking")
 
-    with pytest.raises(AccessError, match=r"create jobs in all namespaces.*rbac\.create=true"):
+    with pytest.raises(AccessError, match=r"create jobs in all namespaces\. .*rbac\.create=true"):
         asyncio.run(check_access(Api(), [None]))  # type: ignore[arg-type]
+    with pytest.raises(AccessError, match="patch secrets/p2m-tracking in team-a"):
+        asyncio.run(check_access(Api(), ["team-a"], "p2m-tracking"))  # type: ignore[arg-type]
 
 
 def test_logs_are_json_with_the_resources_name() -> None:

@@ -59,6 +59,18 @@ def test_all_recorded(tracked: TrackedFolder) -> None:
     assert run_url(tracked.folder) == f"{URI}/#/experiments/7/runs/abc"
 
 
+def test_a_record_of_another_workspace_is_made_again(tracked: TrackedFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an upgrade from an MLflow without workspaces: the run is there, and is not the namespace's to write."""
+    tracked.discover()
+    _recorded(tracked)
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "p2m-default")
+    assert needs_sync(tracked.folder, URI)
+    mark = ResourceMark(tracking_uri=URI, workspace="p2m-default", experiment_id="7", run_id="abc", status="FINISHED")
+    write_mark(tracked.folder, mark.model_copy(update={"seen": resource_seen(tracked.folder)}))
+    assert not needs_sync(tracked.folder, URI)
+    assert run_url(tracked.folder) == f"{URI}/#/experiments/7/runs/abc?workspace=p2m-default"
+
+
 def test_a_database_is_seen_where_the_ui_serves_it(tracked: TrackedFolder, tmp_path: Path) -> None:
     tracked.train()
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"

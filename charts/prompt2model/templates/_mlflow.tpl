@@ -24,6 +24,17 @@ a port needs a pattern of its own.
 {{- join "," $patterns -}}
 {{- end -}}
 
+{{/* The Secret with the administrator's credentials. */}}
+{{- define "prompt2model.mlflow-secret" -}}
+{{- .Values.mlflow.auth.secret | default (include "prompt2model.component" (dict "root" . "component" "mlflow")) -}}
+{{- end -}}
+
+{{/* A variable from that Secret: (dict "root" $ "name" "X" "key" "Y"). */}}
+{{- define "prompt2model.mlflow-credential" -}}
+- name: {{ .name }}
+  valueFrom: {secretKeyRef: {name: {{ include "prompt2model.mlflow-secret" .root }}, key: {{ .key | default .name }}}}
+{{- end -}}
+
 {{- define "prompt2model.mlflow-environment" -}}
 {{- $database := .Values.mlflow.database -}}
 - name: MLFLOW_BACKEND_STORE_URI

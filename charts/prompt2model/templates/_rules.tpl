@@ -54,6 +54,13 @@ Server-side apply asks for create beside patch.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: {{ $once }}
+{{- if .Values.mlflow.enabled }}
+# The one Secret that the operator makes; it can read no other.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "prompt2model.tracking-secret" . }}]
+  verbs: [create, patch]
+{{- end }}
 - apiGroups: [""]
   resources: [events]
   verbs: [create]

@@ -7,6 +7,15 @@ http://{{ include "prompt2model.host" (dict "root" . "component" "mlflow") }}:50
 {{- end -}}
 {{- end -}}
 
+{{/* The Secret with MLflow's credentials in each namespace: the operator makes it for an MLflow of the chart's own. */}}
+{{- define "prompt2model.tracking-secret" -}}
+{{- if .Values.mlflow.enabled -}}
+{{- printf "%s-tracking" .Values.peering -}}
+{{- else -}}
+{{- .Values.tracking.secret -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The operator's settings file. What is not set stays away: the defaults stand in the operator. */}}
 {{- define "prompt2model.settings" -}}
 {{- $root := . -}}
@@ -14,7 +23,7 @@ http://{{ include "prompt2model.host" (dict "root" . "component" "mlflow") }}:50
 {{- range $name := list "stages" "service" -}}
 {{- $_ := set $images $name (include "prompt2model.image" (dict "root" $root "name" $name)) -}}
 {{- end -}}
-{{- $tracking := dict "uri" (include "prompt2model.tracking-uri" .) "secret" .Values.tracking.secret "publicUrl" .Values.tracking.publicUrl -}}
+{{- $tracking := dict "uri" (include "prompt2model.tracking-uri" .) "secret" (include "prompt2model.tracking-secret" .) "workspaces" .Values.mlflow.enabled "publicUrl" .Values.tracking.publicUrl -}}
 {{- $teacher := dict "url" .Values.teacher.url "model" .Values.teacher.model -}}
 {{- if .Values.teacher.enabled -}}
 {{- $_ := set $teacher "url" (printf "http://%s:8080/v1" (include "prompt2model.host" (dict "root" . "component" "teacher"))) -}}
@@ -40,6 +49,9 @@ http://{{ include "prompt2model.host" (dict "root" . "component" "mlflow") }}:50
 {{- $mlflow := .Values.mlflow -}}
 {{- if and $mlflow.enabled .Values.tracking.uri -}}
 {{- fail "tracking.uri names an MLflow that is there already, and mlflow.enabled asks for one of this release: set mlflow.enabled=false, or remove tracking.uri." -}}
+{{- end -}}
+{{- if and $mlflow.enabled .Values.tracking.secret -}}
+{{- fail "tracking.secret has the credentials of an MLflow that is there already: set mlflow.enabled=false and tracking.uri, or name the Secret of this release's MLflow in mlflow.auth.secret." -}}
 {{- end -}}
 {{- if and $mlflow.artifacts.secret (not $mlflow.artifacts.uri) -}}
 {{- fail "mlflow.artifacts.secret has credentials for no address: set mlflow.artifacts.uri, such as s3://bucket/mlflow." -}}

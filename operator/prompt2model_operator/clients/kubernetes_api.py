@@ -63,8 +63,10 @@ class KubernetesApi(Protocol):
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
         """Removes the object, and what it owns in the background; nothing happens where there is none."""
 
-    async def allowed(self, verb: str, kind: Kind, namespace: str | None, subresource: str = "") -> bool:
-        """Whether the operator itself may do this."""
+    async def allowed(
+        self, verb: str, kind: Kind, namespace: str | None, subresource: str = "", name: str = ""
+    ) -> bool:
+        """Whether the operator itself may do this, to every object or to the one of this name."""
 
 
 class ClusterApi:
@@ -129,10 +131,13 @@ class ClusterApi:
         except NotFoundError:
             return
 
-    async def allowed(self, verb: str, kind: Kind, namespace: str | None, subresource: str = "") -> bool:
+    async def allowed(
+        self, verb: str, kind: Kind, namespace: str | None, subresource: str = "", name: str = ""
+    ) -> bool:
         """See KubernetesApi. Asked with a SelfSubjectAccessReview, which everybody may make."""
         attributes = {"verb": verb, "group": kind.group, "resource": kind.plural, "subresource": subresource}
-        spec = {"resourceAttributes": attributes | ({"namespace": namespace} if namespace else {})}
+        place = {"namespace": namespace, "name": name}
+        spec = {"resourceAttributes": attributes | {key: value for key, value in place.items() if value}}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         answer = await self._request("review", kind, "POST", path, body)

@@ -29,6 +29,7 @@ def tracking_job(resource: Prompt2Model, settings: Settings, attempt: int) -> Bo
     command = ["python", "-m", "prompt2model_stages.tracking", folder_uri(resource, settings)]
     command += ["--tracking-uri", settings.tracking.uri or ""]
     body = _job(resource, settings, f"{resource.metadata.name}-tracking-{attempt}", "tracking", command)
+    body["spec"]["template"]["spec"]["containers"][0]["env"] += tracking_environment(settings)
     return owned_by(body, resource)
 
 
@@ -49,7 +50,7 @@ def _job(resource: Prompt2Model, settings: Settings, name: str, role: str, comma
         "command": command,
         "resources": compute(settings.pods.tracking),
         "securityContext": CONTAINER_SECURITY,
-        "env": [*env, *tracking_environment(settings)],
+        "env": env,
         "envFrom": env_from,
         "volumeMounts": mounts,
         "workingDir": "/tmp",

@@ -7,6 +7,7 @@ It is a memory, not the truth: without it, runs are found again by their tags.
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TypeVar
 
 from prompt2model_api.base import Model
@@ -16,13 +17,21 @@ from prompt2model_stages.tracking.folders import DEPLOYED, RESOURCE, read_stage_
 from prompt2model_stages.tracking.ui import UI_ADDRESS
 
 MARK = "tracking.json"
+WORKSPACE = "MLFLOW_WORKSPACE"
+"""MLflow's own variable: the workspace that it records into."""
 OPEN = ("RUNNING", "SCHEDULED")
+
+
+def workspace() -> str:
+    """The workspace that is recorded into; empty where MLflow has none."""
+    return os.environ.get(WORKSPACE, "")
 
 
 class Mark(Model):
     """What every mark says."""
 
     tracking_uri: str
+    workspace: str = ""
     experiment_id: str
     run_id: str
     status: str = "RUNNING"
@@ -50,12 +59,19 @@ M = TypeVar("M", bound=Mark)
 
 
 def read_mark(folder: Folder, kind: type[M], tracking_uri: str | None) -> M | None:
-    """The mark in a folder; None where there is none, or it belongs to another MLflow."""
+    """The mark in a folder; None where there is none, or it belongs to another MLflow or another workspace.
+
+    Args:
+        folder: of the resource or of a stage run.
+        kind: of the mark.
+        tracking_uri: MLflow's; None takes a mark of any MLflow.
+    """
     try:
         mark = kind.model_validate_json(folder.read_bytes(MARK))
     except (FileNotFoundError, ValueError):
         return None
-    return mark if tracking_uri in (None, mark.tracking_uri) else None
+    is_here = mark.tracking_uri == tracking_uri and mark.workspace == workspace()
+    return mark if tracking_uri is None or is_here else None
 
 
 def write_mark(folder: Folder, mark: Mark) -> None:
@@ -105,4 +121,5 @@ def run_url(resource_folder: Folder, stage_folder: str | None = None, public_url
         return None
     served = mark.tracking_uri.startswith(("http://", "https://"))
     address = public_url or (mark.tracking_uri if served else UI_ADDRESS)
-    return f"{address.rstrip('/')}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}"
+    page = f"{address.rstrip('/')}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}"
+    return f"{page}?workspace={mark.workspace}" if mark.workspace else page

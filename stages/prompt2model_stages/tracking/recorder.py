@@ -23,6 +23,7 @@ from prompt2model_stages.tracking.marks import (
     StageMark,
     read_mark,
     resource_seen,
+    workspace,
     write_mark,
 )
 from prompt2model_stages.tracking.values import score_metrics
@@ -116,7 +117,9 @@ class Recorder:
             started = [one.run.status.started_at for one in read_stage_folders(self._folder)]
             start_ms = min((int(at.timestamp() * 1000) for at in started if at), default=None)
             found = _made(client, experiment_id, tags, more, start_ms, resource.metadata.name)
-        mark = ResourceMark(tracking_uri=self._tracking_uri, experiment_id=experiment_id, run_id=found)
+        mark = ResourceMark(
+            tracking_uri=self._tracking_uri, workspace=workspace(), experiment_id=experiment_id, run_id=found
+        )
         write_mark(self._folder, mark)
         return mark, True
 
@@ -168,6 +171,7 @@ class Recorder:
         if mark is None or not _is_active(client, mark.run_id):
             mark = StageMark(
                 tracking_uri=self._tracking_uri,
+                workspace=workspace(),
                 experiment_id=parent.experiment_id,
                 run_id=_stage_run_id(client, resource, parent, stage),
                 status="",
