@@ -169,6 +169,30 @@ def test_an_operator_that_is_refused_says_so(server: GuardedTracking, monkeypatc
         asyncio.run(ask())
 
 
+def test_an_mlflow_of_ones_own_has_the_workspace_of_the_environment(
+    server: GuardedTracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator and the pods have the same Secret then, and nobody makes users."""
+    tracked = TrackedFolder(tmp_path)
+    tracked.discover()
+    server.recorded(monkeypatch, "shared")
+    given = credentials("shared")
+    assert record(tracked.folder, server.uri, given) == 0
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    async def ask() -> Recorded:
+        api = MlflowApi(server.uri)
+        try:
+            return await api.recorded(NAMESPACE, "dates")
+        finally:
+            await api.close()
+
+    found = asyncio.run(ask())
+    assert found.run_url == run_url(tracked.folder)
+    assert found.run_url is not None and found.run_url.endswith("?workspace=p2m-shared")
+
+
 @pytest.mark.parametrize("workspace", [WORKSPACE, "p2m-team-b", None])
 def test_another_namespace_reads_and_writes_nothing_of_it(
     server: GuardedTracking, monkeypatch: pytest.MonkeyPatch, workspace: str | None
