@@ -74,8 +74,8 @@ def test_another_namespaces_credentials_open_their_own_record_alone(finished: Re
     try:
         answers = told(kube, FAULTS, LABELS, *given)
         assert (answers["write"], answers["seen"]) == (403, [])
-        others = [each["metadata"]["name"] for each in kube.list(SECRET, FAULTS) if each["type"] == "Opaque"]
-        assert others == [SECRET_NAME]
+        made = [secret["metadata"]["name"] for secret in kube.list(SECRET, FAULTS, f"{MANAGED_BY}={MANAGER}")]
+        assert made == [SECRET_NAME]
     finally:
         other.delete()
 
