@@ -84,3 +84,10 @@ def test_another_namespaces_credentials_open_their_own_record_alone(finished: Re
             raise NotYet("still there")
 
     wait_for("the Secret goes with the last resource", gone, 120)
+
+
+def test_an_upgrade_keeps_the_administrators_credentials(release: Release, kube: Kube) -> None:
+    before = secret_values(kube, NAMESPACE, MLFLOW)
+    assert len(before) == 4
+    release.install()
+    assert secret_values(kube, NAMESPACE, MLFLOW) == before
