@@ -13,10 +13,11 @@ from mkdocs.structure.files import File, Files
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from docs.pages import chart_values, decisions, fields, metrics, reasons
+from docs.pages import chart_values, decisions, examples, fields, metrics, reasons
 
 GENERATED = {
     "decisions/index.md": decisions.page,
+    "examples.md": examples.examples_page,
     "reference/fields.md": fields.fields_page,
     "reference/reasons.md": reasons.reasons_page,
     "reference/metrics.md": metrics.metrics_page,

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from prompt2model_api.fields import fields_of
 from prompt2model_api.loading import parse
 from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.spec.training import Training
 from prompt2model_api.stage_run import StageRun
 from tests.unit.api_cases import CHOICE, REFUSED, TAKEN, Refused, resource
 
@@ -29,6 +31,7 @@ pytestmark = [
 ]
 
 CRDS = Path(__file__).parents[2] / "crds"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMESPACE = "p2m-crd-test"
 SHA = "ab" * 32
 
@@ -87,6 +90,18 @@ def test_what_is_refused(name: str) -> None:
     case: Refused = REFUSED[name]
     sentence = refused("create", "-n", NAMESPACE, "-f", "-", given=resource(name, case.spec))
     assert (case.there or case.here) in sentence
+
+
+@pytest.mark.parametrize("name", ["dates", "tickets-in-a-cluster"])
+def test_examples_are_taken(name: str) -> None:
+    done("create", "-n", NAMESPACE, "--dry-run=server", "-f", str(EXAMPLES / f"{name}.yaml"))
+
+
+def test_kubectl_explains_the_fields() -> None:
+    told = " ".join(done("explain", "p2m.spec.training").split())
+    for name, field in fields_of(Training).items():
+        assert f"{name} <" in told
+        assert " ".join(str(field.description).split()) in told
 
 
 def test_names() -> None:

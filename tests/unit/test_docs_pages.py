@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs.pages import decisions
+from docs.pages import decisions, examples
 
 pytestmark = pytest.mark.unit
 
@@ -35,3 +35,11 @@ def test_broken_links_are_errors() -> None:
     site = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))
     assert site["strict"]
     assert set(site["validation"].values()) == {"warn"}
+
+
+def test_every_example_is_on_the_page() -> None:
+    files = sorted((ROOT / "examples").glob("*.yaml"))
+    assert len(files) >= 6
+    for file in files:
+        assert f"## {file.name}\n" in examples.examples_page()
+        assert file.read_text("utf-8").rstrip() in examples.examples_page()
