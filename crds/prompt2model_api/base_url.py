@@ -46,24 +46,24 @@ CHECKS = (
     Check(
         "^https?://[^/?#]*@",
         False,
-        "a user or password stands in the address: delete it, and name a Secret in apiKeySecretRef (a local run reads "
+        "a user or password is in the address: delete it, and name a Secret in apiKeySecretRef (a local run reads "
         "P2M_TEACHER_API_KEY)",
     ),
     Check(
         rf"^https?://{_HOST}(?::[^/?#]*)?{_END}",
         True,
-        "the host is none: write a name, an IPv4 address, or an IPv6 address in brackets such as http://[::1]:8000/v1",
+        "the host is missing or malformed: write a name, an IPv4 address, or an IPv6 address in brackets such as http://[::1]:8000/v1",
     ),
     Check(
         rf"^https?://(?:\[[^\]]*\]|[^/?#:\[\]]*)(?::{_PORT})?{_END}",
         True,
-        "the port is none: write a number from 1 to 65535, or none at all",
+        "the port is malformed: write a number from 1 to 65535, or leave it out",
     ),
-    Check("#", False, "a # stands in the address: end the address before it"),
+    Check("#", False, "a # is in the address: end the address before it"),
     Check(
         rf"(?i)[?&](?:{_KEY_NAMES})=",
         False,
-        "a key stands in the address: delete it, and name a Secret in apiKeySecretRef (a local run reads P2M_TEACHER_API_KEY)",
+        "a key is in the address: delete it, and name a Secret in apiKeySecretRef (a local run reads P2M_TEACHER_API_KEY)",
     ),
     Check(
         rf"^[^?]*/(?:{_OTHER_PATHS})/*(?:\?|$)",

@@ -3,7 +3,7 @@
 The choice gate asks for a dataset (before prepare) and a student (before train), the review gate for a look at the
 generated examples (before prepare). The score gate compares what evaluate measured (before the service): a number that the
 user names with the student's score, else the student with the teacher on the rows that both answered. With `gate.margin` 0
-the student's score must be at least the teacher's, else the whole interval of the paired difference must lie above -margin
+the student's score must be at least the teacher's, else the whole interval of the paired difference must be above -margin
 (docs/decisions/0031). A teacher that scores next to nothing, or gave no usable answer to most rows, is no baseline.
 """
 

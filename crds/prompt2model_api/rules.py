@@ -170,7 +170,7 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
         Rule("!(has(self.uri) && has(self.claim))", "name one of uri and claim, not both", ".claim"),
         Rule(
             "self == oldSelf",
-            "storage cannot be changed, because results lie there: delete the resource and make it anew",
+            "storage cannot be changed, because results are stored there: delete the resource and create it again",
             reason="FieldValueForbidden",
         ),
     ),

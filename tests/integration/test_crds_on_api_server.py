@@ -118,7 +118,7 @@ def test_storage_stays_and_the_rest_may_change() -> None:
     for patch in ({"claim": "two"}, {"size": "20Gi"}, {"claim": None}):
         change = json.dumps({"spec": {"storage": patch}})
         sentence = refused("patch", "-n", NAMESPACE, "p2m", "moving", "--type=merge", "-p", change)
-        assert "storage cannot be changed, because results lie there" in sentence
+        assert "storage cannot be changed, because results are stored there" in sentence
 
 
 def stage_run(name: str) -> dict[str, Any]:

@@ -156,13 +156,13 @@ REFUSED: dict[str, Refused] = {
     **{
         f"teacher-{name}": Refused({"prompt": "p", "teacher": {**TEACHER, "baseURL": url}}, words)
         for name, url, words in (
-            ("port", "http://127.0.0.1:114344/v1", "the port is none"),
-            ("port-zero", "http://127.0.0.1:0/v1", "the port is none"),
-            ("host", "http://[::1/v1", "the host is none"),
-            ("placeholder", "https://<name>.openai.azure.com", "the host is none"),
-            ("user", "http://user:password@host/v1", "a user or password stands in the address"),
-            ("key", "https://host/v1?api_key=abc", "a key stands in the address"),
-            ("fragment", "https://host/v1#a", "a # stands in the address"),
+            ("port", "http://127.0.0.1:114344/v1", "the port is malformed"),
+            ("port-zero", "http://127.0.0.1:0/v1", "the port is malformed"),
+            ("host", "http://[::1/v1", "the host is missing or malformed"),
+            ("placeholder", "https://<name>.openai.azure.com", "the host is missing or malformed"),
+            ("user", "http://user:password@host/v1", "a user or password is in the address"),
+            ("key", "https://host/v1?api_key=abc", "a key is in the address"),
+            ("fragment", "https://host/v1#a", "a # is in the address"),
             ("another-request", "https://host/v1/responses", "it ends in the path of another request"),
         )
     },
