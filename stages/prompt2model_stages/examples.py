@@ -11,6 +11,9 @@ from typing import Literal
 
 Source = Literal["own", "retrieved", "generated"]
 
+EXAMPLES = "examples.jsonl"
+"""The file that generate writes, a VotedExample a line, and prepare reads."""
+
 SOURCES: tuple[Source, ...] = ("own", "retrieved", "generated")
 """The most trusted first: where two sources disagree, the earlier one is believed."""
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from prompt2model_api.base import Model
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
 from prompt2model_stages.storage import Folder
+
+Row = TypeVar("Row")
 
 
 class StageFile(Model):
@@ -23,14 +28,37 @@ class StageFile(Model):
         try:
             return cls.model_validate_json(folder.read_bytes(cls.NAME))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            said = f"{where}: {first['msg']}" if where else first["msg"]
-            raise ValueError(f"{folder.uri}/{cls.NAME} cannot be used: {said}") from error
+            raise ValueError(f"{folder.uri}/{cls.NAME} cannot be used: {first_problem(error)}") from error
 
     def write(self, folder: Folder) -> None:
         """Writes the file, whole or not at all. Raises: OSError."""
         folder.write_json(self.NAME, self.dump())
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first of the problems, with the field it is in."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
+
+
+def read_lines(folder: Folder, name: str, kind: type[Row]) -> Iterator[Row]:
+    """The rows of a file of JSON lines, each of one type. Raises: FileNotFoundError, ValueError with the line's number."""
+    adapter = TypeAdapter(kind)
+    for number, line in enumerate(folder.read_bytes(name).split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield adapter.validate_json(line)
+        except ValidationError as error:
+            raise ValueError(f"{folder.uri}/{name} cannot be used: line {number}: {first_problem(error)}") from error
+
+
+def json_lines(rows: Iterable[Any]) -> bytes:
+    """Dataclasses as JSON lines in UTF-8; a lone surrogate, which UTF-8 cannot hold, becomes a question mark."""
+    return b"".join(
+        json.dumps(dataclasses.asdict(row), ensure_ascii=False).encode("utf-8", "replace") + b"\n" for row in rows
+    )
 
 
 class DiscoveredTask(StageFile):
@@ -78,3 +106,15 @@ class TrainingSummary(StageFile):
     best_step: int
     began_at: int = Field(description="Step of the checkpoint that the last attempt went on from; 0: none.")
     tokens_per_second: float
+
+
+class PinnedStudent(StageFile):
+    """student.json: the revision that train's first attempt found, where discover did not know of the student.
+
+    Later attempts use the same.
+    """
+
+    NAME = "student.json"
+
+    name: str
+    revision: str | None = None

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
-from prompt2model_stages.stage_files import DiscoveredTask
+from pydantic import Field
 
-CARD = "card.json"
+from prompt2model_api.prompt2model import Demonstration
+from prompt2model_stages.stage_files import DiscoveredTask, StageFile
 
 
-def task_card(task: DiscoveredTask) -> dict[str, Any]:
-    """The instruction as it was written, its language, the demonstrations.
+class TaskCard(StageFile):
+    """The instruction as it was written, its language, the demonstrations."""
 
-    Args:
-        task: discover's task.json.
-    """
-    # The language is that of the original; a task that was only given in English has no other text.
-    return {
-        "format": 1,
-        "instruction": task.original_instruction or task.instruction,
-        "language": task.language,
-        "demonstrations": [one.dump() for one in task.demonstrations],
-    }
+    NAME = "card.json"
+
+    format: Literal[1] = 1
+    instruction: str = ""
+    language: str = Field(default="", description="Of the instruction, ISO 639-1; empty where it is not known.")
+    demonstrations: list[Demonstration] = Field(default=[])
+
+    @classmethod
+    def of(cls, task: DiscoveredTask) -> TaskCard:
+        """The card of what discover found."""
+        # The language is that of the original; a task that was only given in English has no other text.
+        return cls(
+            instruction=task.original_instruction or task.instruction,
+            language=task.language,
+            demonstrations=task.demonstrations,
+        )

@@ -14,8 +14,8 @@ import httpx
 import pytest
 import uvicorn
 
+from prompt2model_stages.examples import Pair
 from prompt2model_stages.service import connections
-from prompt2model_stages.service.answering import Golden
 from prompt2model_stages.service.card import Card
 from prompt2model_stages.service.site import Site
 from prompt2model_stages.service.validating import Validating
@@ -32,7 +32,7 @@ CARD = Card(
     version="0123456789ab",
     instruction=f"Schreibe das Datum nach ISO 8601.\n{HOSTILE} $name ${{x}}",
     language="de",
-    examples=(Golden("it's 3 May 2021", "2021-05-03"), Golden(f"\n{HOSTILE}", "none")),
+    examples=(Pair("it's 3 May 2021", "2021-05-03"), Pair(f"\n{HOSTILE}", "none")),
     max_input_tokens=96,
     max_output_tokens=16,
 )

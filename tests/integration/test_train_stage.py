@@ -38,7 +38,8 @@ def prepare(root: Path, rows: int = 96, longest: int = 4) -> None:
     preprocessing = Preprocessing("copy")
     preprocessing.save(Folder(str(folder)))
     for name, part in {"train": inputs[:rows], "validation": inputs[rows:]}.items():
-        table = {"text": [preprocessing.text(text) for text in part], "output": [text.split()[-1] for text in part]}
+        texts = [preprocessing.text(text) for text in part]
+        table = {"input": part, "text": texts, "output": [text.split()[-1] for text in part]}
         pq.write_table(pa.table(table), folder / f"{name}.parquet")
 
 

@@ -8,21 +8,22 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from prompt2model_stages.differing_rows import DifferingRow
 from prompt2model_stages.evaluate.differences import ERRORS_SHOWN, errors
 from prompt2model_stages.evaluate.golden import golden_requests
 from prompt2model_stages.evaluate.predictions import (
     CHUNK,
     Answers,
     Predictions,
-    Row,
     sampled_rows,
     write_predictions,
 )
 from prompt2model_stages.evaluate.stage import teacher_tokens
-from prompt2model_stages.examples import Example
+from prompt2model_stages.examples import Example, Pair
 from prompt2model_stages.prepare.splitting import Dropped, Splits
 from prompt2model_stages.prepare.stage import write
 from prompt2model_stages.preprocessing import Preprocessing
+from prompt2model_stages.splits import Row
 from prompt2model_stages.storage import Folder
 
 pytestmark = pytest.mark.unit
@@ -83,7 +84,7 @@ def test_golden_requests_are_answered_alike_alone_and_together() -> None:
         return ["" if text == "text 1" else text.upper() + "!" * (text in wobbling) for text in texts]
 
     requests = golden_requests(rows_of(30), answer)
-    assert requests == [{"input": f"in {i}", "output": f"TEXT {i}"} for i in (3, 4, 5, 6, 7)]
+    assert requests == [Pair(f"in {i}", f"TEXT {i}") for i in (3, 4, 5, 6, 7)]
 
 
 def test_golden_requests_where_there_is_little_to_choose_from() -> None:
@@ -91,7 +92,7 @@ def test_golden_requests_where_there_is_little_to_choose_from() -> None:
         return [text * (batch_size == 1) for text in texts]
 
     assert golden_requests([], answer) == []
-    assert [r["output"] for r in golden_requests(rows_of(2) + rows_of(2), answer)] == ["text 0", "text 1"]
+    assert [r.output for r in golden_requests(rows_of(2) + rows_of(2), answer)] == ["text 0", "text 1"]
 
 
 def test_predictions_are_written_by_split(tmp_path: Path) -> None:
@@ -112,10 +113,9 @@ def test_the_table_of_errors_shows_both_kinds() -> None:
     }
     table = errors(rows, answers)
     assert len(table) == ERRORS_SHOWN
-    assert [row["student"] == "wrong" for row in table] == [True] * 100 + [False] * 100
-    assert table[0] == {"split": "Retrieved", "input": "in 0", "reference": "out 0", "student": "wrong",
-                        "untrained": "", "teacher": None}  # fmt: skip
-    assert all(row["teacher"] == "other" for row in table[100:])
+    assert [row.student == "wrong" for row in table] == [True] * 100 + [False] * 100
+    assert table[0] == DifferingRow("Retrieved", "in 0", "out 0", student="wrong", untrained="", teacher=None)
+    assert all(row.teacher == "other" for row in table[100:])
     assert errors(rows[300:302], {k: v[300:302] for k, v in answers.items()}) == []
 
 

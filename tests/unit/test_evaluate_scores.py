@@ -16,10 +16,11 @@ from prompt2model_api.results import Spent
 from prompt2model_stages.evaluate.choosing import choose_metric
 from prompt2model_stages.evaluate.intervals import difference, interval
 from prompt2model_stages.evaluate.metrics import ChrFPlusPlus, ExactMatch
-from prompt2model_stages.evaluate.predictions import Answers, Row
+from prompt2model_stages.evaluate.predictions import Answers
 from prompt2model_stages.evaluate.prompting import SAMPLE, better_answers, sampled, ways
 from prompt2model_stages.evaluate.scoring import score
 from prompt2model_stages.evaluate.teaching import Outcome, TeacherAnswers
+from prompt2model_stages.splits import Row
 from prompt2model_stages.stage_files import DiscoveredTask
 
 pytestmark = pytest.mark.unit

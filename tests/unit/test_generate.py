@@ -15,7 +15,7 @@ from prompt2model_stages.examples import Pair
 from prompt2model_stages.generate.base import Counts, Generated, Order, Progress, Task
 from prompt2model_stages.generate.generator import FewShotGenerator
 from prompt2model_stages.generate.prompts import SEVERAL
-from prompt2model_stages.generate.stage import lines
+from prompt2model_stages.stage_files import json_lines
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 from prompt2model_stages.teacher.requests import request_key
 
@@ -252,7 +252,7 @@ def test_the_same_journal_gives_the_same_examples_byte_by_byte() -> None:
     first = generate(teacher, wanted)
     again = FakeTeacher(numbers(), teacher.journal)
     second = generate(again, wanted)
-    assert lines(first.examples) == lines(second.examples)
+    assert json_lines(first.examples) == json_lines(second.examples)
     assert again.sent == []
     assert second.counts.journalled == second.counts.requests
 

@@ -48,7 +48,7 @@ def context(
     inputs = {"discover": "discover-0"}
     if generated is not None:
         inputs["generate"] = "generate-0"
-        lines = "".join(json.dumps(row) + "\n" for row in generated)
+        lines = "".join(json.dumps({"requests": [], "votes": 1, "of": 1, **row}) + "\n" for row in generated)
         (storage / "generate-0").write_bytes("examples.jsonl", lines.encode())
     spec = StageRunSpec(
         resource="numbers", stage=Stage.PREPARE, digest="a" * 64, storage=storage.uri, parameters=parameters,

@@ -8,8 +8,9 @@ import os
 import pytest
 
 from prompt2model_api.environment_names import P2M_SERVICE_PARENT
+from prompt2model_stages.examples import Pair
 from prompt2model_stages.service.__main__ import name_in
-from prompt2model_stages.service.answering import Answering, Golden, State, first_difference, read_golden
+from prompt2model_stages.service.answering import Answering, State, checked_golden, first_difference
 from prompt2model_stages.service.environment import end_with_parent
 from prompt2model_stages.service.requests import (
     TEXT_LIMIT,
@@ -98,7 +99,7 @@ def test_an_input_that_is_too_long_is_told_its_tokens_and_the_limit():
     assert too_long("texts[3]", 2300, 96, 17).startswith("texts[3] has 2300 tokens and the model reads at most 79 ")
 
 
-GOLDEN = [Golden("a", "A"), Golden("b", "B"), Golden("c", "C")]
+GOLDEN = [Pair("a", "A"), Pair("b", "B"), Pair("c", "C")]
 
 
 def test_all_reproduced():
@@ -147,11 +148,11 @@ def test_unfit_for_ever(broken):
 @pytest.mark.parametrize("content", [b"[]", b"{}", b"[3]", b'[{"input": "a"}]', b"nonsense"])
 def test_golden_file_must_prove_something(content):
     with pytest.raises(ValueError):
-        read_golden(content)
+        checked_golden(content)
 
 
 def test_golden_file():
-    assert read_golden(b'[{"input": "a", "output": "b"}]') == [Golden("a", "b")]
+    assert checked_golden(b'[{"input": "a", "output": "b"}]') == [Pair("a", "b")]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from prompt2model_stages.statistics_files import Histogram, Lengths
 from prompt2model_stages.tracking import plots
 from prompt2model_stages.tracking.values import Point
 
@@ -50,17 +51,17 @@ def test_score_bars_where_the_interval_does_not_hold_the_value() -> None:
 
 
 def test_length_histograms() -> None:
-    histogram = {
-        "edges": [0, 5, 10],
-        "counts": {"train": {"own": [1, 2]}, "test-own": {"own": [0, 1], "generated": [3, 0]}},
-    }
-    figure = plots.length_histograms({"lengths": {"unit": "characters", "input": histogram, "output": histogram}})
+    histogram = Histogram(
+        edges=[0, 5, 10],
+        counts={"train": {"own": [1, 2]}, "test-own": {"own": [0, 1], "generated": [3, 0]}},
+    )
+    figure = plots.length_histograms(Lengths(input=histogram, output=histogram))
     assert figure is not None
     inputs, _ = figure.axes
     assert inputs.get_xlabel() == "length (characters)"
     assert [patch.get_height() for patch in inputs.patches] == [1, 3, 3, 0]
-    assert plots.length_histograms({}) is None
-    assert plots.length_histograms({"lengths": {"input": {"edges": [0, 1], "counts": {"train": {}}}}}) is None
+    assert plots.length_histograms(Lengths()) is None
+    assert plots.length_histograms(Lengths(input=Histogram(edges=[0, 1], counts={"train": {}}))) is None
 
 
 def test_duplicates() -> None:

@@ -36,7 +36,7 @@ def prepared(root: Path) -> Folder:
     preprocessing.save(folder)
     for split, rows in {"train": ROWS, "validation": 4}.items():
         texts = [preprocessing.text("x" * (1 + row % 7)) for row in range(rows)]
-        table = {"text": texts, "output": [str(1 + row % 7) for row in range(rows)]}
+        table = {"input": texts, "text": texts, "output": [str(1 + row % 7) for row in range(rows)]}
         pq.write_table(pa.table(table), root / "prepare" / f"{split}.parquet")
     return folder
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import httpx
 from rich.console import Console
@@ -22,7 +21,9 @@ from prompt2model_api.loading import SpecError, cluster_only_fields
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.status import Phase, Prompt2ModelStatus
+from prompt2model_stages.differing_rows import ERRORS
 from prompt2model_stages.errors import StageError, disk_full
+from prompt2model_stages.golden_requests import read_golden
 from prompt2model_stages.local.checks import load_checked
 from prompt2model_stages.local.companions import ServiceProcess
 from prompt2model_stages.local.display import Display
@@ -216,7 +217,7 @@ def _guarded(console: Console, body: Callable[[], int]) -> int:
 def _report(console: Console, runner: Runner, status: Prompt2ModelStatus) -> None:
     current = runner.current()
     evaluated = current.get(Stage.EVALUATE)
-    errors = runner.run_folder.stage_path(evaluated) / "errors.jsonl" if evaluated else None
+    errors = runner.run_folder.stage_path(evaluated) / ERRORS if evaluated else None
     wall = {stage: cost.wall_s for stage, cost in runner.costs.items() if cost.wall_s}
     memory = {stage: cost.peak_memory for stage, cost in runner.costs.items()}
     print_report(console, status, current, errors if errors and errors.exists() else None, wall, memory)
@@ -227,9 +228,9 @@ def _ask_once(console: Console, run_folder: RunFolder, service: ServiceProcess) 
     deployed = run_folder.read_deployed()
     if deployed is None or service.process is None:
         return False
-    golden: list[dict[str, Any]] = run_folder.folder.read_json(f"{deployed['evaluate']}/golden.json")
+    golden = read_golden(run_folder.folder / deployed["evaluate"])
     for request in golden:  # one that evaluate had to cut is refused here
-        text = request["input"]
+        text = request.input
         response = httpx.post(f"{service.url}/predict", json={"text": text}, timeout=150)
         answer = response.json()
         if response.status_code == 200:

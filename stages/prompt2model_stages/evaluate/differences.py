@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from prompt2model_stages.differing_rows import DifferingRow
 from prompt2model_stages.evaluate.answers import cleaned
-from prompt2model_stages.evaluate.predictions import SPLITS, STUDENT, SYSTEMS, TEACHER, Answers, Row
+from prompt2model_stages.evaluate.predictions import SPLITS, STUDENT, TEACHER, UNTRAINED, Answers
+from prompt2model_stages.splits import Row
 
 ERRORS_SHOWN = 200
 
 
-def errors(rows: Sequence[Row], answers: Answers) -> list[dict[str, Any]]:
+def errors(rows: Sequence[Row], answers: Answers) -> list[DifferingRow]:
     """Rows where the student is wrong or differs from the teacher: at most ERRORS_SHOWN, the student's errors first."""
     wrong, differing = [], []
     for i, row in enumerate(rows):
-        given = {system: answers[system][i] for system in SYSTEMS}
-        student, teacher = cleaned(given[STUDENT] or ""), given[TEACHER]
-        entry = {"split": SPLITS[row.split], "input": row.input, "reference": row.output, **given}
-        if student != cleaned(row.output):
+        student, teacher = answers[STUDENT][i], answers[TEACHER][i]
+        entry = DifferingRow(SPLITS[row.split], row.input, row.output, student, answers[UNTRAINED][i], teacher)
+        if cleaned(student or "") != cleaned(row.output):
             wrong.append(entry)
-        elif teacher is not None and student != cleaned(teacher):
+        elif teacher is not None and cleaned(student or "") != cleaned(teacher):
             differing.append(entry)
     half = ERRORS_SHOWN // 2
     shown = wrong[: max(half, ERRORS_SHOWN - len(differing))]

@@ -1,13 +1,13 @@
-"""Golden requests: a few inputs with the student's own answers. A service that does not reproduce them is not ready."""
+"""Chooses the golden requests. A service that does not reproduce them is not ready."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from prompt2model_stages.evaluate.predictions import Row
+from prompt2model_stages.examples import Pair
+from prompt2model_stages.splits import Row
 
-GOLDEN = "golden.json"
 WANTED = 5
 TRIED = 20
 
@@ -19,7 +19,7 @@ class Answering(Protocol):
         """An answer to each text, so many at a time."""
 
 
-def golden_requests(rows: Sequence[Row], answer: Answering) -> list[dict[str, str]]:
+def golden_requests(rows: Sequence[Row], answer: Answering) -> list[Pair]:
     """A few inputs of different texts, each answered alone.
 
     A request whose answer changes with its batch (rounding tips a near tie) would make a good service look broken, so
@@ -39,4 +39,4 @@ def golden_requests(rows: Sequence[Row], answer: Answering) -> list[dict[str, st
         if sum(alone[k] == together[k] and bool(alone[k].strip()) for k in alone) == WANTED:
             break
     best = sorted(alone, key=lambda i: (alone[i] != together[i], not alone[i].strip()))[:WANTED]
-    return [{"input": chosen[i].input, "output": alone[i]} for i in sorted(best)]
+    return [Pair(chosen[i].input, alone[i]) for i in sorted(best)]

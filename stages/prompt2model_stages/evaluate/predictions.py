@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import random
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
-from prompt2model_stages.examples import Pair
+from pydantic import TypeAdapter, ValidationError
+
+from prompt2model_stages.splits import Row, parquet, read_split, test_split
 from prompt2model_stages.storage import Folder
 
 SplitName = Literal["Own", "Retrieved", "Generated"]
-SPLITS: dict[str, SplitName] = {f"test-{name.lower()}": name for name in get_args(SplitName)}
-"""File name in prepare's folder, and the split's name in Scores; the most telling evidence first."""
+SPLITS: dict[str, SplitName] = {
+    test_split("own"): "Own",
+    test_split("retrieved"): "Retrieved",
+    test_split("generated"): "Generated",
+}
+"""prepare's name of the split, and its name in Scores; the most telling evidence first."""
 
 STUDENT, UNTRAINED, TEACHER = "student", "untrained", "teacher"
 SYSTEMS = (STUDENT, UNTRAINED, TEACHER)
@@ -24,42 +28,22 @@ Answers = dict[str, list[str | None]]
 
 Generate = Callable[[list[str], Callable[[int], None]], list[str]]
 
+_TEXTS = TypeAdapter(list[str])
+
 CHUNK = 64
 """Answers a file: so many are lost at most when an attempt is killed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row(Pair):
-    """A row of a test split.
-
-    text: the input as the student is given it.
-    """
-
-    split: str
-    text: str
 
 
 def sampled_rows(prepared: Folder, most: int, seed: int) -> list[Row]:
     """The test splits' rows, at most so many of each, drawn with the seed; the user's own split first."""
     rows: list[Row] = []
     for name in SPLITS:
-        if prepared.exists(f"{name}.parquet"):
-            found = read_rows(prepared, name)
-            drawn = range(len(found))
-            if len(found) > most:
-                drawn = sorted(random.Random(f"{seed}:{name}").sample(drawn, most))  # type: ignore[assignment]
-            rows += [found[i] for i in drawn]
+        found = read_split(prepared, name)
+        drawn: Sequence[int] = range(len(found))
+        if len(found) > most:
+            drawn = sorted(random.Random(f"{seed}:{name}").sample(drawn, most))
+        rows += [found[i] for i in drawn]
     return rows
-
-
-def read_rows(prepared: Folder, split: str) -> list[Row]:
-    """All rows of one of prepare's splits, in its order."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    content = prepared.read_bytes(f"{split}.parquet")
-    table = pq.read_table(pa.BufferReader(content), columns=["input", "text", "output"])
-    return [Row(row["input"], row["output"], split=split, text=row["text"]) for row in table.to_pylist()]
 
 
 class Predictions:
@@ -79,11 +63,9 @@ class Predictions:
             progress: told how many are there.
         """
         answers: list[str] = []
-        for start in range(0, len(self._texts), CHUNK):
-            chunk = list(self._texts[start : start + CHUNK])
-            name = f"{self._system}-{self._key}-{start:06d}.json"
-            if self._folder.exists(name):
-                answers += self._folder.read_json(name)
+        for name, chunk in self._chunks():
+            if (kept := self._kept(name, chunk)) is not None:
+                answers += kept
             else:
                 before = len(answers)
                 made = generate(chunk, lambda done, before=before: progress(before + done))  # type: ignore[misc]
@@ -95,28 +77,29 @@ class Predictions:
     @property
     def done(self) -> bool:
         """Whether nothing is left to generate."""
-        names = (f"{self._system}-{self._key}-{start:06d}.json" for start in range(0, len(self._texts), CHUNK))
-        return all(self._folder.exists(name) for name in names)
+        return all(self._kept(name, chunk) is not None for name, chunk in self._chunks())
+
+    def _chunks(self) -> Iterator[tuple[str, list[str]]]:
+        """The texts that share a file, with its name."""
+        for start in range(0, len(self._texts), CHUNK):
+            yield f"{self._system}-{self._key}-{start:06d}.json", list(self._texts[start : start + CHUNK])
+
+    def _kept(self, name: str, chunk: Sequence[str]) -> list[str] | None:
+        """The chunk's answers of an earlier attempt; None where there are none, or the file is not whole."""
+        try:
+            found = _TEXTS.validate_json(self._folder.read_bytes(name))
+        except (FileNotFoundError, ValidationError):
+            return None
+        return found if len(found) == len(chunk) else None
 
 
 def write_predictions(folder: Folder, rows: Sequence[Row], answers: Answers) -> None:
     """Writes predictions-<split>.parquet: input, reference and the systems' answers, null where one was not asked."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     for name in dict.fromkeys(row.split for row in rows):
         wanted = [i for i, row in enumerate(rows) if row.split == name]
-        columns: dict[str, list[Any]] = {
+        columns: dict[str, list[str | None]] = {
             "input": [rows[i].input for i in wanted],
             "reference": [rows[i].output for i in wanted],
             **{system: [answers[system][i] for i in wanted] for system in SYSTEMS},
         }
-        table = pa.table(columns, schema=pa.schema([(column, pa.string()) for column in columns]))
-        sink = io.BytesIO()
-        pq.write_table(table, sink)
-        folder.write_bytes(f"predictions-{name}.parquet", sink.getvalue())
-
-
-def write_lines(folder: Folder, name: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes JSON lines."""
-    folder.write_bytes(name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+        folder.write_bytes(f"predictions-{name}.parquet", parquet(columns))

@@ -16,8 +16,8 @@ from prompt2model_api.results import Interval, PromptScore
 from prompt2model_stages.evaluate.answers import cleaned
 from prompt2model_stages.evaluate.intervals import interval
 from prompt2model_stages.evaluate.metrics import RowMetric
-from prompt2model_stages.evaluate.predictions import Row
 from prompt2model_stages.evaluate.teaching import TeacherAnswers
+from prompt2model_stages.splits import Row
 from prompt2model_stages.stage_files import DiscoveredTask
 
 SAMPLE = 50

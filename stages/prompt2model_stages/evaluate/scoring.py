@@ -12,8 +12,9 @@ from prompt2model_stages.evaluate.answers import cleaned
 from prompt2model_stages.evaluate.encoders import TextEncoder
 from prompt2model_stages.evaluate.intervals import difference, interval
 from prompt2model_stages.evaluate.metrics import RowMetric, metric_of
-from prompt2model_stages.evaluate.predictions import SPLITS, STUDENT, SYSTEMS, TEACHER, UNTRAINED, Answers, Row
+from prompt2model_stages.evaluate.predictions import SPLITS, STUDENT, SYSTEMS, TEACHER, UNTRAINED, Answers
 from prompt2model_stages.evaluate.teaching import Outcome, TeacherAnswers
+from prompt2model_stages.splits import Row
 
 TEACHER_MINIMUM = 10
 """With fewer answers than this (and fewer than the split has rows) the teacher is not measured."""

@@ -20,26 +20,26 @@ from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import PromptScore, Scores, StageOutputs
 from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
+from prompt2model_stages.differing_rows import ERRORS
 from prompt2model_stages.evaluate.choosing import choose_metric
 from prompt2model_stages.evaluate.differences import errors
 from prompt2model_stages.evaluate.encoders import resolve_encoder
-from prompt2model_stages.evaluate.golden import GOLDEN, golden_requests
+from prompt2model_stages.evaluate.golden import golden_requests
 from prompt2model_stages.evaluate.predictions import (
     STUDENT,
     TEACHER,
     UNTRAINED,
     Answers,
     Predictions,
-    Row,
-    read_rows,
     sampled_rows,
-    write_lines,
     write_predictions,
 )
-from prompt2model_stages.stage_files import DiscoveredTask, UntrainedStudent
+from prompt2model_stages.golden_requests import GOLDEN, read_golden, write_golden
+from prompt2model_stages.splits import TRAIN, VALIDATION, Row, read_split
+from prompt2model_stages.stage_files import DiscoveredTask, UntrainedStudent, json_lines
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student.encoding import StudentSettings
-from prompt2model_stages.task_card import CARD, task_card
+from prompt2model_stages.task_card import TaskCard
 
 if TYPE_CHECKING:
     from prompt2model_stages.evaluate.metrics import RowMetric
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SCORES = "scores.json"
-ERRORS = "errors.jsonl"
+"""For people and other programs; the result has the same scores."""
 BATCH = 16
 
 
@@ -64,7 +64,7 @@ def run(context: StageContext) -> StageOutputs:
     # Resolved first: an encoder that cannot be had must be found out before everything is answered and paid for.
     encoder = resolve_encoder(spec.evaluation.encoder) if Metric.BERT_SCORE in metrics else None
     bar = _Bar(context, 3 * len(rows))
-    settings = StudentSettings.of((trained / "model").read_json("student.json"))
+    settings = StudentSettings.read(trained / "model")
     max_tokens = settings.max_output_tokens
 
     student = _student_answers(trained, folder, rows, prepared, max_tokens, bar)
@@ -78,15 +78,15 @@ def run(context: StageContext) -> StageOutputs:
     bar.say("scores")
     scores = score(rows, answers, metrics, load(), spec.seed, taught)
     write_predictions(folder, rows, answers)
-    write_lines(folder, ERRORS, errors(rows, answers))
-    folder.write_json(CARD, task_card(DiscoveredTask.read(context.input("discover"))))
+    folder.write_bytes(ERRORS, json_lines(errors(rows, answers)))
+    TaskCard.of(DiscoveredTask.read(context.input("discover"))).write(folder)
     folder.write_json(SCORES, [score.dump() for score in scores])
     bar.full()
     return StageOutputs(
         scores=scores,
         metric_reason=reason,
         teacher_prompts=prompts or None,
-        golden_requests=len(folder.read_json(GOLDEN)),
+        golden_requests=len(read_golden(folder)),
         notes=_notes(scores) or None,
         spent=taught.spent,
     )
@@ -97,7 +97,7 @@ def _metrics(spec: Prompt2ModelSpec, rows: list[Row], prepared: Folder) -> tuple
     if spec.evaluation.metrics is not None:
         named = list(spec.evaluation.metrics)
         return named, f"The default metric is {named[0]}: evaluation.metrics names it first."
-    training = [row.output for row in read_rows(prepared, "train")] if prepared.exists("train.parquet") else []
+    training = [row.output for row in read_split(prepared, TRAIN)]
     most_telling = [row.output for row in rows if row.split == rows[0].split]
     first, why = choose_metric(most_telling, training)
     return [first, *(metric for metric in Metric if metric is not first)], why
@@ -155,8 +155,8 @@ def _student_answers(
         return list(student.generate(texts, max_tokens, batch_size))
 
     answers = predictions.complete(lambda texts, told: student.generate(texts, max_tokens, BATCH, told), progress)
-    candidates = rows or read_rows(prepared, "validation") or read_rows(prepared, "train")
-    folder.write_json(GOLDEN, golden_requests(candidates, answer))
+    candidates = rows or read_split(prepared, VALIDATION) or read_split(prepared, TRAIN)
+    write_golden(folder, golden_requests(candidates, answer))
     return answers
 
 

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.teacher import TeacherSpec, changing_answers
 from prompt2model_stages.attempt import StageContext
-from prompt2model_stages.examples import Pair, VotedExample
+from prompt2model_stages.examples import EXAMPLES, Pair
 from prompt2model_stages.generate.actor import generate_in_actor
 from prompt2model_stages.generate.base import Generated, Order, Progress, Task
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
-from prompt2model_stages.stage_files import DiscoveredTask
+from prompt2model_stages.stage_files import DiscoveredTask, json_lines
+from prompt2model_stages.statistics_files import GenerationStatistics
 
-EXAMPLES = "examples.jsonl"
-STATISTICS = "statistics.json"
 EMBEDDED_COMPLETIONS = 4
 """Of one prompt, in parallel: reading a prompt costs the embedded teacher three times as much as writing an example."""
 CURVE_POINTS = 100
@@ -73,30 +71,21 @@ def _named(teacher: TeacherSpec | None) -> str:
 
 def write(context: StageContext, generated: Generated) -> StageOutputs:
     """Writes both files and sums them up. The same journal gives the same examples.jsonl, byte by byte."""
-    content = lines(generated.examples)
+    content = json_lines(generated.examples)
     context.folder.write_bytes(EXAMPLES, content)
-    statistics = {
+    GenerationStatistics(
         **asdict(generated.counts),
-        "unique": len(generated.examples),
-        "wanted": context.spec.generation.examples,
-        "shortfall": generated.shortfall,
-        "unanimous": sum(example.votes == example.of for example in generated.examples),
-        "duplicates_over_time": [list(point) for point in generated.duplicates_over_time],
-    }
-    context.folder.write_json(STATISTICS, statistics)
+        unique=len(generated.examples),
+        wanted=context.spec.generation.examples,
+        shortfall=generated.shortfall,
+        unanimous=sum(example.votes == example.of for example in generated.examples),
+        duplicates_over_time=list(generated.duplicates_over_time),
+    ).write(context.folder)
     return StageOutputs(
         examples=len(generated.examples),
         examples_sha256=hashlib.sha256(content).hexdigest(),
         duplicates=generated.counts.duplicates,
         spent=generated.spent,
-    )
-
-
-def lines(examples: Sequence[VotedExample]) -> bytes:
-    """The examples as JSON lines, in UTF-8."""
-    return b"".join(
-        json.dumps(asdict(example), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-        for example in examples
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +12,9 @@ from rich.table import Table
 from prompt2model_api.results import Interval, Scores, StageOutputs
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.status import Prompt2ModelStatus
+from prompt2model_stages.differing_rows import DifferingRow
+from prompt2model_stages.stage_files import read_lines
+from prompt2model_stages.storage import Folder
 
 MOST_DIFFERENCES = 6
 WIDE = 100
@@ -43,16 +45,16 @@ def scores_tables(scores: Iterable[Scores], width: int) -> list[Table]:
 def differences_table(errors: Path) -> Table | None:
     """A few rows on which the systems differ; None where there are none."""
     try:
-        lines = [json.loads(line) for line in errors.read_text().splitlines()]
+        rows = list(read_lines(Folder(str(errors.parent)), errors.name, DifferingRow))
     except OSError:
         return None
-    if not lines:
+    if not rows:
         return None
     table = Table(title="Where they differ", title_justify="left")
     for column in ("input", "reference", "student", "untrained", "teacher"):
         table.add_column(column, overflow="fold")
-    for row in lines[:MOST_DIFFERENCES]:
-        cells = (row.get(key) for key in ("input", "reference", "student", "untrained", "teacher"))
+    for row in rows[:MOST_DIFFERENCES]:
+        cells = (row.input, row.reference, row.student, row.untrained, row.teacher)
         table.add_row(*(escape(str(cell if cell is not None else "-")[:120]) for cell in cells))
     return table
 

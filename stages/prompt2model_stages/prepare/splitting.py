@@ -15,15 +15,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from prompt2model_stages.examples import SOURCES, Example, Source, same_text
+from prompt2model_stages.splits import TRAIN, VALIDATION, test_split
 
-TRAIN, VALIDATION = "train", "validation"
 OWN_TEST_MINIMUM = 50
 """The user's own data gives a test split from this many groups on; with fewer, all of it is trained on."""
-
-
-def test_split(source: Source) -> str:
-    """The name of a source's test split."""
-    return f"test-{source}"
 
 
 @dataclass

@@ -7,11 +7,9 @@ attempt after a kill does it again, and the same inputs give the same bytes.
 
 from __future__ import annotations
 
-import io
-import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from prompt2model_api.environment_names import P2M_OWN_FOLDER
@@ -19,21 +17,22 @@ from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import blocked, failed, retrying
-from prompt2model_stages.examples import SOURCES, Example, group_of
+from prompt2model_stages.examples import EXAMPLES, SOURCES, Example, VotedExample, group_of
 from prompt2model_stages.prepare.hub_datasets import Drawn
 from prompt2model_stages.prepare.own_data import read_own
 from prompt2model_stages.prepare.retrieving import load_choice
-from prompt2model_stages.prepare.splitting import TRAIN, Splits, split, test_split
+from prompt2model_stages.prepare.splitting import Splits, split
 from prompt2model_stages.prepare.statistics import statistics_of
 from prompt2model_stages.prepare.tables import Table
-from prompt2model_stages.prepare.textualizing import encodable, examples_of
+from prompt2model_stages.prepare.textualizing import examples_of
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
-from prompt2model_stages.stage_files import DiscoveredTask
+from prompt2model_stages.splits import TRAIN, split_file, test_split, write_split
+from prompt2model_stages.stage_files import DiscoveredTask, read_lines
+from prompt2model_stages.statistics_files import FileRead
 from prompt2model_stages.storage import Folder
 
 logger = logging.getLogger(__name__)
 
-STATISTICS = "statistics.json"
 STEPS = ("retrieved data", "own data", "generated examples", "splits", "files")
 
 
@@ -87,36 +86,16 @@ def write(
     Returns: rows by split, the training split first.
     """
     preprocessing.save(folder)
-    read = {f: _about(t) for f, t in (files or {}).items()}
-    folder.write_json(STATISTICS, {**statistics_of(splits), **({"files": read} if read else {})})
+    statistics_of(splits, {f: _about(t) for f, t in (files or {}).items()}).write(folder)
     for source in SOURCES:
-        folder.remove(f"{test_split(source)}.parquet")  # of an attempt that was killed before the data was fixed
+        folder.remove(split_file(test_split(source)))  # of an attempt that was killed before the data was fixed
     for name, examples in splits.examples.items():
-        folder.write_bytes(f"{name}.parquet", _parquet(examples, preprocessing))
+        write_split(folder, name, examples, preprocessing)
     return {name: len(examples) for name, examples in splits.examples.items()}
 
 
-def _about(table: Table) -> dict[str, object]:
-    notes = {"notes": list(table.notes)} if table.notes else {}
-    return {"uri": table.name, "sha256": table.sha256, "rows": len(table.rows), **notes}
-
-
-def _parquet(examples: Sequence[Example], preprocessing: Preprocessing) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = {
-        "input": [example.input for example in examples],
-        "text": [preprocessing.text(example.input) for example in examples],
-        "output": [example.output for example in examples],
-        "source": [example.source for example in examples],
-        "origin": [example.origin for example in examples],
-        "group": [example.group for example in examples],
-    }
-    table = pa.table(columns, schema=pa.schema([(name, pa.string()) for name in columns]))
-    sink = io.BytesIO()
-    pq.write_table(table, sink)
-    return sink.getvalue()
+def _about(table: Table) -> FileRead:
+    return FileRead(uri=table.name, sha256=table.sha256, rows=len(table.rows), notes=list(table.notes) or None)
 
 
 def _retrieved(context: StageContext, notes: list[str]) -> list[Example]:
@@ -171,16 +150,9 @@ def _place(data: OwnData, where: str) -> str:
 def _generated(context: StageContext) -> list[Example]:
     if "generate" not in context.job.stage_run.spec.inputs:
         return []
-    lines = context.input("generate").read_bytes("examples.jsonl").decode().split("\n")
-    rows = [json.loads(line) for line in lines if line.strip()]
     return [
-        Example(
-            input=encodable(str(row["input"])).strip(),
-            output=encodable(str(row["output"])).strip(),
-            source="generated",
-            origin=",".join(row.get("requests", [])),
-        )
-        for row in rows
+        Example(input=row.input.strip(), output=row.output.strip(), source="generated", origin=",".join(row.requests))
+        for row in read_lines(context.input("generate"), EXAMPLES, VotedExample)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What is in the splits, for people: statistics.json, which the plots are made of."""
+"""Counts what is in the splits, for people and for the plots."""
 
 from __future__ import annotations
 
@@ -8,25 +8,21 @@ from collections.abc import Iterable, Mapping
 
 from prompt2model_stages.examples import SOURCES, Example
 from prompt2model_stages.prepare.splitting import Splits
+from prompt2model_stages.statistics_files import DataStatistics, FileRead, Histogram, Lengths
 
 BINS = 20
 
 
-def statistics_of(splits: Splits) -> dict[str, object]:
-    """Rows and length histograms by split and source, and what was dropped.
-
-    Returns: `rows`, `sources` {split: {source: n}}, `lengths` {input|output: {edges, counts {split: {source: [n]}}}}
-        with lengths in characters, BINS bins of one width for all, and `dropped` {empty, duplicates, conflicts,
-        leaks: {source: n}}.
-    """
+def statistics_of(splits: Splits, files: Mapping[str, FileRead] | None = None) -> DataStatistics:
+    """Rows and length histograms by split and source, and what was dropped; lengths in BINS bins of one width for all."""
     rows = {name: len(examples) for name, examples in splits.examples.items()}
     sources = {name: _by_source(examples) for name, examples in splits.examples.items()}
     dropped = {kind: {s: n for s, n in sorted(counts.items()) if n} for kind, counts in vars(splits.dropped).items()}
-    lengths = {
-        "input": _histograms({n: _lengths((e.source, e.input) for e in xs) for n, xs in splits.examples.items()}),
-        "output": _histograms({n: _lengths((e.source, e.output) for e in xs) for n, xs in splits.examples.items()}),
-    }
-    return {"rows": rows, "sources": sources, "lengths": {"unit": "characters", **lengths}, "dropped": dropped}
+    lengths = Lengths(
+        input=_histogram({n: _lengths((e.source, e.input) for e in xs) for n, xs in splits.examples.items()}),
+        output=_histogram({n: _lengths((e.source, e.output) for e in xs) for n, xs in splits.examples.items()}),
+    )
+    return DataStatistics(rows=rows, sources=sources, lengths=lengths, dropped=dropped, files=dict(files or {}) or None)
 
 
 def _by_source(examples: Iterable[Example]) -> dict[str, int]:
@@ -41,11 +37,11 @@ def _lengths(texts: Iterable[tuple[str, str]]) -> dict[str, list[int]]:
     return {source: lengths[source] for source in SOURCES if source in lengths}
 
 
-def _histograms(lengths: Mapping[str, Mapping[str, list[int]]]) -> dict[str, object]:
+def _histogram(lengths: Mapping[str, Mapping[str, list[int]]]) -> Histogram:
     longest = max((length for split in lengths.values() for ls in split.values() for length in ls), default=0)
     width = max(1, math.ceil((longest + 1) / BINS))
     counts = {name: {s: _counts(values, width) for s, values in sources.items()} for name, sources in lengths.items()}
-    return {"edges": [i * width for i in range(BINS + 1)], "counts": counts}
+    return Histogram(edges=[i * width for i in range(BINS + 1)], counts=counts)
 
 
 def _counts(values: Iterable[int], width: int) -> list[int]:

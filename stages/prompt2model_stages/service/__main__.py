@@ -26,9 +26,10 @@ from prompt2model_api.environment_names import (
     P2M_SERVICE_TRUNCATE,
 )
 from prompt2model_stages.cpus import limit_threads
-from prompt2model_stages.service.answering import read_golden
+from prompt2model_stages.golden_requests import GOLDEN
+from prompt2model_stages.service.answering import checked_golden
 from prompt2model_stages.storage import Folder, sha256_of_tree
-from prompt2model_stages.task_card import CARD as TASK_CARD
+from prompt2model_stages.task_card import TaskCard
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
         golden = _golden(options.golden)
         with Folder(options.model).as_local() as model, tempfile.TemporaryDirectory(prefix="p2m-service-") as scratch:
             _check_model(model, options.sha256, options.model)
-            golden_file = Path(scratch) / "golden.json"
+            golden_file = Path(scratch) / GOLDEN
             golden_file.write_bytes(golden)
-            card_file = Path(scratch) / TASK_CARD
+            card_file = Path(scratch) / TaskCard.NAME
             card_file.write_bytes(_card(options.golden))
             told = {
                 P2M_SERVICE_MODEL: str(model),
@@ -110,7 +111,7 @@ def _golden(uri: str) -> bytes:
     folder, name = posixpath.split(uri)
     try:
         content = Folder(folder or ".").read_bytes(name)
-        read_golden(content)
+        checked_golden(content)
     except FileNotFoundError:
         raise StartError(f"No golden requests at {uri}: evaluate writes them, so let it finish first.") from None
     except ValueError as error:
@@ -121,7 +122,7 @@ def _golden(uri: str) -> bytes:
 def _card(golden: str) -> bytes:
     """What evaluate wrote of the task, beside the golden requests; empty where it wrote nothing."""
     try:
-        return Folder(posixpath.dirname(golden) or ".").read_bytes(TASK_CARD)
+        return Folder(posixpath.dirname(golden) or ".").read_bytes(TaskCard.NAME)
     except FileNotFoundError:
         return b""
 

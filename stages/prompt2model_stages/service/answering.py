@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from prompt2model_stages.examples import Pair
+from prompt2model_stages.golden_requests import parse_golden
 from prompt2model_stages.service.input_length import Measure
 from prompt2model_stages.service.speed import Speed
 
@@ -39,14 +41,6 @@ class State(StrEnum):
     UNFIT = "unfit"  # never becomes ready
 
 
-@dataclass(frozen=True)
-class Golden:
-    """An input and the student's own output, as evaluate wrote it."""
-
-    input: str
-    output: str
-
-
 class Answering:
     """Loads a model in the background, so that the process is alive, and says so, meanwhile.
 
@@ -57,7 +51,7 @@ class Answering:
     speed: what the golden requests took, for whoever goes on measuring.
     """
 
-    def __init__(self, load: Callable[[], Answer], golden: Sequence[Golden]) -> None:
+    def __init__(self, load: Callable[[], Answer], golden: Sequence[Pair]) -> None:
         self._load = load
         self._golden = golden
         self._answer: Answer | None = None
@@ -100,7 +94,7 @@ class Answering:
         logger.info("ready: loaded in %.1f s, %d golden requests in %.1f s", seconds[0], len(self._golden), seconds[1])
 
 
-def first_difference(answer: Answer, golden: Sequence[Golden]) -> str | None:
+def first_difference(answer: Answer, golden: Sequence[Pair]) -> str | None:
     """A sentence on the first golden request that is not reproduced; None where all are.
 
     Evaluate answered each alone. Here all are asked in one batch, which is quicker; but the companions in a batch mean
@@ -121,12 +115,9 @@ def first_difference(answer: Answer, golden: Sequence[Golden]) -> str | None:
     return None
 
 
-def read_golden(content: bytes) -> list[Golden]:
+def checked_golden(content: bytes) -> list[Pair]:
     """The golden requests of evaluate's golden.json. Raises: ValueError where there are none, or it is another file."""
-    try:
-        found = [Golden(input=str(one["input"]), output=str(one["output"])) for one in json.loads(content)]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"the golden requests are not a list of input and output ({error!r})") from None
+    found = parse_golden(content)
     if not found:
         raise ValueError("there are no golden requests, so nothing proves that the model answers as it was measured")
     return found

@@ -31,8 +31,8 @@ from prompt2model_stages.service.answering import (
     Answer,
     Answering,
     State,
+    checked_golden,
     load_student,
-    read_golden,
 )
 from prompt2model_stages.service.batching import ANSWER_LIMIT_S, Batches, OverloadedError, TooManyError
 from prompt2model_stages.service.card import Card, read_card
@@ -60,7 +60,7 @@ class StudentService:
         logging.getLogger("prompt2model_stages").setLevel(logging.INFO)
         # Its warnings are about what callers send, who could fill the log.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        golden = read_golden(Path(os.environ[P2M_SERVICE_GOLDEN]).read_bytes())
+        golden = checked_golden(Path(os.environ[P2M_SERVICE_GOLDEN]).read_bytes())
         self._truncate = P2M_SERVICE_TRUNCATE in os.environ
         self._measure: Measure | None = None
         self._answering = Answering(self._load, golden)
@@ -153,7 +153,7 @@ def _batch_sizes() -> Any:
 
 @cache
 def _card() -> Card:
-    golden = read_golden(Path(os.environ[P2M_SERVICE_GOLDEN]).read_bytes())
+    golden = checked_golden(Path(os.environ[P2M_SERVICE_GOLDEN]).read_bytes())
     name, truncate = os.environ[P2M_SERVICE_NAME], P2M_SERVICE_TRUNCATE in os.environ
     return read_card(
         name,

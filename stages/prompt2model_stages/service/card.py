@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from prompt2model_stages.preprocessing import PREPROCESSING
-from prompt2model_stages.service.answering import Golden
+from prompt2model_stages.examples import Pair
+from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.service.requests import TEXT_LIMIT, TEXTS_LIMIT
+from prompt2model_stages.storage import Folder
+from prompt2model_stages.student.encoding import StudentSettings
+from prompt2model_stages.task_card import TaskCard
+
+T = TypeVar("T")
 
 EXAMPLES = 5
 VERSION_LENGTH = 12
@@ -33,7 +37,7 @@ class Card:
     version: str
     instruction: str = ""
     language: str = ""
-    examples: tuple[Golden, ...] = field(default=())
+    examples: tuple[Pair, ...] = field(default=())
     max_input_tokens: int | None = None
     max_output_tokens: int | None = None
     truncate: bool = False
@@ -49,9 +53,7 @@ class Card:
         return found
 
 
-def read_card(
-    name: str, sha256: str, model: Path, golden: Sequence[Golden], card: Path, truncate: bool = False
-) -> Card:
+def read_card(name: str, sha256: str, model: Path, golden: Sequence[Pair], card: Path, truncate: bool = False) -> Card:
     """The card of a model folder.
 
     Args:
@@ -62,25 +64,29 @@ def read_card(
         card: where card.json may be; evaluate wrote none before it knew of it.
         truncate: whether longer inputs are cut.
     """
-    told, settings = _read(card), _read(model / "student.json")
-    own = [one for one in told.get("demonstrations") or [] if isinstance(one, dict)]
-    examples = [Golden(str(one.get("input", "")), str(one.get("output", ""))) for one in own] or list(golden)
+    told, settings = _task(card), _or_none(lambda: StudentSettings.read(Folder(str(model))))
+    prepared = _or_none(lambda: Preprocessing.load(Folder(str(model))))
+    examples = [Pair(one.input, one.output) for one in told.demonstrations] or list(golden)
     return Card(
         name=name,
         version=sha256[:VERSION_LENGTH],
-        instruction=str(told.get("instruction") or _read(model / PREPROCESSING).get("instruction") or ""),
-        language=str(told.get("language") or ""),
+        instruction=told.instruction or (prepared.instruction if prepared is not None else ""),
+        language=told.language,
         examples=tuple(one for one in examples if one.input.strip())[:EXAMPLES],
-        max_input_tokens=settings.get("max_input_tokens"),
-        max_output_tokens=settings.get("max_output_tokens"),
+        max_input_tokens=settings.max_input_tokens if settings is not None else None,
+        max_output_tokens=settings.max_output_tokens if settings is not None else None,
         truncate=truncate,
     )
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none, since nothing but words depends on it."""
+def _task(file: Path) -> TaskCard:
+    """What evaluate wrote of the task; an empty card where it wrote none."""
+    return _or_none(lambda: TaskCard.model_validate_json(file.read_bytes())) or TaskCard()
+
+
+def _or_none(read: Callable[[], T]) -> T | None:
+    """What is read; None where it is missing or damaged, since nothing but words depends on it."""
     try:
-        tree = json.loads(file.read_bytes())
+        return read()
     except (OSError, ValueError):
-        return {}
-    return tree if isinstance(tree, dict) else {}
+        return None

@@ -14,14 +14,14 @@ import sys
 from pathlib import Path
 
 from prompt2model_api.redaction import first_line, mask_streams
-from prompt2model_stages.service.answering import read_golden
+from prompt2model_stages.golden_requests import GOLDEN
+from prompt2model_stages.service.answering import checked_golden
 from prompt2model_stages.storage import Folder, sha256_of_tree
-from prompt2model_stages.task_card import CARD
+from prompt2model_stages.task_card import TaskCard
 
 logger = logging.getLogger(__name__)
 
 MODEL = "model"
-GOLDEN = "golden.json"
 
 
 class FetchError(Exception):
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         fetch_golden(options.golden, options.to / GOLDEN)
-        fetch_card(options.golden, options.to / CARD)
+        fetch_card(options.golden, options.to / TaskCard.NAME)
         fetch_model(options.model, options.sha256, options.to / MODEL)
     except FetchError as error:
         logger.error("%s", error)
@@ -81,7 +81,7 @@ def fetch_golden(uri: str, target: Path) -> None:
     except FileNotFoundError:
         raise FetchError(f"No golden requests at {uri}: they were removed, so let them be written again.") from None
     try:
-        read_golden(content)
+        checked_golden(content)
     except ValueError as error:
         raise FetchError(f"The golden requests at {uri} cannot be used: {error}.") from None
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def fetch_golden(uri: str, target: Path) -> None:
 def fetch_card(golden: str, target: Path) -> None:
     """Copies what is said of the task, which lies beside the golden requests; an older evaluate wrote none."""
     try:
-        target.write_bytes(Folder(posixpath.dirname(golden)).read_bytes(CARD))
+        target.write_bytes(Folder(posixpath.dirname(golden)).read_bytes(TaskCard.NAME))
     except FileNotFoundError:
         target.unlink(missing_ok=True)
 

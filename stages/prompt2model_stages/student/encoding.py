@@ -11,7 +11,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from prompt2model_api.base import Architecture
+from prompt2model_stages.stage_files import first_problem
+from prompt2model_stages.storage import Folder
+
+SETTINGS = "student.json"
 
 IGNORED = -100
 """The label that the loss leaves out."""
@@ -35,12 +41,17 @@ class StudentSettings:
         return {"format": 1, **asdict(self), "architecture": self.architecture.value}
 
     @classmethod
-    def of(cls, tree: dict[str, Any]) -> StudentSettings:
-        """What student.json holds. Raises: ValueError where another version wrote it."""
-        if tree.get("format") != 1:
-            raise ValueError(f"student.json has format {tree.get('format')}, this version reads 1")
+    def read(cls, folder: Folder) -> StudentSettings:
+        """What student.json in a model's folder holds. Raises: FileNotFoundError; ValueError where another version wrote it."""
+        tree = folder.read_json(SETTINGS)
+        if not isinstance(tree, dict) or tree.get("format") != 1:
+            found = tree.get("format") if isinstance(tree, dict) else None
+            raise ValueError(f"{folder.uri}/{SETTINGS} has format {found}, this version reads 1")
         fields = {key: value for key, value in tree.items() if key != "format"}
-        return cls(**{**fields, "architecture": Architecture(fields["architecture"])})
+        try:
+            return TypeAdapter(cls).validate_python(fields)
+        except ValidationError as error:
+            raise ValueError(f"{folder.uri}/{SETTINGS} cannot be used: {first_problem(error)}") from error
 
 
 @dataclass(frozen=True)

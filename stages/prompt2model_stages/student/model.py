@@ -11,15 +11,14 @@ import torch
 
 from prompt2model_api.base import Architecture
 from prompt2model_stages.errors import StageError, blocked
+from prompt2model_stages.storage import Folder
 from prompt2model_stages.student import embedded
 from prompt2model_stages.student.checking import check_headers, check_tokenizer
-from prompt2model_stages.student.encoding import Encoded, StudentEncoder, StudentSettings
+from prompt2model_stages.student.encoding import SETTINGS, Encoded, StudentEncoder, StudentSettings
 from prompt2model_stages.student.hub import TOKEN
 from prompt2model_stages.student.loading import check_model_type, load_parts
 from prompt2model_stages.student.model_files import FIELD, FolderFiles, not_numbers
 from prompt2model_stages.student.resolving import architecture_of, is_folder
-
-SETTINGS = "student.json"
 
 GREEDY: dict[str, Any] = {
     "do_sample": False,
@@ -96,7 +95,7 @@ class Student:
     @classmethod
     def from_folder(cls, folder: Path | str) -> Student:
         """A student that `save` wrote. Raises: FileNotFoundError, ValueError, StageError ModelDamaged (Blocked)."""
-        settings = StudentSettings.of(json.loads((Path(folder) / SETTINGS).read_text("utf-8")))
+        settings = StudentSettings.read(Folder(str(folder)))
         try:
             return cls._loaded(str(folder), settings, None, str(folder))
         except StageError as error:

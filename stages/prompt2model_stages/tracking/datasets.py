@@ -7,9 +7,11 @@ import io
 import warnings
 
 from prompt2model_api.stage_run import Stage
+from prompt2model_stages.splits import TRAIN, VALIDATION, split_file, split_names
 from prompt2model_stages.storage import Folder
 
-COLUMNS = ["text", "output", "source"]
+SHOWN = ["text", "output", "source"]
+"""Of splits.COLUMNS."""
 
 
 def log_splits(run_id: str, prepared: Folder, stage: Stage) -> None:
@@ -19,15 +21,14 @@ def log_splits(run_id: str, prepared: Folder, stage: Stage) -> None:
 
     # Each of its two readers of files knows a path; which of them records it makes no difference.
     warnings.filterwarnings("ignore", message="The specified dataset source can be interpreted in multiple ways")
-    used = [name for name in prepared.names() if name.endswith(".parquet") and stage in _readers(name)]
+    used = [name for name in split_names(prepared.names()) if stage in _readers(name)]
     with mlflow.start_run(run_id=run_id):
-        for file in used:
-            content = prepared.read_bytes(file)
-            frame = pandas.read_parquet(io.BytesIO(content), columns=COLUMNS)
-            name = file.removesuffix(".parquet")
+        for name in used:
+            content = prepared.read_bytes(split_file(name))
+            frame = pandas.read_parquet(io.BytesIO(content), columns=SHOWN)
             dataset = mlflow.data.from_pandas(
                 frame,
-                source=f"{prepared.uri}/{file}",
+                source=f"{prepared.uri}/{split_file(name)}",
                 targets="output",
                 name=name,
                 digest=hashlib.sha256(content).hexdigest()[:16],
@@ -37,9 +38,9 @@ def log_splits(run_id: str, prepared: Folder, stage: Stage) -> None:
 
 def context_of(split: str) -> str:
     """MLflow's word for what a split is for."""
-    return {"train": "training", "validation": "validation"}.get(split, "testing")
+    return {TRAIN: "training", VALIDATION: "validation"}.get(split, "testing")
 
 
-def _readers(file: str) -> tuple[Stage, ...]:
-    reader = Stage.EVALUATE if file.startswith("test-") else Stage.TRAIN
+def _readers(split: str) -> tuple[Stage, ...]:
+    reader = Stage.TRAIN if split in (TRAIN, VALIDATION) else Stage.EVALUATE
     return (Stage.PREPARE, reader)

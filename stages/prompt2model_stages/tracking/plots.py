@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from prompt2model_stages.statistics_files import Histogram, Lengths
 from prompt2model_stages.tracking.values import SYSTEMS, Point
 
 if TYPE_CHECKING:
@@ -88,17 +89,17 @@ def _score_panel(panel: Axes, scores: Sequence[Mapping[str, Any]]) -> None:
     panel.set_title(f"{scores[0]['split']} test split, {scores[0]['rows']} rows{measured}", fontsize=10)
 
 
-def length_histograms(statistics: Mapping[str, Any]) -> Figure | None:
+def length_histograms(lengths: Lengths) -> Figure | None:
     """How long inputs and outputs are, by where they come from, over all splits; None where there are no rows."""
-    lengths = statistics.get("lengths") or {}
-    panels = [kind for kind in ("input", "output") if _totals(lengths.get(kind) or {})]
+    histograms = {"input": lengths.input, "output": lengths.output}
+    panels = [kind for kind, histogram in histograms.items() if _totals(histogram)]
     if not panels:
         return None
     figure = _figure(4.6 * len(panels), 4.0)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for panel, kind in zip(axes, panels, strict=True):
-        edges = lengths[kind]["edges"]
-        totals = _totals(lengths[kind])
+        edges = histograms[kind].edges
+        totals = _totals(histograms[kind])
         used = max((i for counts in totals.values() for i, count in enumerate(counts) if count), default=0) + 1
         bottom = [0] * used
         width = edges[1] - edges[0]
@@ -109,7 +110,7 @@ def length_histograms(statistics: Mapping[str, Any]) -> Figure | None:
             )
             bottom = [low + count for low, count in zip(bottom, counts, strict=False)]
         panel.set_title(f"{kind}s", fontsize=10)
-        panel.set_xlabel(f"length ({lengths.get('unit', 'characters')})")
+        panel.set_xlabel(f"length ({lengths.unit})")
     axes[0].set_ylabel("rows, all splits")
     axes[-1].legend(frameon=False)
     figure.suptitle("Lengths by source")
@@ -138,9 +139,9 @@ def duplicates_over_time(pairs: Sequence[Sequence[float]]) -> Figure | None:
     return figure
 
 
-def _totals(histogram: Mapping[str, Any]) -> dict[str, list[int]]:
+def _totals(histogram: Histogram) -> dict[str, list[int]]:
     totals: dict[str, list[int]] = {}
-    for sources in (histogram.get("counts") or {}).values():
+    for sources in histogram.counts.values():
         for source, counts in sources.items():
             before = totals.get(source, [0] * len(counts))
             totals[source] = [a + b for a, b in zip(before, counts, strict=True)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prompt2model_stages.preprocessing import Preprocessing
+from prompt2model_stages.splits import TRAIN, VALIDATION, read_split
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.folders import StageFolder
 
@@ -113,15 +114,9 @@ def _examples(stage: StageFolder) -> list[str]:
     """A few raw inputs of the validation split; the instruction alone where there is none."""
     prepare = stage.run.spec.inputs.get("prepare")
     if prepare is not None:
-        import pyarrow.parquet as pq
-
         prepared = Folder(f"{stage.folder.uri.rsplit('/', 1)[0]}/{prepare}")
-        for file in ("validation.parquet", "train.parquet"):
-            if prepared.exists(file):
-                with prepared.filesystem.open(prepared.path(file), "rb") as stream:
-                    inputs: list[Any] = pq.read_table(stream, columns=["input"])["input"].to_pylist()
-                if inputs:
-                    return [str(text) for text in inputs[:EXAMPLE_LIMIT]]
+        if rows := read_split(prepared, VALIDATION) or read_split(prepared, TRAIN):
+            return [row.input for row in rows[:EXAMPLE_LIMIT]]
     return [Preprocessing.load(stage.folder / "model").instruction]
 
 

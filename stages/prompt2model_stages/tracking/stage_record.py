@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from dataclasses import fields
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prompt2model_api.graph import GRAPH
 from prompt2model_api.stage_run import Stage
+from prompt2model_stages.differing_rows import ERRORS, DifferingRow
 from prompt2model_stages.reporting import METRICS
+from prompt2model_stages.stage_files import read_lines
+from prompt2model_stages.statistics_files import STATISTICS, DataStatistics, GenerationStatistics
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking import plots
 from prompt2model_stages.tracking.datasets import log_splits
@@ -136,8 +140,8 @@ class StageRecord:
         for name, figure in self._figures().items():
             if figure is not None:
                 self._client.log_figure(self.mark.run_id, figure, f"plots/{name}.png")
-        if stage is Stage.EVALUATE and folder.exists("errors.jsonl"):
-            self._table("errors.json", folder.read_bytes("errors.jsonl"))
+        if stage is Stage.EVALUATE and folder.exists(ERRORS):
+            self._table("errors.json", list(read_lines(folder, ERRORS, DifferingRow)))
 
     def _figures(self) -> dict[str, Any]:
         folder, stage = self._stage.folder, self._stage.stage
@@ -145,20 +149,19 @@ class StageRecord:
             return {"learning_curve": plots.learning_curve(points(self._metrics_file()))}
         if stage is Stage.EVALUATE:
             return {"scores": plots.score_bars(self._stage.outputs.get("scores") or [])}
-        if not folder.exists("statistics.json"):
+        if not folder.exists(STATISTICS):
             return {}
-        statistics = folder.read_json("statistics.json")
         if stage is Stage.GENERATE:
-            return {"duplicates": plots.duplicates_over_time(statistics.get("duplicates_over_time") or [])}
+            over_time = GenerationStatistics.read(folder).duplicates_over_time
+            return {"duplicates": plots.duplicates_over_time(over_time)}
         if stage is Stage.PREPARE:
-            return {"lengths": plots.length_histograms(statistics)}
+            return {"lengths": plots.length_histograms(DataStatistics.read(folder).lengths)}
         return {}
 
-    def _table(self, name: str, lines: bytes) -> None:
+    def _table(self, name: str, rows: Sequence[DifferingRow]) -> None:
         """A table as the UI shows it. MLflow's own log_table would append to one that a killed recorder left."""
-        rows = [json.loads(line) for line in lines.decode().split("\n") if line.strip()]
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        table = {"columns": columns, "data": [[row.get(column) for column in columns] for row in rows]}
+        columns = [field.name for field in fields(DifferingRow)]
+        table = {"columns": columns, "data": [[getattr(row, column) for column in columns] for row in rows]}
         self._client.log_text(self.mark.run_id, json.dumps(table, ensure_ascii=False), name)
         tables = json.dumps([{"path": name, "type": "table"}])
         self._client.set_tag(self.mark.run_id, "mlflow.loggedArtifacts", tables)

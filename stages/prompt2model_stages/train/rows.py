@@ -1,10 +1,9 @@
-"""The splits that prepare wrote, as texts and outputs."""
+"""The splits that the student learns, as texts and outputs."""
 
 from __future__ import annotations
 
-import io
-
 from prompt2model_stages.errors import failed
+from prompt2model_stages.splits import TRAIN, read_split
 from prompt2model_stages.storage import Folder
 
 
@@ -13,15 +12,9 @@ def read_pairs(prepared: Folder, split: str) -> tuple[list[str], list[str]]:
 
     Raises: StageError NoTrainingData where the training split is missing or empty.
     """
-    import pyarrow.parquet as pq
-
-    texts: list[str] = []
-    outputs: list[str] = []
-    if prepared.exists(f"{split}.parquet"):
-        table = pq.read_table(io.BytesIO(prepared.read_bytes(f"{split}.parquet")), columns=["text", "output"])
-        texts, outputs = table["text"].to_pylist(), table["output"].to_pylist()
-    if split == "train" and not texts:
+    rows = read_split(prepared, split)
+    if split == TRAIN and not rows:
         raise failed(
             "NoTrainingData", "There is no example to train on.", "Let the teacher write examples, or name data."
         )
-    return texts, outputs
+    return [row.text for row in rows], [row.output for row in rows]

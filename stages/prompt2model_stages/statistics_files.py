@@ -1,0 +1,80 @@
+"""statistics.json of generate and of prepare: for people, and what the plots are made of.
+
+Fields that another version did not write have defaults: a plot may be missing, a run never fails over one.
+"""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from prompt2model_api.base import Model
+from prompt2model_stages.stage_files import StageFile
+
+STATISTICS = "statistics.json"
+
+_LENIENT = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class GenerationStatistics(StageFile):
+    """What became of the teacher's answers; see generate.base.Counts."""
+
+    model_config = _LENIENT
+    NAME = STATISTICS
+
+    requests: int = 0
+    journalled: int = 0
+    answers: int = 0
+    malformed: int = 0
+    refused: int = 0
+    written: int = 0
+    duplicates: int = 0
+    demonstrations: int = 0
+    empty: int = 0
+    surplus: int = 0
+    unique: int = 0
+    wanted: int = 0
+    shortfall: str = Field(default="", description="Why there are fewer than wanted; empty where there are as many.")
+    unanimous: int = Field(default=0, description="Examples of whose input all outputs were the same.")
+    duplicates_over_time: list[tuple[int, int]] = Field(
+        default=[], description="Unique examples and duplicates so far, as they came in."
+    )
+
+
+class Histogram(Model):
+    """Lengths of texts. All splits and sources share the bins."""
+
+    edges: list[int] = Field(default=[], description="One more than there are bins.")
+    counts: dict[str, dict[str, list[int]]] = Field(default={}, description="By split, by source: rows in each bin.")
+
+
+class Lengths(Model):
+    """How long inputs and outputs are."""
+
+    unit: str = "characters"
+    input: Histogram = Histogram()
+    output: Histogram = Histogram()
+
+
+class FileRead(Model):
+    """A file of the user's, as it was read."""
+
+    uri: str
+    sha256: str
+    rows: int
+    notes: list[str] | None = Field(default=None, description="What a person should know of how it was read.")
+
+
+class DataStatistics(StageFile):
+    """What is in the splits, and what was left out of them."""
+
+    model_config = _LENIENT
+    NAME = STATISTICS
+
+    rows: dict[str, int] = Field(default={}, description="By split.")
+    sources: dict[str, dict[str, int]] = Field(default={}, description="By split, by source.")
+    lengths: Lengths = Lengths()
+    dropped: dict[str, dict[str, int]] = Field(
+        default={}, description="empty, duplicates, conflicts and leaks, by source."
+    )
+    files: dict[str, FileRead] | None = Field(default=None, description="The user's, by the field that names them.")
