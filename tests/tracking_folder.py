@@ -175,7 +175,14 @@ class TrackedFolder:
             scores("Generated", "ChrF++", 80, 5, None),
         ]
         errors = [
-            {"split": "Own", "input": "May 3", "reference": "2021-05-03", "student": "2021-03-05", "teacher": None}
+            {
+                "split": "Own",
+                "input": "May 3",
+                "reference": "2021-05-03",
+                "student": "2021-03-05",
+                "untrained": None,
+                "teacher": None,
+            }
         ]
         folder.write_json("scores.json", all_scores)
         folder.write_json("golden.json", [{"input": "May 3 2021", "output": "2021-05-03"}])

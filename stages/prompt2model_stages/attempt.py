@@ -7,7 +7,6 @@ lies in its folder, and the next attempt goes on from there.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import time
 import traceback
@@ -23,7 +22,7 @@ from prompt2model_api.stage_job import StageJob
 from prompt2model_api.texts import cut
 from prompt2model_stages.errors import StageError, disk_full
 from prompt2model_stages.job_folders import input_folder, own_folder
-from prompt2model_stages.reporting import FAILURE, RESULT, Reporter
+from prompt2model_stages.reporting import FAILURE, Reporter, ResultFile
 from prompt2model_stages.storage import Folder
 
 logger = logging.getLogger(__name__)
@@ -81,19 +80,24 @@ def attempt(run: Callable[[StageContext], StageOutputs], job: StageJob, reporter
 
 def read_result(folder: Folder) -> StageResult | None:
     """The result in a stage run's folder, with the SHA-256 of the file; None where there is none yet."""
-    if not folder.exists(RESULT):
+    if not folder.exists(ResultFile.NAME):
         return None
-    content = folder.read_bytes(RESULT)
-    tree = json.loads(content)
-    tree.pop("starts", None)
-    return StageResult.model_validate({**tree, "sha256": hashlib.sha256(content).hexdigest()})
+    sha256 = hashlib.sha256(folder.read_bytes(ResultFile.NAME)).hexdigest()
+    told = ResultFile.read(folder)
+    return StageResult(
+        attempt=told.attempt, digest=told.digest, sha256=sha256, seconds=told.seconds, outputs=told.outputs
+    )
 
 
 def _write_result(context: StageContext, outputs: StageOutputs, seconds: float) -> StageResult:
     own = round(seconds - sum(context.starts.values()), 3)
-    body = {"attempt": context.job.attempt, "digest": context.job.stage_run.spec.digest, "seconds": own}
-    body |= {"starts": {k: round(v, 3) for k, v in context.starts.items()}, "outputs": outputs.dump()}
-    context.folder.write_json(RESULT, body)
+    ResultFile(
+        attempt=context.job.attempt,
+        digest=context.job.stage_run.spec.digest,
+        seconds=own,
+        starts={name: round(seconds, 3) for name, seconds in context.starts.items()},
+        outputs=outputs,
+    ).write(context.folder)
     result = read_result(context.folder)
     assert result is not None
     return result

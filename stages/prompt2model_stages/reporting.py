@@ -7,21 +7,36 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+from pydantic import Field
+
+from prompt2model_api.base import Digest
 from prompt2model_api.conditions import Failure
 from prompt2model_api.redaction import mask
-from prompt2model_api.results import StageResult
+from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.stage_run import Progress
 from prompt2model_api.texts import cut
+from prompt2model_stages.stage_files import StageFile
 from prompt2model_stages.storage import Folder
 
 PROGRESS = "progress.json"
 METRICS = "metrics.jsonl"
 FAILURE = "failure.json"
-RESULT = "result.json"
 
 LOCAL_INTERVAL_S = 0.5
 REMOTE_INTERVAL_S = 2.0
 """An object store takes some 50 ms for each, in which the stage waits."""
+
+
+class ResultFile(StageFile):
+    """result.json: a stage writes it last; with it there, the stage run is done."""
+
+    NAME = "result.json"
+
+    attempt: int
+    digest: Digest
+    seconds: float = 0.0
+    starts: dict[str, float] = Field(default={}, description="Seconds of what was only started: the process, Ray.")
+    outputs: StageOutputs
 
 
 class Reporter(Protocol):

@@ -18,7 +18,7 @@ import pytest
 
 from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.preprocessing import Preprocessing
-from prompt2model_stages.reporting import FAILURE, METRICS, RESULT
+from prompt2model_stages.reporting import FAILURE, METRICS, ResultFile
 from prompt2model_stages.storage import Folder, sha256_of_tree
 from prompt2model_stages.train.budget import BUDGET
 from tests.word_students import WORDS, tiny_llama, tiny_t5
@@ -71,7 +71,7 @@ def finish(job: Path) -> Path:
     status = start(job).wait(timeout=750)
     folder = job.parent / f"train-{DIGEST[:8]}"
     assert status == 0, (job.parent / "log.txt").read_text("utf-8")[-4000:]
-    assert (folder / RESULT).exists()
+    assert (folder / ResultFile.NAME).exists()
     return folder
 
 
@@ -97,7 +97,7 @@ def answers(folder: Path, inputs: list[str]) -> list[str]:
 def test_decoder_learns_to_answer_and_to_stop(tmp_path: Path) -> None:
     prepare(tmp_path, rows=256)
     folder = finish(write_job(tmp_path, tiny_llama(tmp_path / "student"), epochs=12))
-    result = json.loads((folder / RESULT).read_text("utf-8"))
+    result = json.loads((folder / ResultFile.NAME).read_text("utf-8"))
     assert result["outputs"]["modelSha256"] == sha256_of_tree(folder / "model")
     assert result["outputs"]["steps"] == 12 * 32
     assert result["outputs"]["trainTokensPerSecond"] > 0
@@ -129,7 +129,7 @@ def test_killed_training_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path) 
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     _wait_until_workers_are_gone()
-    assert not (folder / RESULT).exists()
+    assert not (folder / ResultFile.NAME).exists()
     reached = steps_in(folder)[-1]
 
     finish(write_job(killed, student, attempt=2, **settings))

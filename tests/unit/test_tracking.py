@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from prompt2model_api.results import Spent, StageOutputs
 from prompt2model_api.stage_run import Stage, StageRunPhase
+from prompt2model_stages.reporting import ResultFile
 from prompt2model_stages.tracking import needs_sync, run_url
 from prompt2model_stages.tracking.__main__ import follow, synced
 from prompt2model_stages.tracking.folders import read_resource, read_stage_folders
@@ -167,10 +169,13 @@ def test_flat_parameters() -> None:
 
 def test_final_metrics() -> None:
     outputs = {"steps": 60, "language": "en", "rows": {"train": 3}, "spent": {"requests": 2, "usd": 0.5}}
-    found = final_metrics({"seconds": 3.5, "starts": {"ray": 4.0}, "outputs": outputs})
+    result = ResultFile(attempt=1, digest="a" * 64, seconds=3.5, starts={"ray": 4.0}, outputs=StageOutputs(**outputs))
+    found = final_metrics(result)
     expected = {"seconds": 3.5, "start_seconds/ray": 4.0, "steps": 60.0, "rows/train": 3.0}
-    assert found == {**expected, "spent/requests": 2.0, "spent/usd": 0.5}
-    assert "spent/requests" not in final_metrics({"outputs": {"spent": {"requests": 0}}})
+    spent = {"requests": 2.0, "promptTokens": 0.0, "completionTokens": 0.0, "usd": 0.5}
+    assert found == {**expected, **{f"spent/{name}": value for name, value in spent.items()}}
+    free = StageOutputs(spent=Spent())
+    assert "spent/requests" not in final_metrics(result.model_copy(update={"outputs": free}))
 
 
 def test_scores_have_names_that_mlflow_permits() -> None:

@@ -39,7 +39,9 @@ from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.local.companions import EmbeddedTeacherProcess, ServiceProcess
 from prompt2model_stages.local.run_folder import RunFolder
 from prompt2model_stages.local.stand_by import StandBys, command
+from prompt2model_stages.reporting import ResultFile
 from prompt2model_stages.stage_process import LOG
+from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.process import RecorderProcess
 
 TICK_S = 0.05
@@ -138,8 +140,9 @@ class Runner:
         """Seconds and bytes of this run: of each stage that ran, and of the starts that are no stage's work."""
         runs, stages = self.current(), {}
         for stage, cost in self.costs.items():
-            told = self.run_folder.read_json(f"{self.run_folder.stage_path(runs[stage]).name}/result.json") or {}
             own = {"wall_s": round(cost.wall_s, 2), "peak_memory_bytes": cost.peak_memory}
+            folder = Folder(str(self.run_folder.stage_path(runs[stage])))
+            told = ResultFile.read(folder).dump() if folder.exists(ResultFile.NAME) else {}
             stages[stage.value] = own | {key: told[key] for key in ("seconds", "starts", "outputs") if key in told}
         starts = {"embedded_teacher_s": round(self.teacher.seconds, 2), "service_s": round(self.service.seconds, 2)}
         return {"stages": stages, **starts}

@@ -12,7 +12,7 @@ import yaml
 
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
-from prompt2model_stages.reporting import FAILURE, METRICS, RESULT
+from prompt2model_stages.reporting import FAILURE, METRICS, ResultFile
 from prompt2model_stages.storage import Folder
 
 STAGE_RUN = "stage_run.json"
@@ -27,7 +27,7 @@ class StageFolder:
     name: str
     folder: Folder
     run: StageRun
-    result: dict[str, Any] | None
+    result: ResultFile | None
     failure: dict[str, Any] | None
     seen: str
     """Changes whenever something that is recorded changed."""
@@ -40,7 +40,7 @@ class StageFolder:
     @property
     def outputs(self) -> dict[str, Any]:
         """The outputs in the result; empty where there is none."""
-        return dict((self.result or {}).get("outputs") or {})
+        return self.result.outputs.dump() if self.result is not None else {}
 
     def status(self, live: bool) -> str:
         """MLflow's word for where the stage run stands.
@@ -85,14 +85,15 @@ def read_stage_folders(folder: Folder, only: str | None = None) -> list[StageFol
 
 def read_stage_folder(folder: Folder, name: str) -> StageFolder | None:
     """One stage run's folder; None where the stage run is not written yet."""
-    contents = {file: _bytes(folder, file) for file in (STAGE_RUN, RESULT, FAILURE)}
+    contents = {file: _bytes(folder, file) for file in (STAGE_RUN, ResultFile.NAME, FAILURE)}
     written = contents[STAGE_RUN]
     if written is None:
         return None
     size = folder.filesystem.size(folder.path(METRICS)) if folder.exists(METRICS) else 0
     seen = hashlib.sha256(repr((sorted(contents.items()), size)).encode()).hexdigest()[:16]
     run = StageRun.model_validate_json(written)
-    return StageFolder(name, folder, run, _tree(contents[RESULT]), _tree(contents[FAILURE]), seen)
+    result = ResultFile.read(folder) if contents[ResultFile.NAME] is not None else None
+    return StageFolder(name, folder, run, result, _tree(contents[FAILURE]), seen)
 
 
 def _bytes(folder: Folder, name: str) -> bytes | None:

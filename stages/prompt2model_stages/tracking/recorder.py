@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRunPhase
+from prompt2model_stages.reporting import ResultFile
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.database import database_file, no_twin_folder
 from prompt2model_stages.tracking.folders import DEPLOYED, StageFolder, read_resource, read_stage_folders
@@ -179,7 +180,7 @@ class Recorder:
         record = StageRecord(client, parent.experiment_id, full_name(resource), stage, mark)
         record.bring_in_step(self._folder)
         if record.mark.status != status:
-            ended = stage.modified_ms("result.json") if status == "FINISHED" else None
+            ended = stage.modified_ms(ResultFile.NAME) if status == "FINISHED" else None
             _set_status(client, mark.run_id, status, ended or int(time.time() * 1000))
         write_mark(stage.folder, record.mark.model_copy(update={"status": status, "seen": stage.seen}))
 
@@ -197,7 +198,7 @@ class Recorder:
         """The figures that resources are compared by, on the resource's own run."""
         import mlflow
 
-        values = {"seconds": sum(float((stage.result or {}).get("seconds", 0)) for stage in stages)}
+        values = {"seconds": sum(stage.result.seconds for stage in stages if stage.result is not None)}
         for stage in stages:  # of several stage runs of one stage, the last one counts
             values |= score_metrics(stage.outputs.get("scores") or [])
             for name, value in (stage.outputs.get("spent") or {}).items():

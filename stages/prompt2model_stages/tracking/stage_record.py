@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from prompt2model_api.graph import GRAPH
 from prompt2model_api.stage_run import Stage
 from prompt2model_stages.differing_rows import ERRORS, DifferingRow
-from prompt2model_stages.reporting import METRICS
+from prompt2model_stages.reporting import METRICS, ResultFile
 from prompt2model_stages.stage_files import read_lines
 from prompt2model_stages.statistics_files import STATISTICS, DataStatistics, GenerationStatistics
 from prompt2model_stages.storage import Folder
@@ -115,9 +115,9 @@ class StageRecord:
         return folder.read_bytes(METRICS) if folder.exists(METRICS) else b""
 
     def _result(self, resource_folder: Folder) -> None:
-        at = self._stage.modified_ms("result.json") or 0
-        result = self._stage.result or {}
-        self._log([Point(key, value, 0, at) for key, value in final_metrics(result).items()])
+        at = self._stage.modified_ms(ResultFile.NAME) or 0
+        if self._stage.result is not None:
+            self._log([Point(key, value, 0, at) for key, value in final_metrics(self._stage.result).items()])
         self._artifacts()
         stage, inputs = self._stage.stage, self._stage.run.spec.inputs
         prepared = self._stage.folder if stage is Stage.PREPARE else None

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from prompt2model_stages.reporting import ResultFile
+
 PARAMETER_LIMIT = 6000
 """Characters of a parameter's value in MLflow."""
 
@@ -41,11 +43,10 @@ def flat_parameters(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]
     return flat
 
 
-def final_metrics(result: Mapping[str, Any]) -> dict[str, float]:
+def final_metrics(result: ResultFile) -> dict[str, float]:
     """The numbers of a result.json: seconds, counts, spend, and scores with their intervals."""
-    outputs = result.get("outputs") or {}
-    found: dict[str, float] = {"seconds": float(result.get("seconds", 0.0))}
-    found |= {f"start_seconds/{name}": float(value) for name, value in (result.get("starts") or {}).items()}
+    outputs: dict[str, Any] = result.outputs.dump()
+    found = {"seconds": result.seconds, **{f"start_seconds/{name}": s for name, s in result.starts.items()}}
     spent = outputs.get("spent") or {}
     if any(spent.values()):
         found |= {f"spent/{name}": float(value) for name, value in spent.items()}
