@@ -1,9 +1,11 @@
-"""statistics.json of generate and of prepare: for people, and what the plots are made of.
+"""statistics.json of generate, prepare and train: for people, and what the plots are made of.
 
 Fields that another version did not write have defaults: a plot may be missing, a run never fails over one.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -78,3 +80,14 @@ class DataStatistics(StageFile):
         default={}, description="empty, duplicates, conflicts and leaks, by source."
     )
     files: dict[str, FileRead] | None = Field(default=None, description="The user's, by the field that names them.")
+
+
+class TrainingStatistics(StageFile):
+    """What of the rows the student does not see or cannot write; see train.row_counts.RowCounts."""
+
+    model_config = _LENIENT
+    NAME = STATISTICS
+
+    train: dict[str, Any] = {}
+    validation: dict[str, Any] | None = Field(default=None, description="None where prepare made no such split.")
+    notes: list[str] = Field(default=[], description="What a person should know of the rows.")

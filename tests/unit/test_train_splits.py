@@ -27,7 +27,11 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
 def splits(student: Student, root: Path, validation: list[tuple[str, str]], **fields: float) -> Splits:
     for split, rows in {"train": WHOLE, "validation": validation}.items():
         if rows:
-            table = {"text": [text for text, _ in rows], "output": [output for _, output in rows]}
+            table = {
+                "input": [text for text, _ in rows],
+                "text": [text for text, _ in rows],
+                "output": [output for _, output in rows],
+            }
             pq.write_table(pa.table(table), root / f"{split}.parquet")
     return read_splits(student, Folder(str(root)), Training.model_validate(fields))
 

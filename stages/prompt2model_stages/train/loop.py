@@ -29,7 +29,7 @@ from prompt2model_stages.train.computing import Computing, Worker
 from prompt2model_stages.train.curves import POINTS, Curves
 from prompt2model_stages.train.freezing import freeze_lowest
 from prompt2model_stages.train.micro_batches import parts
-from prompt2model_stages.train.model_folder import STATISTICS, publish
+from prompt2model_stages.train.model_folder import publish
 from prompt2model_stages.train.objective import Objective, optimizer_of
 from prompt2model_stages.train.splits import read_splits
 
@@ -141,7 +141,7 @@ class Loop:
     def _splits(self) -> tuple[list[Encoded], list[Encoded]]:
         splits = read_splits(self.student, Folder(self.job.prepared), self.job.training)
         if self.rank == 0:
-            Folder(self.job.folder).write_json(STATISTICS, splits.statistics())
+            splits.statistics().write(Folder(self.job.folder))
         if (error := splits.refusal(self.job.training)) is not None:
             raise error
         return splits.train, splits.validation

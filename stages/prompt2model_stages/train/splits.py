@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from prompt2model_api.spec.training import Training
 from prompt2model_stages.errors import StageError
+from prompt2model_stages.statistics_files import TrainingStatistics
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student.encoding import Encoded
 from prompt2model_stages.student.model import Student
@@ -29,9 +29,9 @@ class Splits:
     counts: dict[str, RowCounts]
     notes: list[str]
 
-    def statistics(self) -> dict[str, Any]:
-        """As statistics.json has it."""
-        return {**{split: asdict(counts) for split, counts in self.counts.items()}, "notes": self.notes}
+    def statistics(self) -> TrainingStatistics:
+        """What a person should know of the rows, as a file."""
+        return TrainingStatistics(**{split: asdict(counts) for split, counts in self.counts.items()}, notes=self.notes)
 
     def refusal(self, training: Training) -> StageError | None:
         """The error where more of the training rows is lost than the spec allows."""
