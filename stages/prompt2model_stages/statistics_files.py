@@ -88,6 +88,6 @@ class TrainingStatistics(StageFile):
     model_config = _LENIENT
     NAME = STATISTICS
 
-    train: dict[str, Any] = {}
+    train: dict[str, Any] = Field(default={})
     validation: dict[str, Any] | None = Field(default=None, description="None where prepare made no such split.")
     notes: list[str] = Field(default=[], description="What a person should know of the rows.")

@@ -48,7 +48,8 @@ def test_a_validation_split_that_is_mostly_cut_is_said_and_refused_by_nothing(st
     ]
     assert found.refusal(Training()) is None
     statistics = found.statistics()
-    assert statistics["validation"]["cut_outputs"] == 3 and statistics["train"]["cut_outputs"] == 0
+    assert statistics.validation is not None and statistics.validation["cut_outputs"] == 3
+    assert statistics.train["cut_outputs"] == 0
 
 
 def test_few_cut_validation_rows_are_counted_without_a_doubt(student: Student, tmp_path: Path) -> None:
@@ -61,4 +62,4 @@ def test_nothing_is_said_of_whole_rows_and_of_no_rows(
     student: Student, tmp_path: Path, validation: list[tuple[str, str]]
 ) -> None:
     found = splits(student, tmp_path, validation)
-    assert found.notes == [] and ("validation" in found.statistics()) == bool(validation)
+    assert found.notes == [] and (found.statistics().validation is not None) == bool(validation)

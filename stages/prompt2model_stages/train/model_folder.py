@@ -13,8 +13,6 @@ from prompt2model_stages.student.model import Student
 from prompt2model_stages.train.checkpoints import Position
 
 MODEL = "model"
-STATISTICS = "statistics.json"
-"""What was cut or cannot be written, of the training and the validation rows."""
 
 
 def publish(student: Student, folder: Folder, prepared: Folder, position: Position, began_at: int) -> None:

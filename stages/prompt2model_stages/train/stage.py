@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+from typing import Any, TypeVar
 
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.texts import cut
@@ -17,20 +17,21 @@ from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError, failed, retrying
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
-from prompt2model_stages.stage_files import TrainingSummary, UntrainedStudent
+from prompt2model_stages.stage_files import PinnedStudent, StageFile, TrainingSummary, UntrainedStudent
+from prompt2model_stages.statistics_files import TrainingStatistics
 from prompt2model_stages.storage import Folder, sha256_of_tree
 from prompt2model_stages.student.resolving import ResolvedStudent, is_folder, resolve
 from prompt2model_stages.train.budget import Kept, close
 from prompt2model_stages.train.checkpoints import CHECKPOINTS
-from prompt2model_stages.train.model_folder import MODEL, STATISTICS
+from prompt2model_stages.train.model_folder import MODEL
 from prompt2model_stages.train.rows import read_pairs
 
 logger = logging.getLogger(__name__)
 
+File = TypeVar("File", bound=StageFile)
+
 NOTES = "ray"
 """Where Ray Train keeps notes of its own; none of them is read again, but all workers must see the folder."""
-PINNED = "student.json"
-"""The revision that the first attempt found, where discover did not know of the student: later attempts use the same."""
 OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
 MEMORY_REMEDY = (
     "Give more memory (spec.training.resources.memory), lower training.maxInputTokens, or choose a smaller student."
@@ -74,34 +75,24 @@ def run(context: StageContext) -> StageOutputs:
 
 def _notes(folder: Folder) -> list[str]:
     """What a person should know of the rows, and of the memory."""
-    kept = Kept.read(folder)
-    return [*((_read(folder, STATISTICS) or {}).get("notes") or []), *(kept.note() if kept else [])]
+    kept, statistics = Kept.read(folder), _whole(folder, TrainingStatistics)
+    return [*(statistics.notes if statistics else []), *(kept.note() if kept else [])]
 
 
 def _summary(folder: Folder) -> TrainingSummary | None:
-    """What an attempt wrote at its end; None where none did, or what it wrote is broken."""
+    """What an attempt wrote at its end; where it is broken, the training goes on from the newest checkpoint."""
+    return _whole(folder, TrainingSummary)
+
+
+def _whole(folder: Folder, kind: type[File]) -> File | None:
+    """A file of an earlier attempt; None where there is none, or it is broken, which is logged."""
     try:
-        return TrainingSummary.read(folder)
+        return kind.read(folder)
     except FileNotFoundError:
         return None
     except ValueError as error:
-        logger.warning("%s: the training goes on from the newest checkpoint", error)
+        logger.warning("%s: it is not used", error)
         return None
-
-
-def _read(folder: Folder, name: str) -> dict[str, Any] | None:
-    """The JSON object in a file; None where there is none, or something else is, which is logged."""
-    try:
-        tree = folder.read_json(name)
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        logger.warning("%s cannot be read and is not used: %s", name, error)
-        return None
-    if not isinstance(tree, dict):
-        logger.warning("%s is no JSON object and is not used", name)
-        return None
-    return tree
 
 
 def _student(context: StageContext) -> ResolvedStudent:
@@ -109,11 +100,11 @@ def _student(context: StageContext) -> ResolvedStudent:
     if decision is None or decision.student is None:
         raise failed("NoStudent", "No student was chosen.", "Name one in spec.student.name.")
     pinned = decision.student_revision
-    if pinned is None and isinstance(kept := (_read(context.folder, PINNED) or {}).get("revision"), str):
-        pinned = kept
+    if pinned is None and (kept := _whole(context.folder, PinnedStudent)) is not None:
+        pinned = kept.revision
     student = resolve(decision.student, revision=pinned)
     if pinned is None:
-        context.folder.write_json(PINNED, {"name": student.name, "revision": student.revision})
+        PinnedStudent(name=student.name, revision=student.revision).write(context.folder)
     elif pinned != student.revision:
         raise failed(
             "StudentChanged",
