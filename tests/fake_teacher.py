@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
+
+Served = TypeVar("Served", bound="FakeTeacher")
 
 
 @dataclass
@@ -41,6 +43,31 @@ class FakeTeacher:
         self.bodies.clear()
         self.made = 0
 
+    def respond(self, body: dict[str, Any]) -> tuple[int, dict[str, Any] | str]:
+        """A status, and a tree or a page."""
+        with self.lock:
+            well = self.status == 200 or len(self.bodies) < self.well_for
+            if well:
+                self.bodies.append(body)
+        if not well:
+            return self.status, {"error": {"message": "no", "type": "t", "code": "t"}}
+        time.sleep(self.latency_s)
+        return 200, self.completion([self.answer(body) for _ in range(body.get("n") or 1)])
+
+    def completion(self, texts: list[str], finish_reason: str = "stop") -> dict[str, Any]:
+        """A chat completion with these texts."""
+        messages = [{"role": "assistant", "content": text} for text in texts]
+        choices = [{"index": i, "finish_reason": finish_reason, "message": m} for i, m in enumerate(messages)]
+        usage = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}
+        return {
+            "id": "c",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "fake",
+            "choices": choices,
+            "usage": usage,
+        }
+
     def answer(self, body: dict[str, Any]) -> str:
         """A completion: an example, several, or the last message's digits backwards."""
         if self.content is not None:
@@ -65,7 +92,13 @@ class FakeTeacher:
 @contextmanager
 def fake_teacher(**behaviour: Any) -> Iterator[FakeTeacher]:
     """Serves a FakeTeacher until the block ends."""
-    teacher = FakeTeacher(**behaviour)
+    with serving(FakeTeacher(**behaviour)) as teacher:
+        yield teacher
+
+
+@contextmanager
+def serving(teacher: Served) -> Iterator[Served]:
+    """Serves a teacher on 127.0.0.1 until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -77,26 +110,12 @@ def fake_teacher(**behaviour: Any) -> Iterator[FakeTeacher]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with teacher.lock:
-                well = teacher.status == 200 or len(teacher.bodies) < teacher.well_for
-                if well:
-                    teacher.bodies.append(body)
-            if not well:
-                self._send(teacher.status, {"error": {"message": "no", "type": "t", "code": "t"}})
-                return
-            time.sleep(teacher.latency_s)
-            choices = [
-                {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": teacher.answer(body)}}
-                for i in range(body.get("n") or 1)
-            ]
-            usage = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}
-            base = {"id": "c", "object": "chat.completion", "created": 0, "model": "fake"}
-            self._send(200, {**base, "choices": choices, "usage": usage})
+            self._send(*teacher.respond(body))
 
-        def _send(self, status: int, tree: dict[str, Any]) -> None:
-            content = json.dumps(tree).encode()
+        def _send(self, status: int, answer: dict[str, Any] | str) -> None:
+            content = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/html" if isinstance(answer, str) else "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

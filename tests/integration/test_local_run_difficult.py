@@ -1,0 +1,46 @@
+"""A whole `p2m run` against a teacher that is right but difficult to ask, with 50 requests in flight."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.difficult_teacher import DRAFT, DifficultTeacher
+from tests.fake_teacher import serving
+from tests.local_runs import folder_of, results, run, write
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+
+
+def test_no_draft_no_cut_answer_and_no_refusal_becomes_a_label_or_a_score(tmp_path: Path) -> None:
+    with serving(DifficultTeacher(latency_s=0.0)) as teacher:
+        limits = {"concurrency": 50}
+        named = {"baseURL": teacher.url, "model": "fake", "limits": limits}
+        rows = tmp_path / "test.csv"
+        rows.write_text(
+            "input,output\n" + "".join(f"{number},{str(number)[::-1]}\n" for number in range(90_000, 90_030))
+        )
+        evaluation = {
+            "metrics": ["ExactMatch"],
+            "testData": {"uri": str(rows), "inputColumns": ["input"], "outputColumn": "output"},
+            "gate": {"metric": "ExactMatch", "atLeast": "0"},
+        }
+        file = write(tmp_path, teacher.url, teacher=named, evaluation=evaluation)
+        ended = run(file)
+    assert "Traceback" not in ended.stdout + ended.stderr, ended.stdout + ended.stderr
+    met = {name for name, count in teacher.tricks.items() if count}
+    assert met >= {"max_tokens", "temperature", "response_format", "system", "html", "cut", "flagged", "whole"}
+    found = {name.partition("-")[0]: tree["outputs"] for name, tree in results(file).items()}
+    assert found["generate"]["examples"] == 60
+    for path in folder_of(file).rglob("*.jsonl"):
+        if path.name == "examples.jsonl":
+            examples = [json.loads(line) for line in path.read_text().splitlines()]
+            assert len(examples) == 60 and all(one["output"] == one["input"][::-1] for one in examples)
+    own = next(score for score in found["evaluate"]["scores"] if score["split"] == "Own")
+    assert own["teacher"]["value"] == 100.0, "the teacher is right on every row that it answers"
+    counts = own["teacherAnswers"]
+    assert (counts["asked"], own["teacherRows"], counts["refused"]) == (30, 27, 3)
+    written = b"".join(path.read_bytes() for path in folder_of(file).rglob("*.json") if "discover" not in path.parts)
+    assert DRAFT.encode() not in written
