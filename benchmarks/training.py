@@ -33,6 +33,7 @@ from prompt2model_stages.memory import resident_memory
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student import Student
+from prompt2model_stages.student.devices import low_precision
 from prompt2model_stages.student.encoding import Encoded
 from prompt2model_stages.train.batches import epoch_batches
 from prompt2model_stages.train.budget import TOKENS_CPU
@@ -40,7 +41,7 @@ from prompt2model_stages.train.checkpoints import Checkpoints, Position
 from prompt2model_stages.train.estimate import kept_bytes
 from prompt2model_stages.train.freezing import freeze_lowest
 from prompt2model_stages.train.micro_batches import parts
-from prompt2model_stages.train.objective import Objective, low_precision, optimizer_of
+from prompt2model_stages.train.objective import Objective, optimizer_of
 
 DATES = Path(prompt2model_stages.__file__).parent / "catalogs" / "data" / "dates-in-words.jsonl"
 INSTRUCTION = "Write the date in ISO form."

@@ -19,6 +19,7 @@ from prompt2model_api.conditions import ConditionType
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.spec.references import OwnData
+from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_run import Decision, Stage
 from prompt2model_api.status import Phase
 from prompt2model_api.teacher_requests import Done, Request
@@ -52,7 +53,8 @@ class StageNode:
     teacher_requests: what it will ask the teacher, at most; None: it never asks, and gets neither address nor key.
     asks_hub: whether it asks the Hugging Face Hub, and gets its token.
     on_ray: whether it runs on Ray.
-    on_workers: whether training.workers and training.resources are its own.
+    on_workers: whether training.workers pods do it.
+    resources: path of the field that says what its pod asks for; empty: the chart's settings alone.
     artifacts: files that MLflow keeps as they are, where they are there; `*` stands for any characters.
     """
 
@@ -67,6 +69,7 @@ class StageNode:
     asks_hub: bool = False
     on_ray: bool = False
     on_workers: bool = False
+    resources: str = ""
     artifacts: tuple[str, ...] = ()
 
     @property
@@ -124,6 +127,7 @@ GRAPH: dict[Stage, StageNode] = {
         after=(Stage.PREPARE,),
         on_ray=True,
         on_workers=True,
+        resources="training.resources",
         asks_hub=True,  # the student
         artifacts=("untrained.json", "statistics.json"),
     ),
@@ -137,6 +141,7 @@ GRAPH: dict[Stage, StageNode] = {
         compute=Compute("250m", "2Gi", "8Gi"),
         after=(Stage.DISCOVER, Stage.PREPARE, Stage.TRAIN),
         teacher_requests=teacher_requests.of_evaluate,
+        resources="evaluation.resources",
         asks_hub=True,  # the untrained student, and the encoder of BERTScore
         artifacts=("scores.json", "golden.json", "errors.jsonl", "predictions-*"),
     ),
@@ -183,6 +188,12 @@ def digest(
     }
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def own_resources(spec: Prompt2ModelSpec, stage: Stage) -> Resources | None:
+    """What a pod of the stage asks for; None where the chart's settings decide alone."""
+    named = {"training.resources": spec.training.resources, "evaluation.resources": spec.evaluation.resources}
+    return named.get(GRAPH[stage].resources)
 
 
 def own_data(spec: Prompt2ModelSpec, stage: Stage | None = None) -> dict[str, OwnData]:

@@ -18,6 +18,9 @@ START = ("CreateContainerConfigError", "CreateContainerError", "RunContainerErro
 STARTING_S = 15.0
 """A pod may be unschedulable or without its volume this long without a word: a node or a claim may just be coming."""
 
+ONE_NODE = ("pod affinity rules", "volume node affinity conflict")
+"""The scheduler's words where the other pods, or the claim's volume, are on a node that does not fit."""
+
 NO_POD_S = 30.0
 """A Job may be without a pod this long: its controller has others to serve."""
 
@@ -98,8 +101,14 @@ def _unscheduled(pod: Body, now: datetime) -> Failure | None:
         return None
     if _young(held.get("lastTransitionTime") or pod["metadata"]["creationTimestamp"], STARTING_S, now):
         return None
+    message = str(held.get("message", ""))
     remedy = "Add a node that has this, ask for less, or bind the claim; it goes on by itself."
-    return _blocked("Unschedulable", f"No node takes the pod: {held.get('message', '')}", remedy)
+    if any(sign in message for sign in ONE_NODE):
+        remedy = (
+            "On a ReadWriteOnce claim all pods of a resource run on one node. Give that node what this pod asks for, like a GPU, "
+            "or store the results on a ReadWriteMany claim or in object storage (spec.storage). It goes on by itself."
+        )
+    return _blocked("Unschedulable", f"No node takes the pod: {message}", remedy)
 
 
 def _young(since: str, seconds: float, now: datetime) -> bool:

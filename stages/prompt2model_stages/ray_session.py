@@ -20,12 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from prompt2model_stages.attempt import StageContext
+from prompt2model_stages.errors import blocked
 
 FOLDER = "p2m-ray-"
 """Short: a socket's whole path must stay below 108 characters."""
 
 OBJECT_STORE_BYTES = 256 * 1024**2
 """The stages pass references and small values; Ray's default would take 30 % of the memory."""
+
+logger = logging.getLogger(__name__)
+
+STARTS = 3
+"""Tries in one attempt: Ray waits 30 s for a node's processes, and that cannot be set."""
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -56,8 +62,7 @@ def ray_session(context: StageContext, num_cpus: int | None = None) -> Iterator[
     on_end = signal.getsignal(signal.SIGTERM)
     try:
         # In a cluster the workers' words are nowhere to be found later, but in the driver's log.
-        log = {"log_to_driver": address is not None}
-        ray.init(logging_level=logging.WARNING, configure_logging=False, **log, **options)
+        _start({"log_to_driver": address is not None, **options})
         signal.signal(signal.SIGTERM, on_end)  # Ray puts its own there
         context.starts["ray"] = time.monotonic() - began
         yield
@@ -65,6 +70,28 @@ def ray_session(context: StageContext, num_cpus: int | None = None) -> Iterator[
         ray.shutdown()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(options: dict[str, Any]) -> None:
+    """Starts or joins Ray. Raises: StageError Blocked, RayDidNotStart: a busy machine is not the work's fault."""
+    import ray
+
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(logging_level=logging.WARNING, configure_logging=False, **options)
+            return
+        except (TypeError, ValueError):  # ours, not the machine's
+            raise
+        except Exception as error:  # Ray has no exception of its own for a process that is not there in time
+            why = " ".join(str(error).split()) or type(error).__name__
+            logger.warning("Ray did not start: %s", why)
+            ray.shutdown()
+            if not left:
+                raise blocked(
+                    "RayDidNotStart",
+                    f"Ray did not start, {STARTS} times in a row: {why}",
+                    "It is tried again by itself. If it stays so, give the machine less other work, or the pod more CPU.",
+                ) from error
 
 
 def _local(folder: Path | None, num_cpus: int | None) -> dict[str, Any]:

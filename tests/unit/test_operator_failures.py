@@ -38,9 +38,9 @@ def disrupted(reason: str) -> dict[str, Any]:
     return pod({"conditions": [condition], "containerStatuses": [ended]})
 
 
-def unschedulable(ago_s: float) -> dict[str, Any]:
+def unschedulable(ago_s: float, message: str = "0/1 nodes") -> dict[str, Any]:
     since = (NOW - timedelta(seconds=ago_s)).isoformat()
-    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
     return pod({"conditions": [{**condition, "lastTransitionTime": since}]})
 
 
@@ -145,3 +145,19 @@ def test_pods_that_are_refused_are_named(seen: dict[str, Any], words: str) -> No
 )
 def test_workloads_whose_pods_come_are_no_failure(seen: dict[str, Any]) -> None:
     assert refused_pods(seen, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "remedy"),
+    [
+        (
+            "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 node(s) didn't match pod affinity rules.",
+            "ReadWriteMany",
+        ),
+        ("0/2 nodes are available: 2 node(s) had volume node affinity conflict.", "ReadWriteMany"),
+        ("0/2 nodes are available: 2 Insufficient cpu.", "ask for less"),
+    ],
+)
+def test_a_claim_that_binds_all_pods_to_one_node_is_named(message: str, remedy: str) -> None:
+    found = failure_of_pod(unschedulable(20, message), NOW)
+    assert found is not None and remedy in found.remedy and message in found.message

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 import pytest
 
 from prompt2model_api.environment_names import P2M_SERVICE_PARENT
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.service.__main__ import name_in
-from prompt2model_stages.service.answering import Answering, State, checked_golden, first_difference
+from prompt2model_stages.service.answering import Answering, LoadedStudent, State, checked_golden, first_difference
 from prompt2model_stages.service.environment import end_with_parent
+from prompt2model_stages.service.input_length import Length
 from prompt2model_stages.service.requests import (
     TEXT_LIMIT,
     TEXTS_LIMIT,
@@ -121,13 +123,22 @@ def test_a_difference_that_only_the_batch_makes_is_forgiven():
     assert first_difference(answer, GOLDEN) is None
 
 
+async def lengths(texts: list[str]) -> list[Length]:
+    return []
+
+
 def test_answers_only_when_ready():
-    answering = Answering(lambda: lambda texts: [text.upper() for text in texts], GOLDEN)
+    settled = threading.Event()
+
+    def answer(texts: list[str]) -> list[str]:
+        return [text.upper() for text in texts] if not settled.is_set() else ["lower precision" for _ in texts]
+
+    answering = Answering(lambda: LoadedStudent(answer, lengths, settled.set), GOLDEN)
     with pytest.raises(RuntimeError, match="being loaded"):
         answering.answer(["x"])
     answering.start().join(2)
     assert answering.state is State.READY
-    assert answering.answer(["x"]) == ["X"]
+    assert answering.answer(["x"]) == ["lower precision"], "it proves itself first, and settles then"
 
 
 @pytest.mark.parametrize("broken", ["load", "answers"])
@@ -135,11 +146,12 @@ def test_unfit_for_ever(broken):
     def load():
         if broken == "load":
             raise OSError("weights are gone")
-        return lambda texts: ["wrong" for _ in texts]
+        return LoadedStudent(lambda texts: ["wrong" for _ in texts], lengths, lambda: settled.append(None))
 
+    settled: list[None] = []
     answering = Answering(load, GOLDEN)
     answering.start().join(2)
-    assert answering.state is State.UNFIT
+    assert answering.state is State.UNFIT and not settled
     assert ("weights are gone" if broken == "load" else "not reproduced") in answering.reason
     with pytest.raises(RuntimeError):
         answering.answer(["x"])

@@ -24,6 +24,20 @@ CLUSTER = (
         BLOCKED,
     ),
     KnownReason(
+        "RayDidNotStart",
+        "Ray's processes were not there in time, three times in a row; usually the machine is busy with other work.",
+        "Give the machine less other work, or the pod more CPU (`training.resources.cpu`, the chart's `settings.pods`). It is "
+        "tried again by itself.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "GPUNotUsable",
+        "The pod has reserved a GPU, and the image's PyTorch is built without CUDA or finds no GPU.",
+        "Build the images with a CUDA build of PyTorch (build argument `TORCH_INDEX`), check the node's driver and the runtime "
+        "class, or ask for no GPU.",
+        BLOCKED,
+    ),
+    KnownReason(
         "OOMKilled",
         "A container used more memory than its limit.",
         "Raise `training.resources.memory`, or the limits in the chart's `settings.pods`; or lower `training.maxInputTokens`.",

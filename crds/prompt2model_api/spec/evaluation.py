@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from prompt2model_api.base import Metric, Model, TeacherPrompt, Uri
 from prompt2model_api.spec.references import OwnData
+from prompt2model_api.spec.training import Resources
 
 AT_LEAST_PATTERN = r"^(Teacher|100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)$"
 
@@ -61,6 +62,11 @@ class Evaluation(Model):
     encoder: Uri = Field(
         default="xlm-roberta-base",
         description="The encoder of BERTScore: a Hugging Face name, a folder, or embedded:MiniLM.",
+    )
+    resources: Resources | None = Field(
+        default=None,
+        description="CPU, memory and GPUs of the evaluation's pod. With a GPU, student and untrained student answer on it in "
+        "bfloat16. Only in a cluster; without it the chart's settings decide.",
     )
     gate: GateSpec | None = Field(
         default=None, description="What the student must reach to be served. Without it, it must reach the teacher."

@@ -16,7 +16,12 @@ class Resources(Model):
     memory: Quantity | None = Field(
         default=None, description="The memory request and limit, such as 16Gi. Without it the chart's settings decide."
     )
-    gpu: int = Field(default=0, ge=0, le=64, description="How many whole GPUs, as nvidia.com/gpu.")
+    gpu: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="How many whole GPUs, as nvidia.com/gpu. The images must be built with a CUDA build of PyTorch.",
+    )
 
 
 class Training(Model):

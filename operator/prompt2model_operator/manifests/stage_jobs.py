@@ -13,7 +13,7 @@ from prompt2model_api.environment_names import (
     P2M_STAGE_RUN,
     P2M_TEACHER_API_KEY,
 )
-from prompt2model_api.graph import GRAPH, own_data
+from prompt2model_api.graph import GRAPH, own_data, own_resources
 from prompt2model_api.names import RAYJOB_LIMIT, workload_name
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
@@ -29,6 +29,7 @@ from prompt2model_operator.manifests.common import (
     metadata,
     owned_by,
     pod_security,
+    same_node,
     scheduling,
     times,
     volumes,
@@ -74,9 +75,7 @@ def stage_job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Set
     """The Job of an attempt; a stage that runs on Ray starts one of its own in it. Raises: NoTeacherError."""
     labels = _labels(run, attempt, resource)
     body = metadata(JOB, attempt_name(run, attempt), resource, labels)
-    training = resource.spec.training
-    own = times(training.resources, training.workers) if GRAPH[run.spec.stage].on_workers else None
-    pod = _pod(run, attempt, resource, settings, own)
+    pod = _pod(run, attempt, resource, settings, _all_in_one(run.spec.stage, resource))
     if GRAPH[run.spec.stage].on_ray:
         _with_shared_memory(pod)
     pod["containers"][0]["command"] = ["python", "-m", f"prompt2model_stages.{run.spec.stage.value}"]
@@ -126,12 +125,14 @@ def job_file(run: StageRun, attempt: int, resource: Prompt2Model, settings: Sett
 
 
 def _ray_cluster(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body:
-    """A head with the driver; workers of their own only where there are several, or where they need a GPU."""
-    training = resource.spec.training
-    apart = GRAPH[run.spec.stage].on_workers and (training.workers > 1 or training.resources.gpu > 0)
-    head = _ray_pod(run, attempt, resource, settings, None if apart else _own_compute(run, resource))
+    """A head with the driver, which trains as well; workers of their own only where there are several."""
+    training, stage = resource.spec.training, run.spec.stage
+    apart = _is_apart(stage, resource, settings)
+    head = _ray_pod(run, attempt, resource, settings, None if apart else _all_in_one(stage, resource))
     head["automountServiceAccountToken"] = True  # the driver, which reports, runs on the head
-    start = {"dashboard-host": "0.0.0.0", "num-cpus": "0" if apart and _whole_cpus(resource) else "2"}
+    # Logical CPUs: one for each process that trains. How many threads it has is what its container really has.
+    each = max(1, training.resources.gpu)
+    start = {"dashboard-host": "0.0.0.0", "num-cpus": "0" if apart else str(max(2, training.workers * each))}
     labels = metadata(RAYJOB, "", resource, _labels(run, attempt, resource))["metadata"]["labels"]
     cluster: Body = {
         "rayVersion": settings.ray.version,
@@ -149,17 +150,26 @@ def _ray_cluster(run: StageRun, attempt: int, resource: Prompt2Model, settings: 
             "replicas": training.workers,
             "minReplicas": training.workers,
             "maxReplicas": training.workers,
-            "rayStartParams": {},
+            "rayStartParams": {"num-cpus": str(each)},
             "template": template,
         }
         cluster["workerGroupSpecs"] = [group]
     return cluster
 
 
-def _whole_cpus(resource: Prompt2Model) -> bool:
-    """Whether each worker has the CPU that Ray Train asks for; else the head lends its own."""
-    cpu = resource.spec.training.resources.cpu or "1"
-    return not cpu.endswith("m") and float(cpu) >= 1
+def _is_apart(stage: Stage, resource: Prompt2Model, settings: Settings) -> bool:
+    """Whether the workers have pods of their own.
+
+    Not where the claim binds all pods to one node: the head, which asks for no GPU, could come first and take a node that
+    has none. One pod with the compute of all is scheduled where all of it is.
+    """
+    return GRAPH[stage].on_workers and resource.spec.training.workers > 1 and same_node(resource, settings) is None
+
+
+def _all_in_one(stage: Stage, resource: Prompt2Model) -> Resources | None:
+    """What a pod asks for that does all of the stage's work."""
+    own = own_resources(resource.spec, stage)
+    return times(own, resource.spec.training.workers) if own is not None and GRAPH[stage].on_workers else own
 
 
 def _ray_pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings, own: Resources | None) -> Body:
@@ -283,7 +293,7 @@ def stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) -> 
         named=Named.of(resource.spec) if stage is Stage.DISCOVER else None,
         workers=training.workers,
         checkpoint_every=training.checkpoint_every,
-        resources=training.resources,
+        resources=own_resources(resource.spec, stage) or Resources(),
         tracking_uri=settings.tracking.uri,
         tracking_public_url=settings.tracking.public_url,
     )
@@ -300,10 +310,6 @@ def _teacher(resource: Prompt2Model, settings: Settings) -> TeacherSpec:
         limits=Limits(concurrency=EMBEDDED_SLOTS),
         budget=Budget(unlimited=True),
     )
-
-
-def _own_compute(run: StageRun, resource: Prompt2Model) -> Resources | None:
-    return resource.spec.training.resources if GRAPH[run.spec.stage].on_workers else None
 
 
 def _own_data(run: StageRun, resource: Prompt2Model) -> tuple[list[Body], list[Body]]:

@@ -47,13 +47,16 @@ def sampled_rows(prepared: Folder, most: int, seed: int) -> list[Row]:
 
 
 class Predictions:
-    """One system's answers to the texts, in their order, filled in pieces."""
+    """One system's answers to the texts, in their order, filled in pieces.
 
-    def __init__(self, folder: Folder, system: str, texts: Sequence[str]) -> None:
+    computed: on which device and in which precision; answers of an attempt that had another are not mixed with these.
+    """
+
+    def __init__(self, folder: Folder, system: str, texts: Sequence[str], computed: str = "") -> None:
         self._folder = folder / "partial"
         self._system = system
         self._texts = texts
-        self._key = hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()[:8]
+        self._key = hashlib.sha256(json.dumps([*texts, computed]).encode()).hexdigest()[:8]
 
     def complete(self, generate: Generate, progress: Callable[[int], None]) -> list[str]:
         """Answers to all texts: those of earlier attempts, and `generate`'s, written a chunk at a time.

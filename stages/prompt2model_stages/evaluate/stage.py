@@ -57,7 +57,10 @@ def run(context: StageContext) -> StageOutputs:
 
     Raises: StageError of the student, the encoder or the teacher; an exhausted budget is none.
     """
+    from prompt2model_stages.student.devices import check_gpu
+
     spec, folder = context.spec, context.folder
+    check_gpu(context.job.settings.resources.gpu, "evaluation.resources.gpu")
     prepared, trained = context.input("prepare"), context.input("train")
     rows = sampled_rows(prepared, spec.evaluation.max_rows, spec.seed)
     metrics, reason = _metrics(spec, rows, prepared)
@@ -105,7 +108,14 @@ def _metrics(spec: Prompt2ModelSpec, rows: list[Row], prepared: Folder) -> tuple
 
 def _notes(scores: list[Scores]) -> list[str]:
     """What a person should know beside the scores; a split says it once."""
-    return list(dict.fromkeys(cut(f"{score.split} test split: {score.note}", 512) for score in scores if score.note))
+    from prompt2model_stages.student.devices import computed, usable_device
+
+    told = [cut(f"{score.split} test split: {score.note}", 512) for score in scores if score.note]
+    if usable_device().type != "cpu":
+        told.append(
+            f"Student and untrained student answered on a GPU ({computed()}); on a CPU the service answers in float32."
+        )
+    return list(dict.fromkeys(told))
 
 
 class _Bar:
@@ -142,38 +152,44 @@ def _student_answers(
     trained: Folder, folder: Folder, rows: list[Row], prepared: Folder, max_tokens: int, bar: _Bar
 ) -> list[str]:
     """The student's answers; the golden requests are written on the way, while it is loaded."""
-    predictions = Predictions(folder, STUDENT, [row.text for row in rows])
+    from prompt2model_stages.student import Student
+    from prompt2model_stages.student.devices import computed, usable_device
+
+    predictions = Predictions(folder, STUDENT, [row.text for row in rows], computed())
     progress = bar.of(STUDENT)
     if predictions.done and folder.exists(GOLDEN):
         return predictions.complete(_nothing, progress)
-    from prompt2model_stages.student import Student
-
     with (trained / "model").as_local() as model:
         student = Student.from_folder(model)
+    student.put_on(usable_device())
 
     def answer(texts: list[str], batch_size: int) -> list[str]:
         return list(student.generate(texts, max_tokens, batch_size))
 
-    answers = predictions.complete(lambda texts, told: student.generate(texts, max_tokens, BATCH, told), progress)
-    candidates = rows or read_split(prepared, VALIDATION) or read_split(prepared, TRAIN)
-    write_golden(folder, golden_requests(candidates, answer))
-    return answers
+    if not folder.exists(GOLDEN):  # in fp32, on whatever device: a service on another one can then reproduce them
+        candidates = rows or read_split(prepared, VALIDATION) or read_split(prepared, TRAIN)
+        write_golden(folder, golden_requests(candidates, answer))
+    student.lower_precision()
+    return predictions.complete(lambda texts, told: student.generate(texts, max_tokens, BATCH, told), progress)
 
 
 def _untrained_answers(
     trained: Folder, folder: Folder, rows: list[Row], settings: StudentSettings, bar: _Bar
 ) -> list[str]:
     """The answers of the student as it was before training, cut at the same lengths."""
-    predictions = Predictions(folder, UNTRAINED, [row.text for row in rows])
+    from prompt2model_stages.student import Student
+    from prompt2model_stages.student.devices import computed, usable_device
+
+    predictions = Predictions(folder, UNTRAINED, [row.text for row in rows], computed())
     progress = bar.of(UNTRAINED)
     if predictions.done:
         return predictions.complete(_nothing, progress)
-    from prompt2model_stages.student import Student
-
     gc.collect()  # the student's weights, before others are loaded beside them
     origin = UntrainedStudent.read(trained)
     limits = (settings.max_input_tokens, settings.max_output_tokens)
     untrained = Student.load(origin.path or origin.name, origin.revision, *limits)
+    untrained.put_on(usable_device())
+    untrained.lower_precision()
     return predictions.complete(lambda texts, told: untrained.generate(texts, limits[1], BATCH, told), progress)
 
 

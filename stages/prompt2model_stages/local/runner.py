@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.decide import decide
-from prompt2model_api.graph import GRAPH, own_data, stages_of
+from prompt2model_api.graph import GRAPH, own_data, own_resources, stages_of
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.retrying import after_step_in
 from prompt2model_api.snapshot import (
@@ -30,6 +30,7 @@ from prompt2model_api.snapshot import (
     Workload,
 )
 from prompt2model_api.spec.teacher import TeacherSpec
+from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_job import Named, StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
 from prompt2model_api.status import Phase, Prompt2ModelStatus
@@ -220,7 +221,7 @@ class Runner:
             named=Named.of(self.resource.spec) if stage is Stage.DISCOVER else None,
             workers=training.workers,
             checkpoint_every=training.checkpoint_every,
-            resources=training.resources,
+            resources=own_resources(self.resource.spec, stage) or Resources(),
         )
 
     def _teacher(self) -> TeacherSpec:

@@ -28,8 +28,8 @@ from prompt2model_api.environment_names import (
 )
 from prompt2model_stages.service.answering import (
     BATCH_LIMIT,
-    Answer,
     Answering,
+    LoadedStudent,
     State,
     checked_golden,
     load_student,
@@ -103,10 +103,10 @@ class StudentService:
             raise HTTPException(status_code=self._status(), detail=self._answering.reason)
         return True
 
-    def _load(self) -> Answer:
+    def _load(self) -> LoadedStudent:
         student = load_student(Path(os.environ[P2M_SERVICE_MODEL]))
         self._measure = student.measure
-        return student.answer
+        return student
 
     async def _cut(self, texts: list[str], field: str) -> list[bool]:
         """Whether each text is longer than what the student reads. Raises: _TooLongError where none may be cut."""

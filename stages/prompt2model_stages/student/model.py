@@ -14,6 +14,7 @@ from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student import embedded
 from prompt2model_stages.student.checking import check_headers, check_tokenizer
+from prompt2model_stages.student.devices import answering_precision
 from prompt2model_stages.student.encoding import SETTINGS, Encoded, StudentEncoder, StudentSettings
 from prompt2model_stages.student.hub import TOKEN
 from prompt2model_stages.student.loading import check_model_type, load_parts
@@ -114,6 +115,14 @@ class Student:
             if not bool(torch.isfinite(weights).all()):
                 raise not_numbers(name, tensor)
         return cls(parts.model, parts.tokenizer, settings)
+
+    def put_on(self, device: torch.device) -> None:
+        """Moves the weights to the device; they stay fp32."""
+        self.model.to(device)
+
+    def lower_precision(self) -> None:
+        """From here on answers are computed in what `answering_precision` names for the device; there is no way back."""
+        self.model.to(answering_precision(self.model.device))
 
     @property
     def architecture(self) -> Architecture:

@@ -15,13 +15,14 @@ from typing import Any
 import torch
 import torch.distributed
 
+from prompt2model_stages.student.devices import low_precision
 from prompt2model_stages.student.encoding import Encoded
 from prompt2model_stages.student.model import Student
 from prompt2model_stages.train.batches import share
 from prompt2model_stages.train.budget import Budget
 from prompt2model_stages.train.estimate import Estimate
 from prompt2model_stages.train.micro_batches import is_out_of_memory, parts
-from prompt2model_stages.train.objective import Objective, low_precision
+from prompt2model_stages.train.objective import Objective
 
 logger = logging.getLogger(__name__)
 

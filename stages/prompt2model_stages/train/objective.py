@@ -75,14 +75,6 @@ class Objective(nn.Module):  # type: ignore[misc]  # torch is not typed here
         return same
 
 
-def low_precision(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where the device multiplies it faster than fp32, else nothing."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if fast else None
-
-
 def optimizer_of(model: nn.Module, weight_decay: float = 0.01) -> torch.optim.AdamW:
     """AdamW; matrices decay, biases and norms do not."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]

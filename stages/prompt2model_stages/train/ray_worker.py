@@ -9,6 +9,7 @@ import torch
 
 from prompt2model_api.redaction import mask_streams
 from prompt2model_stages.cpus import usable_cpus
+from prompt2model_stages.student.devices import check_gpu
 from prompt2model_stages.train.computing import Worker
 from prompt2model_stages.train.loop import Loop, TrainingJob
 
@@ -28,6 +29,7 @@ def train_worker(config: dict[str, Any]) -> None:
         _log_to(job.log)
     local = context.get_local_world_size()
     torch.set_num_threads(max(1, usable_cpus() // local))  # Ray sets it to 1
+    check_gpu(config["gpus"], "training.resources.gpu")
     worker = Worker(context.get_world_rank(), context.get_world_size(), get_device(), local)
     Loop(job, worker, prepare_model).run()
 

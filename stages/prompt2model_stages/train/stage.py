@@ -130,7 +130,13 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     settings = context.job.settings
     notes = context.folder / NOTES
-    with ray_session(context, num_cpus=max(os.cpu_count() or 1, settings.workers)):
+    gpus = settings.resources.gpu
+    ranks = settings.workers * max(1, gpus)  # a process for each GPU, so that none of them is reserved for nothing
+    if "RAY_ADDRESS" not in os.environ:  # elsewhere the workers have the GPUs, and check it themselves
+        from prompt2model_stages.student.devices import check_gpu
+
+        check_gpu(gpus, "training.resources.gpu")  # Ray would wait for one for ever
+    with ray_session(context, num_cpus=max(os.cpu_count() or 1, ranks)):
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
         from ray.train.v2.api.exceptions import TrainingFailedError
@@ -150,14 +156,13 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
             # A local Ray keeps the workers' words in files of its own; /proc leads to this process's standard error.
             log=None if os.environ.get("RAY_ADDRESS") else f"/proc/{os.getpid()}/fd/2",
         )
-        gpus = settings.resources.gpu
         trainer = TorchTrainer(
             train_worker,
-            train_loop_config={"job": job},
+            train_loop_config={"job": job, "gpus": gpus},
             scaling_config=ScalingConfig(
-                num_workers=settings.workers,
+                num_workers=ranks,
                 use_gpu=gpus > 0,
-                resources_per_worker={"CPU": 1, **({"GPU": gpus} if gpus else {})},
+                resources_per_worker={"CPU": 1, **({"GPU": 1} if gpus else {})},
             ),
             # Attempts are the operator's: a worker that died ends this one.
             run_config=RunConfig(
