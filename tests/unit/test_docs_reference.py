@@ -21,6 +21,7 @@ from prompt2model_api.reasons import REASONS
 from prompt2model_api.stage_run import StageRun
 from prompt2model_api.status import Prompt2ModelStatus
 from prompt2model_operator.metrics import LEADER
+from prompt2model_stages.reporting import ResultFile
 from prompt2model_stages.tracking.values import final_metrics
 
 pytestmark = pytest.mark.unit
@@ -104,7 +105,12 @@ def test_every_metric_of_the_operator_is_on_the_page() -> None:
 
 def test_every_metric_in_mlflow_is_on_the_page() -> None:
     interval = {"value": 1.0, "low": 0.0, "high": 2.0}
-    score = {"split": "Own", "metric": "ChrF++", "teacherAnswers": {"asked": 3, "tooLong": 1}}
+    score: dict[str, Any] = {
+        "split": "Own",
+        "metric": "ChrF++",
+        "rows": 3,
+        "teacherAnswers": {"asked": 3, "tooLong": 1},
+    }
     score |= dict.fromkeys(("student", "untrained", "teacher", "difference", "studentAll"), interval)
     outputs = {"spent": {"requests": 1, "promptTokens": 2, "completionTokens": 3, "usd": 0.1}, "rows": {"train": 8}}
     outputs |= {
@@ -115,7 +121,8 @@ def test_every_metric_in_mlflow_is_on_the_page() -> None:
         "goldenRequests": 5,
         "scores": [score],
     }
-    recorded = {*final_metrics({"seconds": 3.0, "starts": {"ray": 1.0}, "outputs": outputs}), *curve_names()}
+    result = {"attempt": 1, "digest": "a" * 64, "seconds": 3.0, "starts": {"ray": 1.0}, "outputs": outputs}
+    recorded = {*final_metrics(ResultFile.model_validate(result)), *curve_names()}
     assert len(recorded) > 25
     described = metrics.of_mlflow()
     assert [name for name in recorded if not any(one.pattern.fullmatch(name) for one in described)] == []
