@@ -83,6 +83,11 @@ def test_a_gpu_that_no_node_has(finished: Resource, kube: Kube) -> None:
         offer(kube, node, "1")
         resource.wait_run("train", known, within=GOES_ON_S)
         wait_for("the training's worker on the node", lambda: _runs(resource), GOES_ON_S)
+        # The node has no GPU and the image no CUDA: what was reserved for nothing is said, and no attempt is used up.
+        found = resource.wait_condition(
+            "Trained", "GPUNotUsable", "training.resources.gpu reserves 1 GPU", within=GOES_ON_S
+        )
+        assert "TORCH_INDEX" in found["message"]
     finally:
         resource.apply(small_example())
         offer(kube, node, None)
@@ -157,6 +162,7 @@ def _works(resource: Resource, stage: str) -> None:
 
 
 def _runs(resource: Resource) -> None:
-    workers = resource.pods("prompt2model.dev/stage=train,ray.io/node-type=worker")
+    # The claim binds all pods to one node, so Ray's head trains as well.
+    workers = resource.pods("prompt2model.dev/stage=train,ray.io/node-type=head")
     if not any(pod["status"].get("phase") == "Running" for pod in workers):
         raise NotYet(f"{[(p['metadata']['name'], p['status'].get('phase')) for p in workers]}")
