@@ -47,13 +47,14 @@ class Operator:
 
         Raises: AccessError, LostLeaseError, ApiError at the start.
         """
-        await self._api.connect()
+        # First of all: what follows is requests with time-outs of their own, and may take minutes on a busy machine.
+        health = await serve_health(self._heart, self._settings.liveness_port)
+        start_http_server(self._settings.metrics_port)
         try:
+            await self._api.connect()
             tracking = self._settings.tracking
             await check_access(self._api, self._namespaces(), tracking.secret if tracking.workspaces else None)
             leader = Leader(self._api, self._settings.namespace, self._settings.peering)
-            start_http_server(self._settings.metrics_port)
-            health = await serve_health(self._heart, self._settings.liveness_port)
             await leader.acquire()
             LEADER.set(1)
             logger.info("active; settings: %s", self._settings.dump())
@@ -63,8 +64,8 @@ class Operator:
             finally:
                 LEADER.set(0)  # at once: the end below takes its time, and another operator may be active by now
                 await leader.release()
-                await health.cleanup()
         finally:
+            await health.cleanup()
             await self._api.close()
             if self._mlflow is not None:
                 await self._mlflow.close()

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, create_model
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, create_model, model_validator
 
 from prompt2model_api.base import Model, Name, Quantity, Uri
 from prompt2model_api.base_url import check_base_url
 from prompt2model_api.environment_names import P2M_SETTINGS, P2M_WORKSPACE_KEY
 from prompt2model_api.graph import GRAPH
 from prompt2model_api.stage_run import Stage
+from prompt2model_operator.pod_environment import EnvVar
 from prompt2model_operator.workspaces import SHORTEST_KEY
 
 DEFAULT_FILE = "/etc/prompt2model/settings.yaml"
@@ -109,10 +110,13 @@ class OwnDataSources(Model):
 
 
 class ContainerResources(Model):
-    """Requests and limits of a container, as Kubernetes writes them."""
+    """Requests and limits of a container, as Kubernetes writes them, and what its environment has beside the operator's."""
 
     requests: dict[str, Quantity] = Field(default={})
     limits: dict[str, Quantity] = Field(default={})
+    env: list[EnvVar] = Field(
+        default=[], max_length=100, description="Added to the environment, such as a proxy or Ray's time-outs."
+    )
 
 
 def _resources(cpu: str, memory: str, most: str) -> ContainerResources:
@@ -136,6 +140,20 @@ class PodDefaults(_StagePods):
     submitter: ContainerResources = Field(default_factory=lambda: _resources("50m", "256Mi", "1Gi"))
     service: ContainerResources = Field(default_factory=lambda: _resources("100m", "1Gi", "4Gi"))
     tracking: ContainerResources = Field(default_factory=lambda: _resources("100m", "512Mi", "2Gi"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _compute_stays(cls, given: Any) -> Any:
+        """Where a pod's env alone is given, its requests and limits are the defaults."""
+        if not isinstance(given, dict):
+            return given
+        alone = {
+            name: pod
+            for name, pod in given.items()
+            if isinstance(pod, dict) and name in cls.model_fields and not pod.keys() & {"requests", "limits"}
+        }
+        defaults = {name: cls.model_fields[name].get_default(call_default_factory=True).dump() for name in alone}
+        return {**given, **{name: {**defaults[name], **pod} for name, pod in alone.items()}}
 
     def of(self, stage: Stage) -> ContainerResources:
         """Those of a stage's pod."""

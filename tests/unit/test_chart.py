@@ -197,6 +197,15 @@ def test_the_operator_is_alone_and_restarts_with_its_settings(name: str) -> None
     }
     assert fields == {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"}
     assert pod["spec"]["containers"][0]["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "health"}
+    assert pod["spec"]["containers"][0]["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
+
+
+@pytest.mark.parametrize(("given", "seconds"), [({}, 600), ({"operator": {"startupSeconds": 1203}}, 1205)])
+def test_the_operator_has_time_to_start(given: dict[str, Any], seconds: int) -> None:
+    done = charts.template(given, "--show-only", "templates/operator.yaml")
+    (operator,) = [body for body in charts.parsed(done.stdout) if body["kind"] == "Deployment"]
+    probe = operator["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] == seconds
 
 
 def test_other_settings_are_another_checksum() -> None:

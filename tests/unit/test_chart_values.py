@@ -37,6 +37,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "two-teachers": ({"teacher": {"url": "http://vllm/v1"}}, "set teacher.enabled=false, or remove them"),
     "model-of-nobody": ({"teacher": {"enabled": False, "model": "m"}}, "teacher.model is served nowhere"),
+    "env-of-the-operator": (
+        {"settings": {"pods": {"train": {"env": [{"name": "P2M_JOB", "value": "x"}]}}}},
+        "settings.pods.train.env sets P2M_JOB, which the operator sets itself: remove it",
+    ),
+    "env-without-a-value": (
+        {"settings": {"pods": {"service": {"env": [{"name": "HTTPS_PROXY"}]}}}},
+        "settings.pods.service.env: HTTPS_PROXY needs one of value and valueFrom",
+    ),
     "credentials-for-nothing": ({"mlflow": {"artifacts": {"secret": "s"}}}, "set mlflow.artifacts.uri"),
 }
 

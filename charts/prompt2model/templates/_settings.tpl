@@ -62,4 +62,20 @@ http://{{ include "prompt2model.host" (dict "root" . "component" "mlflow") }}:50
 {{- if and .Values.teacher.model (not .Values.teacher.url) -}}
 {{- fail "teacher.model is served nowhere: set teacher.url." -}}
 {{- end -}}
+{{- include "prompt2model.check-env" . -}}
+{{- end -}}
+
+{{/* The names that the operator or KubeRay sets; pod_environment.py has the same ones. */}}
+{{- define "prompt2model.check-env" -}}
+{{- $taken := list "DO_NOT_TRACK" "FQ_RAY_IP" "HF_ENDPOINT" "HF_HOME" "HF_HUB_DISABLE_TELEMETRY" "HF_HUB_OFFLINE" "HF_TOKEN" "HOME" "KUBERAY_GEN_RAY_START_CMD" "MLFLOW_DISABLE_TELEMETRY" "MLFLOW_TRACKING_PASSWORD" "MLFLOW_TRACKING_TOKEN" "MLFLOW_TRACKING_USERNAME" "MLFLOW_WORKSPACE" "MPLCONFIGDIR" "OMP_WAIT_POLICY" "RAY_ADDRESS" "RAY_AUTH_MODE" "RAY_AUTH_TOKEN" "RAY_CLOUD_INSTANCE_ID" "RAY_CLUSTER_NAME" "RAY_DASHBOARD_ADDRESS" "RAY_IP" "RAY_JOB_SUBMISSION_ID" "RAY_NODE_TYPE_NAME" "RAY_PORT" "RAY_USAGE_STATS_ENABLED" "TOKENIZERS_PARALLELISM" -}}
+{{- range $pod, $given := .Values.settings.pods | default dict -}}
+{{- range $variable := $given.env | default list -}}
+{{- if or (hasPrefix "P2M_" $variable.name) (has $variable.name $taken) -}}
+{{- fail (printf "settings.pods.%s.env sets %s, which the operator sets itself: remove it." $pod $variable.name) -}}
+{{- end -}}
+{{- if eq (hasKey $variable "value") (hasKey $variable "valueFrom") -}}
+{{- fail (printf "settings.pods.%s.env: %s needs one of value and valueFrom." $pod $variable.name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

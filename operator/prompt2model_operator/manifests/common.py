@@ -107,6 +107,11 @@ def compute(defaults: ContainerResources, own: Resources | None = None) -> Body:
     return {key: value for key, value in (("requests", requests), ("limits", limits)) if value}
 
 
+def added_environment(pod: ContainerResources) -> list[Body]:
+    """What the chart adds to a container's environment; it stands last, and has none of the operator's own names."""
+    return [variable.dump() for variable in pod.env]
+
+
 def times(own: Resources, count: int) -> Resources:
     """The compute of so many in one pod."""
     quantities = {name: _times(getattr(own, name), count) for name in ("cpu", "memory")}

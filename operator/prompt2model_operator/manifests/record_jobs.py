@@ -9,6 +9,7 @@ from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_operator.kinds import JOB, ROLE
 from prompt2model_operator.manifests.common import (
     CONTAINER_SECURITY,
+    added_environment,
     compute,
     environment,
     folder_uri,
@@ -50,7 +51,7 @@ def _job(resource: Prompt2Model, settings: Settings, name: str, role: str, comma
         "command": command,
         "resources": compute(settings.pods.tracking),
         "securityContext": CONTAINER_SECURITY,
-        "env": env,
+        "env": [*env, *added_environment(settings.pods.tracking)],
         "envFrom": env_from,
         "volumeMounts": mounts,
         "workingDir": "/tmp",

@@ -20,6 +20,7 @@ from prompt2model_operator.kinds import (
 from prompt2model_operator.manifests.common import (
     CONTAINER_SECURITY,
     HOME,
+    added_environment,
     compute,
     environment,
     folder_uri,
@@ -128,7 +129,7 @@ def _pod(resource: Prompt2Model, served: ServedModel, settings: Settings) -> Bod
         "name": "fetch",
         **common,
         "command": ["python", "-m", "prompt2model_stages.service.fetch", *_fetched(resource, served, settings)],
-        "env": env,
+        "env": [*env, *added_environment(settings.pods.service)],
         "envFrom": env_from,
         "volumeMounts": [*own_mounts, *storage_mounts, model],
     }
@@ -138,7 +139,7 @@ def _pod(resource: Prompt2Model, served: ServedModel, settings: Settings) -> Bod
         "securityContext": pod_security(settings),
         "terminationGracePeriodSeconds": settings.service.termination_grace_seconds,
         "initContainers": [fetch],
-        "containers": [_server(resource, served, common, [*own_mounts, model])],
+        "containers": [_server(resource, served, settings, common, [*own_mounts, model])],
         "volumes": [*found, {"name": "model", "emptyDir": {}}],
         **scheduling(resource, settings),
     }
@@ -150,7 +151,7 @@ def _fetched(resource: Prompt2Model, served: ServedModel, settings: Settings) ->
     return [*places, "--sha256", served.sha256, "--to", MODEL]
 
 
-def _server(resource: Prompt2Model, served: ServedModel, common: Body, mounts: list[Body]) -> Body:
+def _server(resource: Prompt2Model, served: ServedModel, settings: Settings, common: Body, mounts: list[Body]) -> Body:
     command = ["python", "-m", "prompt2model_stages.service", "--host", "0.0.0.0", "--port", str(PORT)]
     command += ["--model", f"{MODEL}/model", "--golden", f"{MODEL}/golden.json", "--sha256", served.sha256]
     command += ["--truncate"] if resource.spec.service.truncate else []
@@ -159,7 +160,11 @@ def _server(resource: Prompt2Model, served: ServedModel, common: Body, mounts: l
         "name": "service",
         **common,
         "command": [*command, "--name", resource.metadata.name],
-        "env": [{"name": "HOME", "value": HOME}, {"name": "OMP_WAIT_POLICY", "value": "PASSIVE"}],
+        "env": [
+            {"name": "HOME", "value": HOME},
+            {"name": "OMP_WAIT_POLICY", "value": "PASSIVE"},
+            *added_environment(settings.pods.service),
+        ],
         "ports": [{"name": "http", "containerPort": PORT}],
         "startupProbe": {"httpGet": {"path": "/livez", "port": PORT}, "periodSeconds": 2, "failureThreshold": 150},
         "readinessProbe": {"httpGet": port, "periodSeconds": 5, "timeoutSeconds": 10, "failureThreshold": 3},

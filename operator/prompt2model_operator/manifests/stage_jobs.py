@@ -24,6 +24,7 @@ from prompt2model_operator.kinds import ATTEMPT, CONFIGMAP, JOB, RAYJOB, ROLE, S
 from prompt2model_operator.manifests.common import (
     CONTAINER_SECURITY,
     OWN,
+    added_environment,
     compute,
     environment,
     metadata,
@@ -193,7 +194,11 @@ def _submitter(run: StageRun, attempt: int, resource: Prompt2Model, settings: Se
         "imagePullPolicy": settings.images.pull_policy,
         "resources": compute(settings.pods.submitter),
         "securityContext": CONTAINER_SECURITY,
-        "env": [{"name": "HOME", "value": "/tmp"}, {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}],
+        "env": [
+            {"name": "HOME", "value": "/tmp"},
+            {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"},
+            *added_environment(settings.pods.submitter),
+        ],
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
     }
     where = {k: v for k, v in scheduling(resource, settings).items() if k != "affinity"}
@@ -225,7 +230,11 @@ def _pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings
         "imagePullPolicy": settings.images.pull_policy,
         "resources": compute(settings.pods.of(stage), own),
         "securityContext": CONTAINER_SECURITY,
-        "env": [*env, *_job_environment(run, attempt, resource, settings)],
+        "env": [
+            *env,
+            *_job_environment(run, attempt, resource, settings),
+            *added_environment(settings.pods.of(stage)),
+        ],
         "envFrom": env_from,
         "volumeMounts": [*mounts, *own_mounts],
         "workingDir": "/tmp",
