@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,10 @@ def test_every_example_is_on_the_page() -> None:
     for file in files:
         assert f"## {file.name}\n" in examples.examples_page()
         assert file.read_text("utf-8").rstrip() in examples.examples_page()
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "charts/prompt2model/README.md"])
+def test_links_outside_of_the_site_lead_somewhere(name: str) -> None:
+    file = ROOT / name
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", file.read_text("utf-8"))
+    assert [link for link in links if not (file.parent / link).exists()] == []
