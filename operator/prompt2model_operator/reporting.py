@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from prompt2model_api.conditions import ConditionType
+from prompt2model_api.conditions import ConditionType, FailureState
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import (
     Action,
@@ -65,19 +65,40 @@ def stage_change(run: StageRun, new: StageRunStatus) -> tuple[str, str, str] | N
     old = run.status
     if (old.phase, old.attempt) == (new.phase, new.attempt) or new.phase not in PAST:
         return None
-    reason = f"{run.spec.stage.value.capitalize()}{PAST[new.phase]}"
-    if new.failure is not None and new.phase is not StageRunPhase.RUNNING:
-        return "Warning", reason, told(f"{run.metadata.name}: {new.failure.message}", new.failure.remedy)
-    return "Normal", reason, f"{run.metadata.name}, attempt {new.attempt}."
+    reason, attempt = (
+        f"{run.spec.stage.value.capitalize()}{PAST[new.phase]}",
+        f"{run.metadata.name}, attempt {new.attempt}",
+    )
+    if new.failure is None or new.phase is StageRunPhase.RUNNING:
+        return "Normal", reason, f"{attempt}."
+    if new.phase is StageRunPhase.BLOCKED and _was_blocked_by(old, new.failure.reason):
+        return None  # told when the attempt began to wait
+    return "Warning", reason, told(f"{attempt}: {new.failure.reason}: {new.failure.message}", new.failure.remedy)
 
 
-def resource_change(old: Prompt2ModelStatus | None, new: Prompt2ModelStatus) -> tuple[str, str, str] | None:
-    """The event for a resource whose Ready condition changed."""
+def _was_blocked_by(status: StageRunStatus, reason: str) -> bool:
+    failure = status.failure
+    return failure is not None and failure.state is FailureState.BLOCKED and failure.reason == reason
+
+
+def resource_change(
+    old: Prompt2ModelStatus | None, new: Prompt2ModelStatus, runs: Iterable[StageRun] = ()
+) -> tuple[str, str, str] | None:
+    """The event for a resource whose Ready condition changed; None where the event of one of its stage runs tells it."""
     before = {c.type: (c.status, c.reason) for c in old.conditions} if old else {}
     now = next((c for c in new.conditions if c.type is ConditionType.READY), None)
     if now is None or before.get(ConditionType.READY) == (now.status, now.reason) or now.status == "Unknown":
         return None
+    if now.status == "False" and now.message in _told_by_stages(runs):
+        return None
     return ("Normal" if now.status == "True" else "Warning"), now.reason, now.message or now.reason
+
+
+def _told_by_stages(runs: Iterable[StageRun]) -> set[str]:
+    """The messages of failures that ended an attempt: each has an event of its own."""
+    ended = (StageRunPhase.RETRYING, StageRunPhase.BLOCKED, StageRunPhase.FAILED)
+    failures = [run.status.failure for run in runs if run.status.phase in ended]
+    return {told(failure.message, failure.remedy) for failure in failures if failure is not None}
 
 
 def count_stage_change(run: StageRun, new: StageRunStatus) -> None:

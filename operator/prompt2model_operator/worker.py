@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -124,7 +125,7 @@ class Worker:
             await applier.keep_service()
         except CannotStartError as error:
             status = self._cannot(key, None, error.failure, memory, status, resource)
-        await self._write(resource, status)
+        await self._write(resource, status, runs.values())
         if is_starting(snapshot):
             self._waker.wake(key, STARTING_EVERY_S)
         if outcome.wake_at is not None:
@@ -178,7 +179,7 @@ class Worker:
         memory.sources, memory.sources_of, memory.sources_at = found, mark, time.monotonic()
 
     async def _tell(self, resource: Prompt2Model, action: Action, runs: dict[str, StageRun]) -> None:
-        """An event and the metrics for what an action changed."""
+        """An event and the metrics for what an action changed; `runs` has the new status from now on."""
         if not isinstance(action, SetStageRunStatus):
             if (made := getattr(action, "stage_run", None)) is not None:
                 runs[made.metadata.name] = made
@@ -187,8 +188,9 @@ class Worker:
         count_stage_change(run, action.status)
         if (change := stage_change(run, action.status)) is not None:
             await self._emit(resource, *change)
+        runs[action.name] = run.model_copy(update={"status": action.status})
 
-    async def _write(self, resource: Prompt2Model, status: Prompt2ModelStatus) -> None:
+    async def _write(self, resource: Prompt2Model, status: Prompt2ModelStatus, runs: Iterable[StageRun] = ()) -> None:
         """One write, where something changed."""
         if resource.status == status:
             return
@@ -202,7 +204,7 @@ class Worker:
             self._store.put(PROMPT2MODEL, await self._api.apply(body, "status"))
         except NotFoundError:
             return
-        if (change := resource_change(resource.status, status)) is not None:
+        if (change := resource_change(resource.status, status, runs)) is not None:
             await self._emit(resource, *change)
 
     async def _emit(self, resource: Prompt2Model, kind: str, reason: str, message: str) -> None:

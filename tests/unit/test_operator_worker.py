@@ -14,7 +14,6 @@ from prompt2model_operator.kinds import (
     AUTOSCALER,
     CLAIM,
     DEPLOYMENT,
-    EVENT,
     HTTPROUTE,
     JOB,
     PROMPT2MODEL,
@@ -351,14 +350,3 @@ def test_a_spec_that_the_types_refuse_is_said_in_the_status() -> None:
     cluster = Cluster({"prompt": "ä" * 20_000})  # 40,000 bytes: the schema counts characters
     asyncio.run(cluster.look())
     assert cluster.condition("Ready")["reason"] == "InvalidSpec" and "32 KiB" in cluster.condition("Ready")["message"]
-
-
-def test_events_tell_of_changes_alone() -> None:
-    cluster = Cluster()
-    asyncio.run(cluster.run(outputs))
-    told = {body["reason"] for body in cluster.of(EVENT)}
-    assert {"DiscoverStarted", "DiscoverSucceeded", "TrainSucceeded", "Ready"} <= told
-    written = len(cluster.of(EVENT))
-    cluster.start()
-    asyncio.run(cluster.run(outputs))
-    assert len(cluster.of(EVENT)) == written
