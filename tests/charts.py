@@ -46,6 +46,14 @@ def template(values: Manifest, *arguments: str) -> subprocess.CompletedProcess[s
     return run("template", RELEASE, str(CHART), "--namespace", NAMESPACE, *arguments, values=values)
 
 
+def notes(values: Manifest) -> str:
+    """What Helm says after an installation with these values into a cluster that has nothing yet."""
+    arguments = ("install", RELEASE, str(CHART), "--namespace", NAMESPACE, "--dry-run=client")
+    done = run(*arguments, values=values)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.partition("\nNOTES:\n")[2]
+
+
 def parsed(text: str) -> list[Manifest]:
     """The objects in a text of several."""
     return [body for body in yaml.safe_load_all(text) if body]

@@ -9,6 +9,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +27,39 @@ HEADER = (
     "# Rendered from crds/prompt2model_api by `python -m prompt2model_api.render`: edit the types, not this file.\n"
 )
 
-Column = tuple[str, str, str]
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `kubectl get`; a wide one is shown with `-o wide` alone, so that a line fits into a terminal."""
+
+    name: str
+    path: str
+    kind: str = "string"
+    wide: bool = False
+
+    def dump(self) -> dict[str, Any]:
+        """As the CustomResourceDefinition has it."""
+        priority = {"priority": 1} if self.wide else {}
+        return {"name": self.name, "type": self.kind, **priority, "jsonPath": self.path}
+
 
 PROMPT2MODEL_COLUMNS: tuple[Column, ...] = (
-    ("Phase", "string", ".status.phase"),
-    ("Progress", "string", ".status.progress"),
-    ("Score", "string", ".status.score"),
-    ("Teacher", "string", ".status.teacherScore"),
-    ("Model", "string", ".status.model.name"),
-    ("URL", "string", ".status.service.url"),
-    ("Age", "date", ".metadata.creationTimestamp"),
+    Column("Phase", ".status.phase"),
+    Column("Progress", ".status.progress"),
+    Column("Score", ".status.score"),
+    Column("Teacher", ".status.teacherScore"),
+    Column("Model", ".status.model.name", wide=True),
+    Column("URL", ".status.service.url", wide=True),
+    Column("Run", ".status.runURL", wide=True),
+    Column("Age", ".metadata.creationTimestamp", "date"),
 )
 STAGE_RUN_COLUMNS: tuple[Column, ...] = (
-    ("Stage", "string", ".spec.stage"),
-    ("State", "string", ".status.phase"),
-    ("Progress", "string", ".status.progress.summary"),
-    ("Attempt", "integer", ".status.attempt"),
-    ("Run", "string", ".status.runURL"),
-    ("Age", "date", ".metadata.creationTimestamp"),
+    Column("Stage", ".spec.stage"),
+    Column("State", ".status.phase"),
+    Column("Progress", ".status.progress.summary"),
+    Column("Attempt", ".status.attempt", "integer"),
+    Column("Run", ".status.runURL", wide=True),
+    Column("Age", ".metadata.creationTimestamp", "date"),
 )
 
 
@@ -66,9 +82,7 @@ def definition(model: type[Model], short_name: str, columns: Sequence[Column]) -
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
-                    "additionalPrinterColumns": [
-                        {"name": name, "type": kind_of, "jsonPath": path} for name, kind_of, path in columns
-                    ],
+                    "additionalPrinterColumns": [column.dump() for column in columns],
                     "schema": {"openAPIV3Schema": structural(model)},
                 }
             ],

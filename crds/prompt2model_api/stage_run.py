@@ -134,7 +134,8 @@ class StageRunStatus(Model):
     run_url: Uri | None = Field(
         default=None,
         alias="runURL",
-        description="The MLflow run. Written by the stage; by the operator where it was recorded after the stage's end.",
+        description="The page of the MLflow run, as a browser opens it. Written by the stage; by the operator where it was "
+        "recorded after the stage's end, or where MLflow's public address changed.",
     )
 
 

@@ -87,4 +87,8 @@ class Prompt2ModelStatus(Model):
     )
     model: ModelStatus | None = None
     service: ServiceStatus | None = None
-    run_url: Uri | None = Field(default=None, alias="runURL", description="The address of the run in MLflow.")
+    run_url: Uri | None = Field(
+        default=None,
+        alias="runURL",
+        description="The page of the run in MLflow, as a browser opens it; in a cluster it needs tracking.publicUrl of the chart.",
+    )

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.pages import pages_address
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.retrying import is_interruption
 from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
@@ -74,7 +75,7 @@ def observe(
             run = StageRun.model_validate(body)
             runs[run.metadata.name] = run
     return Snapshot(
-        resource=resource,
+        resource=_without_cluster_page(resource, settings),
         storage=folder_uri(resource, settings),
         stage_runs=runs,
         workloads=tuple(_workloads(key, store, runs, never_made, now)),
@@ -87,6 +88,17 @@ def observe(
         retry=retry_asked_for(store.get(PROMPT2MODEL, key)),
         how_to_retry=how_to_retry(*key),
     )
+
+
+def _without_cluster_page(resource: Prompt2Model, settings: Settings) -> Prompt2Model:
+    """The resource without a runURL that no browser opens: earlier versions wrote MLflow's address in the cluster."""
+    status, tracking = resource.status, settings.tracking
+    if status is None or status.run_url is None or tracking.uri is None:
+        return resource
+    pages = pages_address(tracking.uri, tracking.public_url)
+    if pages == tracking.uri.rstrip("/") or not status.run_url.startswith(f"{tracking.uri.rstrip('/')}/"):
+        return resource
+    return resource.model_copy(update={"status": status.model_copy(update={"run_url": None})})
 
 
 def retry_asked_for(body: Body | None) -> str | None:

@@ -75,7 +75,7 @@ class Recording:
             record.problem = f"MLflow at {self._settings.tracking.uri} {error}"
             return LOOK_EVERY_S
         record.problem, record.run_url = "", found.run_url
-        missing = done - found.stage_run_urls.keys()
+        missing = done - found.stage_runs
         record.tracked = not missing
         await self._write_pages(runs, found)
         if served is not None and not crowned:
@@ -130,11 +130,11 @@ class Recording:
             return
 
     async def _write_pages(self, runs: list[Body], found: Recorded) -> None:
-        """The pages of stage runs that were recorded after their end: nobody else can write them any more."""
+        """The pages of stage runs that were recorded after their end, or under another address: nobody else writes them."""
         for run in runs:
             name, status = run["metadata"]["name"], run.get("status") or {}
             page = found.stage_run_urls.get(name)
-            if page is not None and not status.get("runURL"):
+            if page is not None and status.get("runURL") != page:
                 body = {
                     "apiVersion": STAGERUN.api_version,
                     "kind": STAGERUN.kind,

@@ -56,7 +56,9 @@ class Tracking(Model):
     workspace_key: str | None = Field(
         default=None, exclude=True, repr=False, description="From P2M_WORKSPACE_KEY, never from the file."
     )
-    public_url: Uri | None = Field(default=None, description="MLflow's address as people reach it, for status.runURL.")
+    public_url: Uri | None = Field(
+        default=None, description="MLflow's address in people's browsers, with which status.runURL starts."
+    )
 
 
 class EmbeddedTeacher(Model):

@@ -38,6 +38,7 @@ VALUES: Body = {
     "rbac": {"aggregate": False},
     "operator": {"resources": little("512Mi")},
     "mlflow": {"resources": little("3Gi"), "persistence": {"size": "1Gi", "keep": False}},
+    "tracking": {"publicUrl": "https://mlflow.example.com"},
     "teacher": {"resources": little("2Gi")},
     "settings": {
         "pods": {name: little("8Gi") for name in (*STAGES, "submitter", "service", "tracking")},

@@ -14,6 +14,7 @@ from prompt2model_api.fields import models_in
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.rules import RULES
 from prompt2model_api.stage_run import StageRun
+from prompt2model_api.status import Phase
 
 pytestmark = pytest.mark.unit
 
@@ -144,3 +145,20 @@ def test_columns_point_at_fields_that_exist() -> None:
             for part in column["jsonPath"].split(".")[1:]:
                 schema = schema["properties"][part]
             assert schema["type"] == column["type"]
+
+
+def test_a_line_of_kubectl_get_fits_into_a_hundred_characters() -> None:
+    """kubectl puts three spaces between columns; the longest phase, progress and name of the docs, and a name of 30."""
+    crd = yaml.safe_load((render.FOLDER / "prompt2models.yaml").read_text())
+    columns = crd["spec"]["versions"][0]["additionalPrinterColumns"]
+    narrow = {column["name"]: column["jsonPath"] for column in columns if not column.get("priority")}
+    longest = {
+        "Phase": max(map(len, Phase)),
+        "Progress": len("generate starting Ray"),
+        "Score": 5,
+        "Teacher": 7,
+        "Age": 5,
+    }
+    assert set(narrow) == set(longest)
+    assert sum(longest.values()) + 3 * len(longest) + 30 <= 100
+    assert {column["name"] for column in columns if column.get("priority") == 1} == {"Model", "URL", "Run"}

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from prompt2model_api.pages import pages_address
 from prompt2model_operator.clients.mlflow_workspaces import Workspaces
 
 LIMIT_S = 5.0
@@ -31,9 +32,15 @@ class MlflowProblemError(Exception):
 
 @dataclass(frozen=True)
 class Recorded:
-    """What MLflow has of a resource: the page of its run, and the pages of the stage runs that are recorded to their end."""
+    """What MLflow has of a resource.
+
+    run_url: the page of its run; None where there is none, or no browser opens it.
+    stage_runs: the stage runs that are recorded to their end.
+    stage_run_urls: the pages of these; empty where no browser opens them.
+    """
 
     run_url: str | None
+    stage_runs: frozenset[str]
     stage_run_urls: dict[str, str]
 
 
@@ -51,7 +58,7 @@ class MlflowApi:
         token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
-        self._pages = (public_url or uri).rstrip("/")
+        self._pages = pages_address(uri, public_url)
         self._client = httpx.AsyncClient(base_url=uri.rstrip("/"), headers=headers, auth=auth, timeout=LIMIT_S)
         self._workspaces = Workspaces(self._client, workspace_key) if workspace_key else None
 
@@ -69,15 +76,17 @@ class MlflowApi:
             raise MlflowProblemError(_refusal(error.response)) from None
         except (httpx.HTTPError, ValueError):
             raise MlflowProblemError("does not answer") from None
-        own, stages = None, {}
+        own, stages, pages = None, set(), {}
         for run in runs:
             tags = {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])}
             page = self._page(f"/#/experiments/{experiment}/runs/{run['info']['run_id']}", place)
             if tags.get(KIND_TAG) == "resource":
                 own = page
             elif STAGE_RUN_TAG in tags and run["info"]["status"] in ENDED:
-                stages[tags[STAGE_RUN_TAG]] = page
-        return Recorded(own, stages)
+                stages.add(tags[STAGE_RUN_TAG])
+                if page is not None:
+                    pages[tags[STAGE_RUN_TAG]] = page
+        return Recorded(own, frozenset(stages), pages)
 
     def doubt(self, namespace: str) -> None:
         """The namespace's credentials may be what keeps its record behind: they are set again at the next question."""
@@ -125,7 +134,10 @@ class MlflowApi:
         name = await self._workspaces.prepare(namespace) if self._workspaces is not None else own
         return {WORKSPACE_HEADER: name} if name else {}
 
-    def _page(self, path: str, place: Place) -> str:
+    def _page(self, path: str, place: Place) -> str | None:
+        """The page as a browser opens it; None where MLflow has no address for browsers."""
+        if self._pages is None:
+            return None
         workspace = place.get(WORKSPACE_HEADER)
         return f"{self._pages}{path}" + (f"?workspace={workspace}" if workspace else "")
 

@@ -17,6 +17,7 @@ import yaml
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.environment_names import P2M_STAGE_RUN
+from prompt2model_api.pages import pages_address
 from prompt2model_api.redaction import first_line
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_job import StageJob
@@ -111,10 +112,13 @@ def _recorded(run: Callable[[StageContext], StageOutputs], job: StageJob, report
 
 
 def _run_url(job: StageJob) -> str | None:
-    if job.settings.tracking_uri is None:
+    """The stage run's page in MLflow; None where it is not recorded yet, or no browser opens it."""
+    settings = job.settings
+    pages = pages_address(settings.tracking_uri, settings.tracking_public_url) if settings.tracking_uri else None
+    if pages is None:
         return None
     try:
-        return run_url(resource_folder(job), job.folder_name, job.settings.tracking_public_url)
+        return run_url(resource_folder(job), job.folder_name, pages)
     except Exception as error:  # only the way to the record is missing; each storage's library has errors of its own
         logger.warning("the run's URL cannot be read: %s", error)
         return None
