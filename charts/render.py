@@ -25,6 +25,7 @@ SCHEMA = CHART / "values.schema.json"
 FILLED_IN = (
     "namespace",
     "watchNamespaces",
+    "watchNodes",
     "peering",
     "images",
     "tracking",

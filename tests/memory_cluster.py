@@ -11,14 +11,18 @@ from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.stage_run import StageRun
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, Listing, NotFoundError
 from prompt2model_operator.deleting import Deleter
+from prompt2model_operator.draining import CORDONED, read_cordons
 from prompt2model_operator.kinds import (
     ATTEMPT,
     BY_KIND,
+    BY_SETTING,
     DEPLOYMENT,
     JOB,
     OBSERVED,
+    POD,
     PROMPT2MODEL,
     RAYJOB,
+    ROLE,
     STAGE,
     STAGE_RUN,
     STAGERUN,
@@ -33,6 +37,8 @@ from prompt2model_operator.worker import Worker
 Body = dict[str, Any]
 SETTINGS = Settings(teacher=EmbeddedTeacher(url="http://teacher:8080/v1"))
 KEY = ("team-a", "dates")
+MADE = "2026-01-01T10:00:00Z"
+"""When each pod of a service was made."""
 
 
 class KilledError(BaseException):
@@ -50,9 +56,13 @@ class MemoryApi:
         self.die_after = False
         self.missing: set[str] = set()
         self.refused: set[str] = set()
+        self.managed: dict[tuple[tuple[str, str, str], str], Body] = {}
 
-    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> Listing:
-        return Listing([copy.deepcopy(b) for k, b in self.objects.items() if k[0] == kind.plural], self.version)
+    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "", fields: str = "") -> Listing:
+        found = [copy.deepcopy(b) for k, b in self.objects.items() if k[0] == kind.plural]
+        if fields == CORDONED:
+            found = [body for body in found if body["spec"].get("unschedulable")]
+        return Listing(found, self.version)
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
         try:
@@ -85,8 +95,11 @@ class MemoryApi:
                 body["status"] = {**(stages if kind is STAGERUN else {}), **manifest["status"]}
                 self.put(body)
             else:
-                old = self.objects.get(place, {})
-                self.put({**manifest, **({"status": old["status"]} if "status" in old else {})})
+                body = _applied(self.objects.get(place, {}), self.managed.get((place, manager), {}), manifest)
+                if kind is DEPLOYMENT:
+                    body["spec"].setdefault("replicas", 1)
+                self.put(body)
+                self.managed[place, manager] = manifest
         return copy.deepcopy(self.objects[place])
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
@@ -114,6 +127,7 @@ class MemoryApi:
         gone = self.objects.pop((kind.plural, namespace, name), None)
         if gone is None:
             return
+        self.managed = {k: v for k, v in self.managed.items() if k[0] != (kind.plural, namespace, name)}
         for place, body in list(self.objects.items()):
             owners = body["metadata"].get("ownerReferences", [])
             if any(o["uid"] == gone["metadata"]["uid"] for o in owners):
@@ -127,6 +141,18 @@ class MemoryApi:
 
     def _write(self, verb: str, kind: Kind, manifest: Body) -> _Write:
         return _Write(self, (verb, kind.kind, manifest["metadata"]["name"]))
+
+
+def _applied(old: Any, last: Any, new: Any, field: str = "") -> Any:
+    """A server-side apply: what its manager applied before and does not any more goes, what others added stays.
+
+    A selector belongs to one manager as a whole.
+    """
+    if not isinstance(new, dict) or not isinstance(old, dict) or field in ("selector", "nodeSelector"):
+        return copy.deepcopy(new)
+    last = last if isinstance(last, dict) else {}
+    kept = {key: value for key, value in old.items() if key in new or key not in last}
+    return {**kept, **{key: _applied(old.get(key), last.get(key), value, key) for key, value in new.items()}}
 
 
 class _Write:
@@ -168,9 +194,11 @@ class Cluster:
 
     async def look(self) -> None:
         """The watches bring everything, then one look."""
-        for kind in OBSERVED:
+        for kind in (*OBSERVED, *BY_SETTING):
             found = await self.api.list(kind)
             self.store.replace(kind, found.items, found.version)
+        if self.settings.watch_nodes:
+            await read_cordons(self.api, self.store, self.waker)
         await self.worker.look(KEY)
 
     async def run(self, outputs: Any, looks: int = 60) -> str:
@@ -192,9 +220,33 @@ class Cluster:
                 self.report(place[2], int(labels[ATTEMPT]), outputs)
                 self.end(body)
         deployment = self.api.objects.get((DEPLOYMENT.plural, *KEY))
-        if deployment is not None and "status" not in deployment:
-            counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas", "observedGeneration"), 1)
-            self.api.put({**deployment, "status": counts})
+        if deployment is not None and self._pods_wanted(deployment) != self._pods_there():
+            self.roll_out(deployment["spec"]["replicas"])
+
+    def roll_out(self, ready: int, node: str = "node-1") -> None:
+        """The Deployment's controller: every pod of the newest template is on the node, so many of them are ready."""
+        deployment = self.api.objects[DEPLOYMENT.plural, *KEY]
+        template, replicas = deployment["spec"]["template"], deployment["spec"]["replicas"]
+        for _, namespace, name in [k for k, b in self.api.objects.items() if k[0] == POD.plural and _serves(b)]:
+            self.api.remove(POD, namespace, name)
+        for number in range(replicas):
+            state = {"type": "Ready", "status": "True" if number < ready else "False"}
+            meta = {**template["metadata"], "name": f"{KEY[1]}-{number}", "namespace": KEY[0]}
+            meta |= {"ownerReferences": [{"uid": deployment["metadata"]["uid"]}], "creationTimestamp": MADE}
+            spec = {**template["spec"], "nodeName": node}
+            status = {"conditions": [state]}
+            self.api.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status})
+        counts: Body = {"replicas": replicas, "updatedReplicas": replicas, "availableReplicas": ready}
+        done = [{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}]
+        before = (deployment.get("status") or {}).get("conditions", [])
+        conditions = done if ready == replicas else before
+        self.api.put({**deployment, "status": {**counts, "observedGeneration": 1, "conditions": conditions}})
+
+    def _pods_wanted(self, deployment: Body) -> list[Body]:
+        return [deployment["spec"]["template"]["metadata"]["annotations"]] * int(deployment["spec"]["replicas"])
+
+    def _pods_there(self) -> list[Body]:
+        return [body["metadata"]["annotations"] for body in self.of(POD) if _serves(body)]
 
     def report(self, name: str, attempt: int, outputs: Any) -> None:
         """What a stage writes at its end."""
@@ -259,3 +311,7 @@ class Cluster:
         """One condition."""
         found: Body = next(c for c in self.status()["conditions"] if c["type"] == kind)
         return found
+
+
+def _serves(pod: Body) -> bool:
+    return bool(pod["metadata"]["labels"].get(ROLE) == "service")

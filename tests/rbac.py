@@ -9,7 +9,9 @@ from typing import Literal
 ONCE = ("get", "create")
 WATCHED = ("list", "watch")
 APPLIED = ("create", "patch", "delete")
+LEFT = ("list", "delete")
 Right = tuple[str, str, str, str | None]
+Where = Literal["namespace", "cluster", "nodes", "own", "route", "monitor", "workspaces"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class Need:
     Attributes:
         code: the file below operator/prompt2model_operator.
         where: in each namespace with resources; in the whole cluster, for a cluster-wide operator; in the release's own
-            namespace; "route" is in each namespace, with settings.service.httpRoute; "workspaces" is there too, with an
-            MLflow of the chart's own.
+            namespace; "nodes" is in the whole cluster, with watchNodes; "route" and "monitor" are in each namespace, with
+            settings.service.httpRoute and serviceMonitor; "workspaces" is there too, with an MLflow of the chart's own.
         named: of the object of this name alone, where {peering} is the peering's.
     """
 
@@ -29,7 +31,7 @@ class Need:
     verbs: tuple[str, ...]
     code: str
     why: str
-    where: Literal["namespace", "cluster", "own", "route", "workspaces"] = "namespace"
+    where: Where = "namespace"
     named: str | None = None
 
     def rights(self, peering: str = "prompt2model") -> Iterator[Right]:
@@ -38,6 +40,10 @@ class Need:
             yield self.group, self.resource, verb, self.named.format(peering=peering) if self.named else None
 
 
+BY_SETTING: tuple[tuple[str, str, Where], ...] = (
+    ("gateway.networking.k8s.io", "httproutes", "route"),
+    ("monitoring.coreos.com", "servicemonitors", "monitor"),
+)
 WATCHES = (
     Need("prompt2model.dev", "prompt2models", WATCHED, "handlers.py", "users' resources"),
     Need("prompt2model.dev", "stageruns", WATCHED, "handlers.py", "what the stages report"),
@@ -45,6 +51,10 @@ WATCHES = (
     Need("ray.io", "rayjobs", WATCHED, "handlers.py", "attempts that end"),
     Need("", "pods", WATCHED, "handlers.py", "why a pod does not start: failures.py"),
     Need("apps", "deployments", WATCHED, "handlers.py", "is the service rolled out"),
+    Need("", "services", WATCHED, "handlers.py", "the service's objects, held as they should be"),
+    Need("autoscaling", "horizontalpodautoscalers", WATCHED, "handlers.py", "the same"),
+    Need("policy", "poddisruptionbudgets", WATCHED, "handlers.py", "the same"),
+    Need("networking.k8s.io", "networkpolicies", WATCHED, "handlers.py", "the same"),
     Need("coordination.k8s.io", "leases", WATCHED, "handlers.py", "the heartbeat goes through the watch"),
 )
 """In each namespace with resources; a namespaced operator's kopf asks for them in the release's own namespace too."""
@@ -64,14 +74,26 @@ NEEDS = (
     Need("", "serviceaccounts", ONCE, "manifests/access.py", "a stage run's identity"),
     Need("rbac.authorization.k8s.io", "roles", ONCE, "manifests/access.py", "its right to its own status"),
     Need("rbac.authorization.k8s.io", "rolebindings", ONCE, "manifests/access.py", "the two together"),
-    Need("networking.k8s.io", "networkpolicies", APPLIED[:2], "manifests/network.py", "closes Ray's dashboard"),
-    Need("apps", "deployments", APPLIED, "manifests/service.py", "the service"),
-    Need("apps", "deployments", ("get",), "applying.py", "one of the same name is left alone"),
-    Need("", "services", APPLIED, "manifests/service.py", "the service's address"),
-    Need("", "services", ("get",), "applying.py", "one of the same name is left alone"),
-    Need("autoscaling", "horizontalpodautoscalers", APPLIED, "manifests/service.py", "service.replicas"),
-    Need("policy", "poddisruptionbudgets", APPLIED, "manifests/service.py", "a drained node leaves one pod"),
-    Need("gateway.networking.k8s.io", "httproutes", APPLIED, "manifests/service.py", "service.httpRoute", "route"),
+    Need("networking.k8s.io", "networkpolicies", ("get",), "serving.py", "one of the same name is left alone"),
+    Need(
+        "networking.k8s.io", "networkpolicies", APPLIED, "serving.py", "who may ask a service; closes Ray's dashboard"
+    ),
+    Need("apps", "deployments", APPLIED, "serving.py", "the service"),
+    Need("apps", "deployments", ("get",), "serving.py", "one of the same name is left alone"),
+    Need("", "services", APPLIED, "serving.py", "the service's address"),
+    Need("", "services", ("get",), "serving.py", "one of the same name is left alone"),
+    Need("autoscaling", "horizontalpodautoscalers", APPLIED, "serving.py", "service.replicas"),
+    Need("autoscaling", "horizontalpodautoscalers", ("get",), "serving.py", "one of the same name is left alone"),
+    Need("policy", "poddisruptionbudgets", APPLIED, "serving.py", "what a drained node may take"),
+    Need("policy", "poddisruptionbudgets", ("get",), "serving.py", "one of the same name is left alone"),
+    *(
+        need
+        for group, resource, setting in BY_SETTING
+        for need in (
+            Need(group, resource, LEFT, "serving.py", "removed once the setting is off"),
+            Need(group, resource, ("get", "create", "patch", "watch"), "serving.py", "by a setting", setting),
+        )
+    ),
     Need(
         "", "configmaps", ("get", "create"), "worker.py", "the user's own data, and jobs too long for the environment"
     ),
@@ -84,6 +106,7 @@ NEEDS = (
         "workspaces",
         "{peering}-tracking",
     ),
+    Need("", "nodes", ("list",), "draining.py", "cordoned ones: a service's only replica moves", "nodes"),
     Need("", "events", ("create",), "worker.py", "events on changes"),
     Need(
         "apiextensions.k8s.io", "customresourcedefinitions", WATCHED, "running.py", "kopf sees KubeRay come", "cluster"

@@ -1,4 +1,4 @@
-"""Kubernetes quantities as numbers of bytes."""
+"""Kubernetes quantities as numbers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ _FACTORS = {
 }  # fmt: skip
 
 
-def bytes_of(quantity: str) -> int:
-    """The quantity in bytes, rounded down. Raises: ValueError."""
+def number_of(quantity: str) -> Decimal:
+    """The quantity as a number: bytes of memory, cores of CPU. Raises: ValueError."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?", quantity)
     if match is None:
         raise ValueError(f"{quantity} is no quantity such as 3Gi")
-    return int(Decimal(match[1]) * _FACTORS[match[2] or ""])
+    return Decimal(match[1]) * _FACTORS[match[2] or ""]
+
+
+def bytes_of(quantity: str) -> int:
+    """The quantity in bytes, rounded down. Raises: ValueError."""
+    return int(number_of(quantity))

@@ -31,12 +31,21 @@ class Workload:
 
 @dataclass(frozen=True)
 class ObservedService:
-    """The service as seen. `digest` is that of the evaluate stage run whose model it was made for."""
+    """The service as seen. `digest` is that of the evaluate stage run whose model it was made for.
+
+    ready: enough replicas answer, all of them with this model.
+    message: what was seen, in sentences for the status.
+    changing: not every replica that is wanted answers yet; look again soon.
+    lost: it answered before and does not any more.
+    """
 
     digest: str
     ready: bool
     url: str | None = None
     failure: Failure | None = None
+    message: str = ""
+    changing: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True)

@@ -133,8 +133,10 @@ def _deployed_verdict(snapshot: Snapshot, steps: Steps, score: GateState | None)
     if service.failure is not None:
         return ("False", service.failure.reason, told(service.failure.message, service.failure.remedy))
     if service.ready:
-        return ("True", "Answering", score.message)
-    return ("Unknown", "Starting", "The service has not reproduced its golden requests yet.")
+        return ("True", "Answering", cut(f"{score.message} {service.message}".strip()))
+    if service.lost:
+        return ("False", "NotAnswering", service.message)
+    return ("Unknown", "Starting", service.message or "The service has not reproduced its golden requests yet.")
 
 
 def _ready_verdict(snapshot: Snapshot, found: dict[ConditionType, Verdict], score: GateState | None) -> Verdict:
@@ -146,7 +148,9 @@ def _ready_verdict(snapshot: Snapshot, found: dict[ConditionType, Verdict], scor
             return ("False" if status == "False" else "Unknown", reason, message)
     if score is None:
         return ("Unknown", "Waiting", "")
-    return ("True", "Ready", score.message) if score.open else ("False", score.reason, score.message)
+    if not score.open:
+        return ("False", score.reason, score.message)
+    return ("True", "Ready", found[ConditionType.DEPLOYED][2] if deployed else score.message)
 
 
 def _phase(snapshot: Snapshot, steps: Steps, verdicts: dict[ConditionType, Verdict], score: GateState | None) -> Phase:

@@ -7,19 +7,18 @@ from collections.abc import Iterable
 from prompt2model_operator.clients.kubernetes_api import KubernetesApi
 from prompt2model_operator.kinds import (
     ACCESSROLE,
-    AUTOSCALER,
+    AROUND_SERVICE,
+    BY_SETTING,
     CLAIM,
     CONFIGMAP,
     DEPLOYMENT,
-    DISRUPTIONBUDGET,
     JOB,
-    NETWORKPOLICY,
+    NODE,
     POD,
     PROMPT2MODEL,
     RAYJOB,
     ROLEBINDING,
     SECRET,
-    SERVICE,
     SERVICEACCOUNT,
     STAGERUN,
     Kind,
@@ -28,6 +27,8 @@ from prompt2model_operator.kinds import (
 MAKES = ("get", "create")
 APPLIES = ("get", "create", "patch", "delete")
 WATCHES = ("list", "watch")
+LEFT = ("list", "delete")
+"""Of kinds that a service has by a setting: what an earlier setting left is removed."""
 NEEDS: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
     (PROMPT2MODEL, "", ("get", *WATCHES)),
     (PROMPT2MODEL, "status", ("patch",)),
@@ -37,10 +38,8 @@ NEEDS: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
     (RAYJOB, "", (*MAKES, "delete", *WATCHES)),
     (POD, "", WATCHES),
     (DEPLOYMENT, "", (*APPLIES, *WATCHES)),
-    (SERVICE, "", APPLIES),
-    (AUTOSCALER, "", APPLIES[1:]),
-    (DISRUPTIONBUDGET, "", APPLIES[1:]),
-    (NETWORKPOLICY, "", APPLIES[1:3]),
+    *((kind, "", (*APPLIES, *WATCHES)) for kind in AROUND_SERVICE),
+    *((kind, "", LEFT) for kind in BY_SETTING),
     (CLAIM, "", MAKES),
     (CONFIGMAP, "", MAKES),
     (SERVICEACCOUNT, "", MAKES),
@@ -53,19 +52,29 @@ class AccessError(Exception):
     """Something is not allowed; the text says what, and what to do."""
 
 
-async def check_access(api: KubernetesApi, namespaces: Iterable[str | None], secret: str | None = None) -> None:
+async def check_access(
+    api: KubernetesApi,
+    namespaces: Iterable[str | None],
+    secret: str | None = None,
+    asked: Iterable[Kind] = (),
+    *,
+    nodes: bool = False,
+) -> None:
     """Whether everything is allowed that will be needed.
 
     Args:
         api: the cluster.
         namespaces: those with resources; None is all of them.
         secret: the Secret with MLflow's credentials that the operator makes in each namespace, where it does.
+        asked: further kinds that the settings ask for.
+        nodes: cordoned nodes are listed.
 
     Raises: AccessError.
     """
     missing = []
+    needs = (*NEEDS, *((kind, "", (*APPLIES, *WATCHES)) for kind in asked))
     for namespace in namespaces:
-        for kind, subresource, verbs in NEEDS:
+        for kind, subresource, verbs in needs:
             name = f"{kind.plural}/{subresource}" if subresource else kind.plural
             denied = [verb for verb in verbs if not await api.allowed(verb, kind, namespace, subresource)]
             if denied:
@@ -74,6 +83,8 @@ async def check_access(api: KubernetesApi, namespaces: Iterable[str | None], sec
             denied = [verb for verb in APPLIES[1:3] if not await api.allowed(verb, SECRET, namespace, name=secret)]
             if denied:
                 missing.append(f"{'/'.join(denied)} secrets/{secret} in {namespace or 'all namespaces'}")
+    if nodes and not await api.allowed("list", NODE, None):
+        missing.append("list nodes (or set watchNodes=false)")
     if missing:
         raise AccessError(
             f"The operator's service account may not: {'; '.join(missing)}. Install the chart's RBAC (rbac.create=true), "

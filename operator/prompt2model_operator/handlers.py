@@ -8,8 +8,19 @@ from typing import Any
 import kopf
 
 from prompt2model_operator.deleting import Deleter
-from prompt2model_operator.kinds import LEASE, OBSERVED, PROMPT2MODEL, SELECTOR, Kind
+from prompt2model_operator.kinds import (
+    AROUND_SERVICE,
+    BY_SETTING,
+    HTTPROUTE,
+    LEASE,
+    OBSERVED,
+    PROMPT2MODEL,
+    SELECTOR,
+    SERVICEMONITOR,
+    Kind,
+)
 from prompt2model_operator.living import Heartbeat
+from prompt2model_operator.manifests.differences import fingerprint
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store, key_of, owner_of
 from prompt2model_operator.waking import Waker
@@ -19,7 +30,7 @@ def register(
     registry: kopf.OperatorRegistry, store: Store, waker: Waker, deleter: Deleter, heart: Heartbeat, settings: Settings
 ) -> None:
     """Adds all handlers to kopf's registry."""
-    for kind in OBSERVED:
+    for kind in watched(settings):
         _watch(registry, kind, store, waker, deleter, settings.watch_namespaces)
 
     @kopf.on.login(registry=registry, id="login")
@@ -32,13 +43,22 @@ def register(
             heart.beat()
 
 
+def watched(settings: Settings) -> list[Kind]:
+    """The kinds that are watched: others' CRDs need not be there, so theirs only where a setting asks for them."""
+    asked = {
+        HTTPROUTE: settings.service.http_route is not None,
+        SERVICEMONITOR: settings.service.service_monitor.enabled,
+    }
+    return [*OBSERVED, *(kind for kind in BY_SETTING if asked[kind])]
+
+
 def configure(settings: kopf.OperatorSettings, *, namespaced: bool) -> None:
     """Watches are narrowed by labels on the server, time out, and write nothing of their own into objects."""
     settings.scanning.disabled = namespaced  # it may not look at all namespaces, and would try again for a minute
     settings.posting.enabled = False
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
-    for kind in (*OBSERVED, LEASE):
+    for kind in (*OBSERVED, *BY_SETTING, LEASE):
         if kind is not PROMPT2MODEL:
             settings.watching.label_selectors[kind.group, kind.version, kind.plural] = SELECTOR
     settings.networking.request_timeout = 30
@@ -47,6 +67,11 @@ def configure(settings: kopf.OperatorSettings, *, namespaced: bool) -> None:
 def owner_key(kind: Kind, body: dict[str, Any]) -> Key | None:
     """The resource that an object tells something of."""
     return key_of(body) if kind is PROMPT2MODEL else owner_of(body)
+
+
+def is_news(kind: Kind, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether a change is worth a look: what an autoscaler writes into its own status all the time is not."""
+    return kind not in (*AROUND_SERVICE, *BY_SETTING) or fingerprint(old) != fingerprint(new)
 
 
 def _watch(
@@ -69,7 +94,9 @@ def _watch(
             store.drop(kind, body)
             if kind is PROMPT2MODEL and key is not None:
                 deleter.remember(key, body)
-        elif not store.put(kind, body):
-            return
+        else:
+            known = store.get(kind, key_of(body))
+            if not store.put(kind, body) or (known is not None and not is_news(kind, known, body)):
+                return
         if key is not None:
             waker.wake(key)

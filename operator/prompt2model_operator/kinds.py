@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "prompt2model"
+APP_NAME = "app.kubernetes.io/name"
+APP_INSTANCE = "app.kubernetes.io/instance"
 RESOURCE = "prompt2model.dev/resource"
 STAGE = "prompt2model.dev/stage"
 STAGE_RUN = "prompt2model.dev/stage-run"
@@ -55,6 +57,8 @@ AUTOSCALER = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPo
 DISRUPTIONBUDGET = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 NETWORKPOLICY = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 HTTPROUTE = Kind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
+SERVICEMONITOR = Kind("monitoring.coreos.com", "v1", "servicemonitors", "ServiceMonitor")
+NODE = Kind("", "v1", "nodes", "Node")
 LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 ACCESSREVIEW = Kind("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview")
 
@@ -62,8 +66,13 @@ BY_KIND = {
     kind.kind: kind
     for kind in (
         *(PROMPT2MODEL, STAGERUN, JOB, RAYJOB, POD, CLAIM, CONFIGMAP, SECRET, EVENT, SERVICE, SERVICEACCOUNT),
-        *(ACCESSROLE, ROLEBINDING, DEPLOYMENT, AUTOSCALER, DISRUPTIONBUDGET, NETWORKPOLICY, HTTPROUTE),
+        *(ACCESSROLE, ROLEBINDING, DEPLOYMENT, AUTOSCALER, DISRUPTIONBUDGET, NETWORKPOLICY, HTTPROUTE, SERVICEMONITOR),
+        NODE,
     )
 }
-OBSERVED = (PROMPT2MODEL, STAGERUN, JOB, RAYJOB, POD, DEPLOYMENT)
+AROUND_SERVICE = (SERVICE, NETWORKPOLICY, DISRUPTIONBUDGET, AUTOSCALER)
+"""What belongs to a service beside its Deployment."""
+BY_SETTING = (HTTPROUTE, SERVICEMONITOR)
+"""Kinds of others' CRDs that a service has by a setting: always listed, watched where the setting is on."""
+OBSERVED = (PROMPT2MODEL, STAGERUN, JOB, RAYJOB, POD, DEPLOYMENT, *AROUND_SERVICE)
 """What is watched and kept in memory."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prompt2model_operator.clients.kubernetes_api import ApiError, ClusterApi, ConflictError, NotFoundError
-from prompt2model_operator.kinds import LEASE, MANAGED_BY, MANAGER
+from prompt2model_operator.kinds import APP_INSTANCE, APP_NAME, LEASE, MANAGED_BY, MANAGER
 
 Body = dict[str, Any]
 logger = logging.getLogger(__name__)
@@ -94,7 +94,8 @@ class Leader:
     def _mine(self, spec: Body) -> Body:
         now = datetime.now(UTC).strftime(FORMAT)
         meta = self._lease.get("metadata") or {"name": self._name, "namespace": self._namespace}
-        meta["labels"] = {**(meta.get("labels") or {}), MANAGED_BY: MANAGER}
+        own = {APP_NAME: MANAGER, APP_INSTANCE: self._name, MANAGED_BY: MANAGER}
+        meta["labels"] = {**(meta.get("labels") or {}), **own}
         since = spec["acquireTime"] if spec.get("holderIdentity") == self._me and spec.get("acquireTime") else now
         held = {"holderIdentity": self._me, "leaseDurationSeconds": DURATION_S, "acquireTime": since, "renewTime": now}
         return {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": meta, "spec": held}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from prompt2model_api.retrying import is_interruption
 from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
 from prompt2model_api.stage_run import StageRun
 from prompt2model_api.texts import cut
+from prompt2model_operator.draining import drain_message
 from prompt2model_operator.failures import failure_of_pods, refused_pods
 from prompt2model_operator.interruptions import interrupted_job, interruption_of_pod
 from prompt2model_operator.kinds import (
@@ -25,12 +27,13 @@ from prompt2model_operator.kinds import (
     RAYJOB,
     RETRY,
     ROLE,
+    SERVICE,
     STAGE_RUN,
     STAGERUN,
 )
 from prompt2model_operator.manifests.attempt_basis import attempt_bases
 from prompt2model_operator.manifests.common import folder_uri
-from prompt2model_operator.manifests.service import DIGEST, is_rolled_out, served_model, service_url
+from prompt2model_operator.manifests.service import DIGEST, served_model, service_url
 from prompt2model_operator.recording import Record
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store
@@ -79,7 +82,7 @@ def observe(
         storage=folder_uri(resource, settings),
         stage_runs=runs,
         workloads=tuple(_workloads(key, store, runs, never_made, now)),
-        service=_service(resource, key, store, now),
+        service=_service(resource, key, store, settings, now),
         sources=sources,
         tracked=record.tracked,
         tracking_problem=record.problem,
@@ -132,7 +135,7 @@ def is_starting(snapshot: Snapshot) -> bool:
             progress = snapshot.stage_runs[workload.stage_run].status.progress
             if progress is None or progress.attempt != workload.attempt:
                 return True
-    return snapshot.service is not None and not snapshot.service.ready
+    return snapshot.service is not None and (snapshot.service.changing or not snapshot.service.ready)
 
 
 def _workloads(
@@ -209,22 +212,63 @@ def _reported(run: StageRun, attempt: int) -> Failure | None:
     return said.failure if said is not None and said.attempt == attempt else None
 
 
-def _service(resource: Prompt2Model, key: Key, store: Store, now: datetime) -> ObservedService | None:
+def _service(
+    resource: Prompt2Model, key: Key, store: Store, settings: Settings, now: datetime
+) -> ObservedService | None:
+    """What the service's pods do: those that are ready have reproduced their golden requests."""
     deployment = store.get(DEPLOYMENT, key)
     if deployment is None or not _belongs_to(deployment, resource):
         return None
     served = served_model(deployment)
     if served is None:
         return None
-    pods = [
-        pod
-        for pod in store.owned(POD, key)
-        if (pod["metadata"].get("annotations") or {}).get(DIGEST) == served.digest
-        and not pod["metadata"].get("deletionTimestamp")
-    ]
-    ready = is_rolled_out(deployment)
-    failure = None if ready else failure_of_pods(pods, now) or refused_pods(deployment, now) or _stalled(deployment)
-    return ObservedService(served.digest, ready, service_url(resource), failure)
+    pods = [pod for pod in store.owned(POD, key) if _is_of_service(pod)]
+    own = [pod for pod in pods if (pod["metadata"].get("annotations") or {}).get(DIGEST) == served.digest]
+    waiting = [pod for pod in own if not _is_ready(pod)]
+    answering, earlier = len(own) - len(waiting), sum(map(_is_ready, pods)) - (len(own) - len(waiting))
+    address = store.get(SERVICE, key) is not None
+    ready = address and not earlier and answering >= enough_replicas(resource)
+    wanted = deployment["spec"].get("replicas", 1)
+    parts = [f"{answering} of {wanted} replicas answer with this model."]
+    parts += [f"{earlier} of an earlier model answer too."] if earlier else []
+    parts += [] if address else [f"Service {key[1]} is missing; it is made again."]
+    failure = None
+    if waiting or not ready:
+        failure = failure_of_pods(waiting, now) or refused_pods(deployment, now) or _stalled(deployment)
+    if drained := drain_message(resource, settings, pods, wanted, store):
+        parts.append(drained)
+    if ready and failure is not None:
+        parts.append(f"A new replica does not start. {failure.message}")
+    return ObservedService(
+        digest=served.digest,
+        ready=ready,
+        url=service_url(resource),
+        failure=None if ready else failure,
+        message=cut(" ".join(parts)),
+        changing=bool(waiting) or answering < wanted,
+        lost=not ready and not earlier and _came_up(deployment),
+    )
+
+
+def enough_replicas(resource: Prompt2Model) -> int:
+    """How many must answer for the service to count as ready: half of the least, as its disruption budget has it."""
+    return math.ceil(resource.spec.service.replicas.min / 2)
+
+
+def _is_of_service(pod: Body) -> bool:
+    meta = pod["metadata"]
+    return meta["labels"].get(ROLE) == "service" and not meta.get("deletionTimestamp")
+
+
+def _is_ready(pod: Body) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+
+
+def _came_up(deployment: Body) -> bool:
+    """Whether the newest template's pods were all ready once; losing or adding some changes nothing about it."""
+    conditions = (deployment.get("status") or {}).get("conditions") or []
+    return any(c.get("type") == "Progressing" and c.get("reason") == "NewReplicaSetAvailable" for c in conditions)
 
 
 def _stalled(deployment: Body) -> Failure | None:

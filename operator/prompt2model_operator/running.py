@@ -14,7 +14,8 @@ from prompt2model_operator.access_check import check_access
 from prompt2model_operator.clients.kubernetes_api import ClusterApi, NotFoundError
 from prompt2model_operator.clients.mlflow_api import MlflowApi
 from prompt2model_operator.deleting import Deleter
-from prompt2model_operator.kinds import OBSERVED, PROMPT2MODEL, SELECTOR, Kind
+from prompt2model_operator.draining import read_cordons, watch_nodes
+from prompt2model_operator.kinds import BY_SETTING, OBSERVED, PROMPT2MODEL, SELECTOR, Kind
 from prompt2model_operator.leasing import Leader
 from prompt2model_operator.living import Heartbeat, serve_health
 from prompt2model_operator.metrics import LEADER, RESOURCES
@@ -52,8 +53,10 @@ class Operator:
         start_http_server(self._settings.metrics_port)
         try:
             await self._api.connect()
+            asked = [kind for kind in handlers.watched(self._settings) if kind in BY_SETTING]
             tracking = self._settings.tracking
-            await check_access(self._api, self._namespaces(), tracking.secret if tracking.workspaces else None)
+            secret = tracking.secret if tracking.workspaces else None
+            await check_access(self._api, self._namespaces(), secret, asked, nodes=self._settings.watch_nodes)
             leader = Leader(self._api, self._settings.namespace, self._settings.peering)
             await leader.acquire()
             LEADER.set(1)
@@ -72,9 +75,11 @@ class Operator:
 
     async def sync(self) -> None:
         """Reads everything once, so that no decision is made on a part; every resource gets a look."""
-        for kind in OBSERVED:
+        for kind in (*OBSERVED, *BY_SETTING):
             selector = "" if kind is PROMPT2MODEL else SELECTOR
             await self._read(kind, selector)
+        if self._settings.watch_nodes:
+            await read_cordons(self._api, self._store, self._waker)
         for body in self._store.all(PROMPT2MODEL):
             self._waker.wake(key_of(body))
         self._count()
@@ -99,6 +104,11 @@ class Operator:
         tasks = [
             asyncio.create_task(leader.keep()),
             asyncio.create_task(self._resync()),
+            *(
+                [asyncio.create_task(watch_nodes(self._api, self._store, self._waker))]
+                if self._settings.watch_nodes
+                else []
+            ),
             asyncio.create_task(
                 kopf.operator(
                     registry=registry,

@@ -172,11 +172,64 @@ class Scheduling(Model):
     runtime_class_name: Name | None = Field(default=None, description="The RuntimeClass of the pods.")
 
 
+class Autoscaling(Model):
+    """When a service gets more or fewer replicas, between its resource's service.replicas.min and max."""
+
+    cpu: Quantity = Field(
+        default="1",
+        description="The cores that one replica is meant to use, where the resource does not set service.resources.cpu.",
+    )
+    target_percent: int = Field(
+        default=80, ge=1, le=1000, description="Replicas are added above this average use, in percent of those cores."
+    )
+    scale_up_seconds: int = Field(
+        default=60, ge=0, le=3600, description="The use must be above the target this long before a replica is added."
+    )
+    scale_down_seconds: int = Field(
+        default=300,
+        ge=0,
+        le=3600,
+        description="The use must be below the target this long before a replica is removed.",
+    )
+
+
+class ServicePolicy(Model):
+    """Who may reach the model services, which have no login."""
+
+    enabled: bool = Field(
+        default=False, description="Whether each service gets a NetworkPolicy. Without one every pod may ask."
+    )
+    allow_from: list[dict[str, Any]] = Field(
+        default=[],
+        description="Peers of a NetworkPolicy that may ask, such as the namespaces of the gateway and of Prometheus. "
+        "Empty: the pods in the service's own namespace.",
+    )
+
+
+class ServiceMonitoring(Model):
+    """Prometheus' metrics of the model services."""
+
+    enabled: bool = Field(
+        default=False, description="Whether each service gets a ServiceMonitor, which needs the Prometheus operator."
+    )
+    interval: Name = Field(default="30s", description="How often Prometheus reads them.")
+    labels: dict[str, str] = Field(default={}, description="The labels by which Prometheus finds ServiceMonitors.")
+
+
 class ServiceDefaults(Model):
     """What every service gets."""
 
     http_route: dict[str, Any] | None = Field(
         default=None, description="Spec of an HTTPRoute without its rules, such as parentRefs and hostnames."
+    )
+    network_policy: ServicePolicy = Field(
+        default_factory=ServicePolicy, description="The NetworkPolicy of each service."
+    )
+    service_monitor: ServiceMonitoring = Field(
+        default_factory=ServiceMonitoring, description="The ServiceMonitor of each service."
+    )
+    autoscaling: Autoscaling = Field(
+        default_factory=Autoscaling, description="What the autoscaler of each service goes by."
     )
     termination_grace_seconds: int = Field(
         default=60, ge=1, le=3600, description="How long an ending pod may answer what it was asked before."
@@ -220,6 +273,10 @@ class Settings(Model):
     ray: Ray = Field(default_factory=Ray)
     run_as_user: int = Field(default=1000, ge=1, description="User and group of every pod.")
     job_ttl_seconds: int = Field(default=3600, ge=0, description="How long an ended Job stays.")
+    watch_nodes: bool = Field(
+        default=False,
+        description="Whether cordoned nodes are listed, so that a service's only replica moves before a drain ends it.",
+    )
     workers: int = Field(default=8, ge=1, le=64, description="How many resources are looked at side by side.")
     resync_seconds: int = Field(
         default=600, ge=10, le=86400, description="How often every resource is looked at, also without a change."

@@ -19,14 +19,16 @@ from prompt2model_api.snapshot import Action, MakeStageRun, SetStageRunStatus, S
 from prompt2model_api.stage_run import StageRun
 from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_api.texts import cut, told
-from prompt2model_operator.applying import Applier, CannotStartError
+from prompt2model_operator.applying import Applier
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
 from prompt2model_operator.deleting import Deleter
 from prompt2model_operator.kinds import CONFIGMAP, PROMPT2MODEL
 from prompt2model_operator.metrics import LOOK_ERRORS, LOOK_SECONDS
 from prompt2model_operator.observing import content_sha256, is_starting, observe
 from prompt2model_operator.recording import Record, Recording
+from prompt2model_operator.refusals import CannotStartError
 from prompt2model_operator.reporting import count_stage_change, event, log_action, resource_change, stage_change
+from prompt2model_operator.serving import Applied
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store
 from prompt2model_operator.waking import Waker
@@ -36,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 AFTER_ERROR_S = 2.0
 LONGEST_AFTER_ERROR_S = 60.0
+AFTER_SERVICE_ERROR_S = 10.0
 STARTING_EVERY_S = 20.0
 CONFIGMAP_EVERY_S = 60.0
 
@@ -49,6 +52,7 @@ class Memory:
     sources: dict[str, str] = field(default_factory=dict)
     sources_at: float = float("-inf")
     sources_of: str = ""
+    applied: dict[str, Applied] = field(default_factory=dict)
     errors: int = 0
 
 
@@ -104,9 +108,10 @@ class Worker:
         await self._decide(key, resource, memory)
 
     async def _decide(self, key: Key, resource: Prompt2Model, memory: Memory) -> None:
+        applier = Applier(self._api, self._store, self._settings, resource, memory.applied)
+        refused = await self._keep_service(key, applier)
         snapshot = await self._observe(resource, memory)
         outcome = decide(snapshot, datetime.now(UTC))
-        applier = Applier(self._api, self._store, self._settings, resource)
         status, runs = outcome.status, dict(snapshot.stage_runs)
         unmade: set[str] = set()
         for action in outcome.actions:
@@ -121,15 +126,29 @@ class Worker:
                 continue
             log_action(action, runs, key)
             await self._tell(resource, action, runs)
-        try:
-            await applier.keep_service()
-        except CannotStartError as error:
-            status = self._cannot(key, None, error.failure, memory, status, resource)
+        if refused is not None:
+            status = self._cannot(key, None, refused, memory, status, resource)
         await self._write(resource, status, runs.values())
         if is_starting(snapshot):
             self._waker.wake(key, STARTING_EVERY_S)
         if outcome.wake_at is not None:
             self._waker.wake_at(key, outcome.wake_at)
+
+    async def _keep_service(self, key: Key, applier: Applier) -> Failure | None:
+        """Brings the service in step before it is looked at, so that the status says what is so now.
+
+        An error keeps neither the stages nor the status from going on: the service is looked at again in a moment.
+        """
+        try:
+            again = await applier.keep_service()
+        except CannotStartError as error:
+            return error.failure
+        except ApiError as error:
+            logger.info("the service could not be brought in step, tried again: %s", error, extra=_names(key))
+            again = AFTER_SERVICE_ERROR_S
+        if again is not None:
+            self._waker.wake(key, again)
+        return None
 
     async def _observe(self, resource: Prompt2Model, memory: Memory) -> Snapshot:
         await self._read_sources(resource, memory)

@@ -88,11 +88,15 @@ class Kube:
 
     def kubectl(self, *arguments: str, given: str | None = None, check: bool = True, within: float = 120) -> str:
         """The standard output of a kubectl command."""
-        done = subprocess.run(
-            self._command(*arguments), input=given, capture_output=True, text=True, timeout=within, check=False
-        )
+        done = self.run(*arguments, given=given, within=within)
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
+
+    def run(self, *arguments: str, given: str | None = None, within: float = 120) -> subprocess.CompletedProcess[str]:
+        """A kubectl command, whatever comes of it."""
+        return subprocess.run(
+            self._command(*arguments), input=given, capture_output=True, text=True, timeout=within, check=False
+        )
 
     def logs(self, namespace: str, pod: str, *options: str) -> str:
         """A pod's log; nothing where there is none."""

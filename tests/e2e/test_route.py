@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from prompt2model_operator.kinds import HTTPROUTE, Kind
+from prompt2model_operator.kinds import HTTPROUTE
+from tests.e2e.definitions import CRD, stand_in
 from tests.e2e.kube import Body, Kube
 from tests.e2e.release import MANY, Release
 from tests.e2e.resources import Resource
 
 pytestmark = [pytest.mark.e2e, pytest.mark.scale]
 
-CRD = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
 NAME = f"{HTTPROUTE.plural}.{HTTPROUTE.group}"
 GATEWAY = {"name": "models", "namespace": "gateways"}
 SPEC: Body = {"prompt": "Say it.", "storage": {"size": "1Mi"}, "retention": {"storage": "Delete"}}
@@ -24,7 +24,7 @@ def test_a_route_waits_for_the_gateway_api_and_goes_with_its_resource(many: Rele
     try:
         resource.apply(SPEC)
         resource.wait_condition("Deployed", "GatewayAPIMissing", "Install the Gateway API's CRDs", within=180)
-        kube.create(CRD, definition())
+        kube.create(CRD, stand_in(HTTPROUTE))
         resource.wait_ready(180)
         route = kube.get(HTTPROUTE, MANY, "routed")
         assert route is not None and route["spec"]["parentRefs"] == [GATEWAY]
@@ -42,20 +42,3 @@ def test_a_route_waits_for_the_gateway_api_and_goes_with_its_resource(many: Rele
     finally:
         kube.delete(CRD, None, NAME)
         many.install()
-
-
-def definition() -> Body:
-    """HTTPRoute as the API server needs it to store one; its schema is the Gateway API's own matter."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": HTTPROUTE.version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    names = {"plural": HTTPROUTE.plural, "singular": "httproute", "kind": HTTPROUTE.kind}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": CRD.kind,
-        "metadata": {
-            "name": NAME,
-            # The group is under *.k8s.io, where a CRD must say who approved it, or that nobody did.
-            "annotations": {"api-approved.kubernetes.io": "unapproved, a stand-in of this test"},
-        },
-        "spec": {"group": HTTPROUTE.group, "scope": "Namespaced", "names": names, "versions": [version]},
-    }

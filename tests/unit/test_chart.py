@@ -42,8 +42,10 @@ def settings(name: str, operator: str = "prompt2model-operator") -> Settings:
 def test_what_is_made_by_default() -> None:
     assert kinds("default") == [
         "ClusterRole/prompt2model-edit",
+        "ClusterRole/prompt2model-nodes",
         "ClusterRole/prompt2model-operator",
         "ClusterRole/prompt2model-view",
+        "ClusterRoleBinding/prompt2model-nodes",
         "ClusterRoleBinding/prompt2model-operator",
         "ConfigMap/prompt2model-mlflow",
         "ConfigMap/prompt2model-operator",
@@ -140,6 +142,7 @@ def test_settings_by_default() -> None:
     given = {
         "namespace",
         "watch_namespaces",
+        "watch_nodes",
         "peering",
         "images",
         "tracking",

@@ -84,7 +84,8 @@ def test_the_operator_may_do_what_it_needs_and_no_more(name: str) -> None:
     """tests/rbac.py has every verb with the code that needs it."""
     peering = "ml" if name == "existing" else "prompt2model"
     wide = name != "namespaced"
-    there = {"namespace"} | ({"cluster"} if wide else set()) | ({"route"} if name == "existing" else {"workspaces"})
+    by_setting = {"route", "monitor"} if name == "existing" else {"workspaces"}
+    there = {"namespace"} | ({"cluster"} if wide else set()) | by_setting
     roles = [body for body in rendered(name) if body["metadata"]["name"] == f"{peering}-operator" and "rules" in body]
     assert [role["kind"] for role in roles] == (["ClusterRole"] if wide else ["Role", "Role"])
     for role in roles:
@@ -93,6 +94,24 @@ def test_the_operator_may_do_what_it_needs_and_no_more(name: str) -> None:
     needed = [need for need in NEEDS if need.where == "own"] + ([] if wide else [*WATCHES])
     assert own["metadata"]["namespace"] == NAMESPACE
     assert granted(own) == {right for need in needed for right in need.rights(peering)}
+
+
+@pytest.mark.parametrize(
+    ("values", "listed"),
+    [
+        ({}, True),
+        ({"watchNodes": False}, False),
+        ({"watchNamespaces": ["a"]}, False),
+        ({"watchNamespaces": ["a"], "watchNodes": True}, True),
+    ],
+)
+def test_nodes_are_listed_where_the_operator_may(values: dict[str, Any], listed: bool) -> None:
+    bodies = charts.parsed(charts.template(values).stdout)
+    roles = [body for body in bodies if body["metadata"]["name"] == "prompt2model-nodes" and "rules" in body]
+    needed = {right for need in NEEDS if need.where == "nodes" for right in need.rights()}
+    assert [granted(role) for role in roles] == ([needed] if listed else [])
+    settings = next(body for body in bodies if body["kind"] == "ConfigMap" and "settings.yaml" in body["data"])
+    assert yaml.safe_load(settings["data"]["settings.yaml"])["watchNodes"] is listed
 
 
 @ALL

@@ -22,7 +22,15 @@ from prompt2model_operator.manifests.record_jobs import storage_removal_job, tra
 from prompt2model_operator.manifests.service import ServedModel, service_objects
 from prompt2model_operator.manifests.stage_jobs import attempt_name, job_file, stage_workload
 from prompt2model_operator.manifests.tracking_secrets import tracking_secret
-from prompt2model_operator.settings import EmbeddedTeacher, HuggingFace, Ray, Settings, StorageDefaults, Tracking
+from prompt2model_operator.settings import (
+    EmbeddedTeacher,
+    HuggingFace,
+    Ray,
+    ServiceDefaults,
+    Settings,
+    StorageDefaults,
+    Tracking,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -73,6 +81,20 @@ def body(namespace: str, name: str) -> dict[str, Any]:
     return {"apiVersion": "prompt2model.dev/v1alpha1", "kind": "Prompt2Model", "metadata": meta}
 
 
+SCALED = {"replicas": {"min": 2, "max": 6}, "resources": {"cpu": "2"}}
+FULL = PLAIN.model_copy(
+    update={
+        "watch_nodes": True,
+        "storage": StorageDefaults(access_mode="ReadWriteMany"),
+        "service": ServiceDefaults.model_validate(
+            {
+                "httpRoute": {"parentRefs": [{"name": "gateway"}]},
+                "networkPolicy": {"enabled": True, "allowFrom": [{"namespaceSelector": {}}]},
+                "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+            }
+        ),
+    }
+)
 CASES = {
     "discover-job": lambda: workload(Stage.DISCOVER),
     "prepare-job-own-data": lambda: workload(Stage.PREPARE, **OWN),
@@ -86,6 +108,7 @@ CASES = {
     "train-job-gpus": lambda: workload(Stage.TRAIN, NO_KUBERAY, **GPU),
     "access": lambda: access(stage_run(Stage.TRAIN), resource()),
     "service": lambda: service_objects(resource(), SERVED, PLAIN),
+    "service-with-everything": lambda: service_objects(resource(service=SCALED), SERVED, FULL),
     "claim": lambda: claim(resource(), PLAIN, CLAIM, PLAIN.storage),
     "ray-network-policy": lambda: ray_policy(resource(), PLAIN),
     "tracking-secret": lambda: tracking_secret(
@@ -206,3 +229,34 @@ def test_a_claim_goes_with_its_resource_only_where_retention_says_so() -> None:
     assert kept is not None and "ownerReferences" not in kept["metadata"]
     assert gone is not None and gone["metadata"]["ownerReferences"][0]["uid"] == "uid-1"
     assert claim(resource(storage={"claim": "mine"}), PLAIN, CLAIM, PLAIN.storage) is None
+
+
+def test_everything_that_is_made_says_what_it_is_part_of() -> None:
+    for case, make in CASES.items():
+        made = make()
+        for body in made if isinstance(made, list) else [made]:
+            templates = [t["metadata"]["labels"] for t in found_templates(body)]
+            for labels in [body["metadata"]["labels"], *templates]:
+                assert labels["app.kubernetes.io/name"] == "prompt2model", case
+                instance = PLAIN.peering if case == "tracking-secret" else "dates"  # it is the namespace's
+                assert labels["app.kubernetes.io/instance"] == instance, case
+
+
+def found_templates(tree: Any) -> list[dict[str, Any]]:
+    """Every pod template in a tree of manifests."""
+    if isinstance(tree, list):
+        return [found for item in tree for found in found_templates(item)]
+    if not isinstance(tree, dict):
+        return []
+    own = [tree] if "containers" in tree.get("spec", {}) and "metadata" in tree else []
+    return own + [found for value in tree.values() for found in found_templates(value)]
+
+
+@pytest.mark.parametrize(("cpu", "value"), [(None, "800m"), ("2", "1600m"), ("500m", "400m"), ("5", "4")])
+def test_an_autoscaler_compares_with_what_a_replica_is_meant_to_use(cpu: str | None, value: str) -> None:
+    """Not with the request, of which any traffic is more than 80 %."""
+    spec = {"replicas": {"min": 1, "max": 3}, "resources": {"cpu": cpu} if cpu else {}}
+    made = service_objects(resource(service=spec), SERVED, PLAIN)
+    (scaler,) = [body for body in made if body["kind"] == "HorizontalPodAutoscaler"]
+    (metric,) = scaler["spec"]["metrics"]
+    assert metric["resource"]["target"] == {"type": "AverageValue", "averageValue": value}

@@ -5,7 +5,7 @@ Server-side apply asks for create beside patch.
 */}}
 {{- define "prompt2model.namespace-rules" -}}
 {{- $once := list "get" "create" | toJson -}}
-{{- $applied := list "create" "patch" "delete" | toJson -}}
+{{- $applied := list "get" "create" "patch" "delete" | toJson -}}
 {{ include "prompt2model.watch-rules" . }}
 - apiGroups: [prompt2model.dev]
   resources: [prompt2models]
@@ -33,23 +33,30 @@ Server-side apply asks for create beside patch.
   verbs: {{ $once }}
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [create, patch]
+  verbs: {{ $applied }}
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, create, patch, delete]
+  verbs: {{ $applied }}
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, create, patch, delete]
+  verbs: {{ $applied }}
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: {{ $applied }}
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: {{ $applied }}
-{{- if (.Values.settings.service | default dict).httpRoute }}
+# What an earlier setting asked for is removed.
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
-  verbs: {{ $applied }}
+  verbs: [list, delete]
+- apiGroups: [monitoring.coreos.com]
+  resources: [servicemonitors]
+  verbs: [list, delete]
+{{- range $rule := include "prompt2model.service-settings" . | fromJsonArray }}
+- apiGroups: [{{ $rule.group }}]
+  resources: [{{ $rule.resource }}]
+  verbs: [get, create, patch]
 {{- end }}
 - apiGroups: [""]
   resources: [configmaps]
@@ -64,6 +71,19 @@ Server-side apply asks for create beside patch.
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+{{- end -}}
+
+{{/* Kinds of others' CRDs that the services have by a setting, as JSON. */}}
+{{- define "prompt2model.service-settings" -}}
+{{- $service := .Values.settings.service | default dict -}}
+{{- $found := list -}}
+{{- if $service.httpRoute -}}
+{{- $found = append $found (dict "group" "gateway.networking.k8s.io" "resource" "httproutes") -}}
+{{- end -}}
+{{- if ($service.serviceMonitor | default dict).enabled -}}
+{{- $found = append $found (dict "group" "monitoring.coreos.com" "resource" "servicemonitors") -}}
+{{- end -}}
+{{- toJson $found -}}
 {{- end -}}
 
 {{/* What is watched, in the release's own namespace too: kopf has one list of namespaces for all kinds. */}}
@@ -83,6 +103,23 @@ Server-side apply asks for create beside patch.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list, watch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list, watch]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [list, watch]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list, watch]
+{{- range $rule := include "prompt2model.service-settings" . | fromJsonArray }}
+- apiGroups: [{{ $rule.group }}]
+  resources: [{{ $rule.resource }}]
+  verbs: [list, watch]
+{{- end }}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [list, watch]
@@ -130,6 +167,13 @@ subjects:
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
   verbs: [list, watch]
+{{- end -}}
+
+{{/* Nodes belong to no namespace, hence a ClusterRole of its own. */}}
+{{- define "prompt2model.node-rules" -}}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
 {{- end -}}
 
 {{/* In the release's own namespace: the lease that one operator holds. Creating cannot be narrowed to a name. */}}

@@ -16,6 +16,11 @@ http://{{ include "prompt2model.host" (dict "root" . "component" "mlflow") }}:50
 {{- end -}}
 {{- end -}}
 
+{{/* "true" where the operator may list nodes. */}}
+{{- define "prompt2model.watch-nodes" -}}
+{{- if kindIs "bool" .Values.watchNodes -}}{{ .Values.watchNodes }}{{- else -}}{{ empty .Values.watchNamespaces }}{{- end -}}
+{{- end -}}
+
 {{/* The operator's settings file. What is not set stays away: the defaults stand in the operator. */}}
 {{- define "prompt2model.settings" -}}
 {{- $root := . -}}
@@ -38,6 +43,7 @@ http://{{ include "prompt2model.host" (dict "root" . "component" "mlflow") }}:50
 {{- $_ := set $settings "tracking" $tracking -}}
 {{- $_ := set $settings "teacher" $teacher -}}
 {{- $_ := set $settings "watchNamespaces" .Values.watchNamespaces -}}
+{{- $_ := set $settings "watchNodes" (include "prompt2model.watch-nodes" . | eq "true") -}}
 {{- $_ := set $settings "peering" .Values.peering -}}
 {{- $_ := set $settings "metricsPort" 9090 -}}
 {{- $_ := set $settings "livenessPort" 8080 -}}

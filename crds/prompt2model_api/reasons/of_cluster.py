@@ -134,6 +134,12 @@ CLUSTER = (
         BLOCKED,
     ),
     KnownReason(
+        "ServiceMonitorMissing",
+        "`settings.service.serviceMonitor` is on, and the cluster has no ServiceMonitor.",
+        "Install the Prometheus operator's CRDs, or remove the setting.",
+        BLOCKED,
+    ),
+    KnownReason(
         "RayJobFailed",
         "KubeRay ended the RayJob, and the stage itself reported nothing.",
         "See the attempt's log on storage and `kubectl describe rayjob`.",

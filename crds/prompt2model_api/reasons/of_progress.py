@@ -47,7 +47,12 @@ PROGRESS = (
         '`evaluation.gate.atLeast` to a number such as "85".',
     ),
     KnownReason("Starting", "The service starts and has not reproduced its golden requests yet.", "Nothing."),
-    KnownReason("Answering", "The service answers with the evaluated model.", "Nothing."),
+    KnownReason("Answering", "At least half of `service.replicas.min` answer with the evaluated model.", "Nothing."),
+    KnownReason(
+        "NotAnswering",
+        "The service answered before, and less than half of `service.replicas.min` answer now.",
+        "Replicas are started again by themselves; see `kubectl get pods` where that does not help.",
+    ),
     KnownReason("Disabled", "`service.enabled` is false: the model is trained and measured, not served.", "Nothing."),
     KnownReason(
         "Ready", "The model is measured and good enough, and the service answers where one is wanted.", "Nothing."

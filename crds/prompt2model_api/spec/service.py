@@ -9,14 +9,15 @@ from prompt2model_api.spec.training import Resources
 
 
 class Replicas(Model):
-    """Bounds of the autoscaler."""
+    """How many replicas of the service there are."""
 
     min: int = Field(default=1, ge=1, le=1000, description="How many replicas there are, at least.")
     max: int = Field(
         default=1,
         ge=1,
         le=1000,
-        description="How many replicas the autoscaler makes, at most; with max above min there is one.",
+        description="How many replicas the autoscaler makes, at most. With max above min there is one, which goes by "
+        "the use of CPU and needs the metrics server.",
     )
 
     @model_validator(mode="after")
@@ -27,7 +28,7 @@ class Replicas(Model):
 
 
 class ServiceSpec(Model):
-    """The service that answers with the student."""
+    """The service that answers with the student. It has no login: whoever reaches its port may ask it."""
 
     enabled: bool = Field(
         default=True, description="Whether the model is served. Without a service it is trained and measured."
@@ -42,5 +43,6 @@ class ServiceSpec(Model):
         description="The number of replicas, and the bounds of the autoscaler. Only in a cluster.",
     )
     resources: Resources = Field(
-        default_factory=Resources, description="CPU, memory and GPUs of each replica. Only in a cluster."
+        default_factory=Resources,
+        description="CPU, memory and GPUs of each replica. The autoscaler goes by the use of these CPUs. Only in a cluster.",
     )

@@ -48,8 +48,8 @@ class ConflictError(ApiError):
 class KubernetesApi(Protocol):
     """What the operator asks of a cluster; the tests have one in memory."""
 
-    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> Listing:
-        """All objects of a kind that the selector matches."""
+    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "", fields: str = "") -> Listing:
+        """All objects of a kind that the selectors of labels and of fields match."""
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
         """One object. Raises: NotFoundError."""
@@ -91,10 +91,10 @@ class ClusterApi:
         if self._client is not None:
             self._client.close()
 
-    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "") -> Listing:
+    async def list(self, kind: Kind, namespace: str | None = None, selector: str = "", fields: str = "") -> Listing:
         """See KubernetesApi. In pages, so that no answer is large."""
         items: list[Body] = []
-        query = [("labelSelector", selector), ("limit", str(PAGE))]
+        query = [("labelSelector", selector), ("fieldSelector", fields), ("limit", str(PAGE))]
         token = ""
         while True:
             more = [("continue", token)] if token else []

@@ -9,7 +9,7 @@ from typing import Any
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_run import StageRun
-from prompt2model_operator.kinds import MANAGED_BY, MANAGER, RESOURCE, Kind
+from prompt2model_operator.kinds import APP_INSTANCE, APP_NAME, MANAGED_BY, MANAGER, RESOURCE, Kind
 from prompt2model_operator.settings import ContainerResources, Settings, StorageDefaults
 
 Body = dict[str, Any]
@@ -32,7 +32,7 @@ CONTAINER_SECURITY: Body = {
 def metadata(kind: Kind, name: str, resource: Prompt2Model, labels: dict[str, str] | None = None) -> Body:
     """apiVersion, kind and metadata of an object that belongs to a resource; the caller adds the owner."""
     meta = resource.metadata
-    own = {MANAGED_BY: MANAGER, RESOURCE: meta.name}
+    own = {APP_NAME: MANAGER, APP_INSTANCE: meta.name, MANAGED_BY: MANAGER, RESOURCE: meta.name}
     return {
         "apiVersion": kind.api_version,
         "kind": kind.kind,

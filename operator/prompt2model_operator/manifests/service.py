@@ -1,4 +1,4 @@
-"""The service of a resource: Deployment, Service, autoscaler, disruption budget, route. Applied again whenever they change."""
+"""The service of a resource: its Deployment, and all objects of it together. Applied again whenever they differ."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prompt2model_api.prompt2model import Prompt2Model
-from prompt2model_operator.kinds import (
-    AUTOSCALER,
-    DEPLOYMENT,
-    DISRUPTIONBUDGET,
-    HTTPROUTE,
-    RESOURCE,
-    ROLE,
-    SERVICE,
-)
+from prompt2model_operator.kinds import DEPLOYMENT, ROLE
 from prompt2model_operator.manifests.common import (
     CONTAINER_SECURITY,
     HOME,
@@ -27,21 +19,33 @@ from prompt2model_operator.manifests.common import (
     metadata,
     owned_by,
     pod_security,
+    same_node,
     scheduling,
     volumes,
+)
+from prompt2model_operator.manifests.service_parts import (
+    PORT,
+    autoscaler,
+    disruption_budget,
+    monitor,
+    route,
+    selector,
+    service,
+    service_policy,
 )
 from prompt2model_operator.settings import Settings
 
 Body = dict[str, Any]
 
-PORT = 3000
 MODEL = "/model"
 DIGEST = "prompt2model.dev/digest"
 TRAIN = "prompt2model.dev/train"
 EVALUATE = "prompt2model.dev/evaluate"
 MODEL_SHA256 = "prompt2model.dev/model-sha256"
+MOVED = "prompt2model.dev/moved-from"
+"""Annotation of the template: node and pod that the only replica left before the node was drained."""
 APPLIED = "prompt2model.dev/applied"
-"""Annotation: a hash of the manifests, so that what is there already is not applied again."""
+"""Annotation: a hash of the object's manifest, so that what is there already is not applied again."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,12 @@ def served_model(deployment: Body) -> ServedModel | None:
     return ServedModel(notes[TRAIN], notes[EVALUATE], notes[DIGEST], notes[MODEL_SHA256])
 
 
+def moved_from(deployment: Body | None) -> str:
+    """The annotation MOVED of a Deployment's template."""
+    notes = deployment["spec"]["template"]["metadata"].get("annotations") or {} if deployment is not None else {}
+    return str(notes.get(MOVED, ""))
+
+
 def is_rolled_out(deployment: Body) -> bool:
     """Whether every pod of the newest template is ready and no other is left."""
     status, meta = deployment.get("status") or {}, deployment["metadata"]
@@ -70,15 +80,49 @@ def is_rolled_out(deployment: Body) -> bool:
     return status.get("observedGeneration", 0) >= meta.get("generation", 0) and counts == [wanted] * 3
 
 
-def service_objects(resource: Prompt2Model, served: ServedModel, settings: Settings) -> list[Body]:
-    """All objects of the service, the Deployment last, with the hash of all of them in its annotations."""
-    deployment = _deployment(resource, served, settings)
-    others = [_service(resource), _disruption_budget(resource), _autoscaler(resource)]
+def service_objects(resource: Prompt2Model, served: ServedModel, settings: Settings, moved: str = "") -> list[Body]:
+    """All objects of the service, the Deployment last, each with the hash of its manifest in its annotations.
+
+    Args:
+        moved: the value of the template's annotation MOVED; another one starts the pods anew.
+    """
+    made = [service(resource), disruption_budget(resource, waits=can_move(resource, settings))]
+    if is_autoscaled(resource):
+        made.append(autoscaler(resource, settings.service.autoscaling))
+    if settings.service.network_policy.enabled:
+        made.append(service_policy(resource, settings.service.network_policy))
     if settings.service.http_route is not None:
-        others.append(_route(resource, settings.service.http_route))
-    whole = json.dumps([*others, deployment], sort_keys=True)
-    deployment["metadata"]["annotations"][APPLIED] = hashlib.sha256(whole.encode()).hexdigest()[:16]
-    return [owned_by(body, resource) for body in [*others, deployment]]
+        made.append(route(resource, settings.service.http_route))
+    if settings.service.service_monitor.enabled:
+        made.append(monitor(resource, settings.service.service_monitor))
+    return [_marked(owned_by(body, resource)) for body in [*made, _deployment(resource, served, settings, moved)]]
+
+
+def can_move(resource: Prompt2Model, settings: Settings) -> bool:
+    """Whether a replica can start on another node while the old one answers, and the operator sees that it must."""
+    return settings.watch_nodes and same_node(resource, settings) is None
+
+
+def is_autoscaled(resource: Prompt2Model) -> bool:
+    """Whether an autoscaler says how many replicas there are."""
+    replicas = resource.spec.service.replicas
+    return replicas.max > replicas.min
+
+
+def wanted_replicas(resource: Prompt2Model, deployment: Body) -> int:
+    """How many replicas the Deployment must have; an autoscaler's number stays, unless it is below the least.
+
+    The autoscaler itself leaves a Deployment alone that somebody scaled to none.
+    """
+    least = resource.spec.service.replicas.min
+    return max(least, deployment["spec"].get("replicas", 1)) if is_autoscaled(resource) else least
+
+
+def replicas_manifest(resource: Prompt2Model, replicas: int) -> Body:
+    """The number of the Deployment's replicas, and nothing else."""
+    meta = {"name": resource.metadata.name, "namespace": resource.metadata.namespace}
+    spec = {"replicas": replicas}
+    return {"apiVersion": DEPLOYMENT.api_version, "kind": DEPLOYMENT.kind, "metadata": meta, "spec": spec}
 
 
 def service_url(resource: Prompt2Model) -> str:
@@ -86,11 +130,15 @@ def service_url(resource: Prompt2Model) -> str:
     return f"http://{resource.metadata.name}.{resource.metadata.namespace}.svc:{PORT}"
 
 
-def _selector(resource: Prompt2Model) -> dict[str, str]:
-    return {RESOURCE: resource.metadata.name, ROLE: "service"}
+def _marked(body: Body) -> Body:
+    """The manifest with its hash."""
+    whole = json.dumps(body, sort_keys=True)
+    notes = body["metadata"].setdefault("annotations", {})
+    notes[APPLIED] = hashlib.sha256(whole.encode()).hexdigest()[:16]
+    return body
 
 
-def _deployment(resource: Prompt2Model, served: ServedModel, settings: Settings) -> Body:
+def _deployment(resource: Prompt2Model, served: ServedModel, settings: Settings, moved: str) -> Body:
     body = metadata(DEPLOYMENT, resource.metadata.name, resource, {ROLE: "service"})
     body["metadata"]["annotations"] = {
         TRAIN: served.train,
@@ -99,14 +147,15 @@ def _deployment(resource: Prompt2Model, served: ServedModel, settings: Settings)
         MODEL_SHA256: served.sha256,
     }
     labels = {**resource.spec.scheduling.labels, **body["metadata"]["labels"]}
+    notes = {DIGEST: served.digest, **({MOVED: moved} if moved else {})}
     body["spec"] = {
-        # No replicas: their number is the autoscaler's.
-        "selector": {"matchLabels": _selector(resource)},
+        # No replicas: see replicas_manifest.
+        "selector": {"matchLabels": selector(resource)},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "progressDeadlineSeconds": 600,
         "revisionHistoryLimit": 2,
         "template": {
-            "metadata": {"labels": labels, "annotations": {DIGEST: served.digest}},
+            "metadata": {"labels": labels, "annotations": notes},
             "spec": _pod(resource, served, settings),
         },
     }
@@ -178,43 +227,3 @@ def _server(resource: Prompt2Model, served: ServedModel, settings: Settings, com
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
         "volumeMounts": mounts,
     }
-
-
-def _service(resource: Prompt2Model) -> Body:
-    body = metadata(SERVICE, resource.metadata.name, resource, {ROLE: "service"})
-    port = {"name": "http", "port": PORT, "targetPort": PORT}
-    body["spec"] = {"selector": _selector(resource), "ports": [port]}
-    return body
-
-
-def _autoscaler(resource: Prompt2Model) -> Body:
-    body = metadata(AUTOSCALER, resource.metadata.name, resource, {ROLE: "service"})
-    replicas = resource.spec.service.replicas
-    target = {"type": "Utilization", "averageUtilization": 80}
-    body["spec"] = {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": resource.metadata.name},
-        "minReplicas": replicas.min,
-        "maxReplicas": replicas.max,
-        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
-    }
-    return body
-
-
-def _disruption_budget(resource: Prompt2Model) -> Body:
-    body = metadata(DISRUPTIONBUDGET, resource.metadata.name, resource, {ROLE: "service"})
-    body["spec"] = {"maxUnavailable": 1, "selector": {"matchLabels": _selector(resource)}}
-    return body
-
-
-def _route(resource: Prompt2Model, spec: Body) -> Body:
-    """Below /<namespace>/<name>, which is cut off before the service sees the path."""
-    body = metadata(HTTPROUTE, resource.metadata.name, resource, {ROLE: "service"})
-    path = f"/{resource.metadata.namespace}/{resource.metadata.name}"
-    replace = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
-    rule = {
-        "matches": [{"path": {"type": "PathPrefix", "value": path}}],
-        "filters": [{"type": "URLRewrite", "urlRewrite": {"path": replace}}],
-        "backendRefs": [{"name": resource.metadata.name, "port": PORT}],
-    }
-    body["spec"] = {**spec, "rules": [rule]}
-    return body

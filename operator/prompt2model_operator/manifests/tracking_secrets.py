@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable
 from typing import Any
 
-from prompt2model_operator.kinds import MANAGED_BY, MANAGER, SECRET
+from prompt2model_operator.kinds import APP_INSTANCE, APP_NAME, MANAGED_BY, MANAGER, SECRET
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.workspaces import workspace_name, workspace_password
 
@@ -39,7 +39,7 @@ def tracking_secret(namespace: str, resources: Iterable[Body], settings: Setting
         "metadata": {
             "name": name,
             "namespace": namespace,
-            "labels": {MANAGED_BY: MANAGER},
+            "labels": {APP_NAME: MANAGER, APP_INSTANCE: settings.peering, MANAGED_BY: MANAGER},
             "ownerReferences": sorted(owners, key=lambda owner: owner["uid"]),
         },
         "type": "Opaque",
