@@ -10,11 +10,21 @@ the student's score must be at least the teacher's, else the whole interval of t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prompt2model_api.base import Metric
+from prompt2model_api.candidates import FILE, SHOWN
 from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import Choice, Interval, Scores, StageOutputs
+from prompt2model_api.results import (
+    Choice,
+    DatasetCandidate,
+    Interval,
+    OtherCandidate,
+    Scores,
+    StageOutputs,
+    StudentCandidate,
+)
 from prompt2model_api.spec.datasets import Selection
 from prompt2model_api.stage_run import Decision
 from prompt2model_api.texts import cut
@@ -25,6 +35,9 @@ MINIMUM_ROWS = 5
 """Fewer rows say nothing of two systems: one that wins all of four rows does so by chance alone once in eight times."""
 NEAR_ZERO = {Metric.EXACT_MATCH: 5.0, Metric.CHRF: 10.0, Metric.BERT_SCORE: 10.0}
 """Scores below these are those of a system that does not do the task; unrelated English text has some 15 in ChrF++."""
+WHERE = (
+    f"status.discovered shows up to {SHOWN} of them, {FILE} of the discover stage (in storage and in MLflow) has all."
+)
 MOST = 0.5
 """A teacher without a usable answer to more than this share of the rows is no baseline."""
 REMEDY = (
@@ -46,19 +59,20 @@ class GateState:
 
 def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     """Which retrieved dataset prepare uses: the user's choice, else the first recommended candidate, else none."""
-    candidates = discovered.dataset_candidates or []
+    candidates, others = discovered.dataset_candidates or [], discovered.other_datasets or []
+    proposed = len(candidates) + len(others)
     if (chosen := spec.datasets.choice) is not None:
-        revision = next((c.revision for c in candidates if c.name == chosen.name), None)
+        revision = _revision(chosen.name, candidates, others)
         reason = "datasets.choice names it." if chosen.name else "datasets.choice asks for no dataset."
         return _open(Decision(dataset=chosen, dataset_revision=revision, reason=reason))
     if not spec.datasets.enabled:
         return _open(Decision(dataset=Choice(none=True), reason="datasets.enabled is false."))
     if spec.datasets.selection is Selection.MANUAL:
-        message = f"Choose one of {len(candidates)} dataset candidates in datasets.choice, or none: true."
+        message = f"Choose one of {proposed} dataset candidates in datasets.choice, or none: true. {WHERE}"
         return GateState(False, "AwaitingChoice", message)
     best = next((c for c in candidates if c.recommended), None)
     if best is None or best.output_column is None:
-        reason = f"No existing dataset is used: none of {len(candidates)} fits well enough to be chosen unasked."
+        reason = f"No existing dataset is used: none of {proposed} fits well enough to be chosen unasked."
         if candidates:
             reason = cut(f"{reason} The nearest is {candidates[0].name}. {candidates[0].reason}")
         return _open(Decision(dataset=Choice(none=True), reason=reason))
@@ -74,19 +88,26 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
 
 def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     """Which student train uses: the one that the user names, else the first candidate."""
-    candidates = discovered.student_candidates or []
+    candidates, others = discovered.student_candidates or [], discovered.other_students or []
     if (name := spec.student.name) is not None:
-        revision = next((c.revision for c in candidates if c.name == name), None)
+        revision = _revision(name, candidates, others)
         return _open(Decision(student=name, student_revision=revision, reason="student.name names it."))
     if spec.student.selection is Selection.MANUAL:
-        return GateState(
-            False, "AwaitingChoice", f"Choose one of {len(candidates)} student candidates in student.name."
-        )
+        proposed = len(candidates) + len(others)
+        message = f"Choose one of {proposed} student candidates in student.name. {WHERE}"
+        return GateState(False, "AwaitingChoice", message)
     if not candidates:
         message = "No student in the catalog fits student.architectures and student.maxSize: change them, or set student.name."
         return GateState(False, "NoStudent", message, failed=True)
     best = candidates[0]
     return _open(Decision(student=best.name, student_revision=best.revision, reason=cut(best.reason)))
+
+
+def _revision(
+    name: str | None, *proposed: Sequence[DatasetCandidate | StudentCandidate | OtherCandidate]
+) -> str | None:
+    """The commit that discover found of a name; None where it proposes no such name."""
+    return next((candidate.revision for some in proposed for candidate in some if candidate.name == name), None)
 
 
 def review_gate(spec: Prompt2ModelSpec, generated: StageOutputs | None) -> GateState:

@@ -61,6 +61,13 @@ class StudentCandidate(Model):
     reason: ShortText = Field(default="", description="Why it is proposed, or cannot be used.")
 
 
+class OtherCandidate(Model):
+    """A dataset or student that is proposed behind those that are shown; candidates.json has all that is known of it."""
+
+    name: Uri = Field(description="The name of the dataset or model.")
+    revision: Name | None = Field(default=None, description="The commit at the hub, or the hash of the file.")
+
+
 class Spent(Model):
     """What the teacher was asked for."""
 
@@ -147,13 +154,28 @@ class Discovered(Model):
     )
     language: Name | None = Field(default=None, description="Of the prompt, ISO 639-1.")
     demonstrations: int | None = Field(default=None, description="How many the prompt holds.")
-    dataset_candidates: list[DatasetCandidate] | None = Field(default=None, max_length=100)
-    student_candidates: list[StudentCandidate] | None = Field(default=None, max_length=25)
+    dataset_candidates: list[DatasetCandidate] | None = Field(
+        default=None,
+        max_length=100,
+        description="The nearest five datasets, with the recommended and the named one; earlier versions wrote all of them.",
+    )
+    student_candidates: list[StudentCandidate] | None = Field(
+        default=None,
+        max_length=25,
+        description="The best five students, with the named one; earlier versions wrote all of them.",
+    )
 
 
 class StageOutputs(Discovered):
     """What the stages hand on. Each stage sets its own part and leaves the rest."""
 
+    # discover
+    other_datasets: list[OtherCandidate] | None = Field(
+        default=None, max_length=100, description="The datasets that are proposed behind those of datasetCandidates."
+    )
+    other_students: list[OtherCandidate] | None = Field(
+        default=None, max_length=25, description="The students that are proposed behind those of studentCandidates."
+    )
     # generate
     examples: int | None = Field(default=None, description="Unique examples.")
     examples_sha256: Digest | None = Field(default=None, description="The review gate's hash.")

@@ -64,6 +64,12 @@ class DiscoveredStatus(Discovered):
 
     model_config = ConfigDict(extra="ignore")
 
+    candidates_file: Uri | None = Field(
+        default=None,
+        description="All candidates, with columns and reasons, in storage. MLflow has the file too, as an artifact of the "
+        "discover run.",
+    )
+
 
 class Prompt2ModelStatus(Model):
     """Where the resource stands, recomputed from what is observed."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from prompt2model_api.candidates import FILE, dataset_shortlist, student_shortlist
 from prompt2model_api.conditions import Condition, ConditionType, FailureState
 from prompt2model_api.estimate import estimate, total
 from prompt2model_api.gates import GateState, compared_score
@@ -65,7 +66,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
         observed_generation=snapshot.resource.metadata.generation,
         progress=_progress(steps),
         estimate=total(estimate(snapshot.resource.spec, outputs)),
-        discovered=_discovered(outputs.get(Stage.DISCOVER)),
+        discovered=_discovered(snapshot, steps),
         choice=prepared.gate.decision.dataset if prepared and prepared.gate and prepared.gate.decision else None,
         spent=_spent(snapshot),
         scores=scores,
@@ -251,5 +252,19 @@ def _said(step: Step) -> str:
     return cut(" ".join(part for part in parts if part))
 
 
-def _discovered(outputs: StageOutputs | None) -> DiscoveredStatus | None:
-    return DiscoveredStatus.model_validate(outputs.model_dump()) if outputs else None
+def _discovered(snapshot: Snapshot, steps: Steps) -> DiscoveredStatus | None:
+    """What discover found, with few of the candidates; results of earlier versions have all of them."""
+    step, spec = steps.get(Stage.DISCOVER), snapshot.resource.spec
+    if step is None or step.run is None or step.outputs is None:
+        return None
+    outputs, choice = step.outputs, spec.datasets.choice
+    datasets, _ = dataset_shortlist(outputs.dataset_candidates or [], choice.name if choice else None)
+    students, _ = student_shortlist(outputs.student_candidates or [], spec.student.name)
+    return DiscoveredStatus(
+        instruction=outputs.instruction,
+        language=outputs.language,
+        demonstrations=outputs.demonstrations,
+        dataset_candidates=datasets if outputs.dataset_candidates is not None else None,
+        student_candidates=students if outputs.student_candidates is not None else None,
+        candidates_file=f"{snapshot.storage}/{stage_folder(Stage.DISCOVER, step.run.spec.digest)}/{FILE}",
+    )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from prompt2model_api.base import Metadata
+from prompt2model_api.candidates import SHOWN
 from prompt2model_api.graph import digest, parameters
 from prompt2model_api.loading import load
 from prompt2model_api.prompt2model import Prompt2ModelSpec
@@ -79,10 +80,12 @@ def test_the_example_of_the_repository(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert (best.name, best.recommended, best.input_columns, best.output_column) == (DATES, True, ["text"], "iso")
     assert best.revision == sha256_of_file(locate_dataset(DATES))
     assert [c.name for c in outputs.dataset_candidates if c.recommended] == [DATES]
-    assert outputs.student_candidates is not None
-    assert EMBEDDED_STUDENT in [c.name for c in outputs.student_candidates]
+    assert outputs.student_candidates is not None and outputs.other_students is not None
+    proposed = [c.name for c in (*outputs.student_candidates, *outputs.other_students)]
+    assert EMBEDDED_STUDENT in proposed
     assert candidates["datasets"][0]["name"] == DATES
-    assert len(candidates["students"]) == len(outputs.student_candidates)
+    assert sorted(c["name"] for c in candidates["students"]) == sorted(proposed) and len(proposed) > SHOWN
+    assert len(outputs.student_candidates) == SHOWN
     texts = {json.loads(line)["text"] for line in locate_dataset(DATES).read_text("utf-8").splitlines()}
     assert not texts & {d["input"] for d in task["demonstrations"]}
 

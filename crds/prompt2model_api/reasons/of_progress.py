@@ -15,7 +15,8 @@ PROGRESS = (
     KnownReason(
         "AwaitingChoice",
         "`datasets.selection` or `student.selection` is Manual, and nothing is chosen yet.",
-        "Set `datasets.choice` or `student.name` to one of the candidates in `status.discovered`.",
+        "Set `datasets.choice` or `student.name` to one of the candidates. `status.discovered` shows five, and its "
+        "`candidatesFile` has all.",
     ),
     KnownReason(
         "NoReview", "`generation.review` is None: no person has to look at the generated examples.", "Nothing."

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from prompt2model_api.candidates import dataset_shortlist, student_shortlist
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.quantities import bytes_of
 from prompt2model_api.results import DatasetCandidate, Spent, StageOutputs, StudentCandidate
@@ -85,12 +86,16 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     student_candidates = with_named(student_candidates, student, MOST)
     _write_candidates(context.folder, understood.card, dataset_candidates, student_candidates)
     context.reporter.progress(5, 5, "steps", "done")
+    datasets, other_datasets = dataset_shortlist(dataset_candidates, dataset.name if dataset else None)
+    best_students, other_students = student_shortlist(student_candidates, student.name if student else None)
     return StageOutputs(
         instruction=instruction[:SHOWN_INSTRUCTION],
         language=understood.english.language,
         demonstrations=len(demonstrations),
-        dataset_candidates=dataset_candidates,
-        student_candidates=student_candidates,
+        dataset_candidates=datasets,
+        student_candidates=best_students,
+        other_datasets=other_datasets or None,
+        other_students=other_students or None,
         spent=understood.spent,
     )
 

@@ -1,0 +1,113 @@
+"""Few candidates stand in a status; the gates lose none of those that a result of an earlier version has."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from prompt2model_api.base import Architecture
+from prompt2model_api.candidates import FILE, SHOWN, dataset_shortlist, student_shortlist
+from prompt2model_api.gates import dataset_gate, student_gate
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.results import DatasetCandidate, StageOutputs, StudentCandidate
+from prompt2model_api.stage_run import Stage
+from prompt2model_api.status import Prompt2ModelStatus
+from tests import stage_outputs
+from tests.memory_cluster import Cluster
+
+pytestmark = pytest.mark.unit
+
+CHOICE = {"inputColumns": ["x"], "outputColumn": "y"}
+SPECS = [
+    {},
+    {"datasets": {"choice": {"name": "org/d20", **CHOICE}}, "student": {"name": "org/s20"}},
+    {"datasets": {"choice": {"name": "org/d3", **CHOICE}}, "student": {"name": "org/s3"}},
+    {"datasets": {"choice": {"name": "org/unknown", **CHOICE}}, "student": {"name": "org/unknown"}},
+    {"datasets": {"selection": "Manual"}, "student": {"selection": "Manual"}},
+]
+
+
+def datasets(recommended: int | None) -> list[DatasetCandidate]:
+    return [
+        DatasetCandidate(
+            name=f"org/d{at}",
+            revision=f"r{at}",
+            input_columns=["x"],
+            output_column="y",
+            score=30 - at,
+            recommended=at == recommended,
+            reason="Its columns fit.",
+        )
+        for at in range(25)
+    ]
+
+
+def students() -> list[StudentCandidate]:
+    kind = Architecture.ENCODER_DECODER
+    return [
+        StudentCandidate(name=f"org/s{at}", revision=f"r{at}", architecture=kind, size_bytes=1, score=30 - at)
+        for at in range(25)
+    ]
+
+
+def whole(recommended: int | None) -> StageOutputs:
+    """As versions before wrote it."""
+    return StageOutputs(dataset_candidates=datasets(recommended), student_candidates=students())
+
+
+def short(recommended: int | None) -> StageOutputs:
+    shown, others = dataset_shortlist(datasets(recommended), None)
+    best, other_students = student_shortlist(students(), None)
+    return StageOutputs(
+        dataset_candidates=shown, other_datasets=others, student_candidates=best, other_students=other_students
+    )
+
+
+@pytest.mark.parametrize("recommended", [None, 0, 12], ids=["none", "first", "thirteenth"])
+@pytest.mark.parametrize("fields", SPECS, ids=["unasked", "chosen-behind", "chosen-shown", "unknown", "manual"])
+def test_the_gates_decide_as_with_all_candidates(fields: dict[str, object], recommended: int | None) -> None:
+    spec = Prompt2ModelSpec.model_validate({"prompt": "x", **fields})
+    assert dataset_gate(spec, short(recommended)) == dataset_gate(spec, whole(recommended))
+    assert student_gate(spec, short(recommended)) == student_gate(spec, whole(recommended))
+
+
+def test_the_shown_ones_keep_their_order_and_have_the_recommended_and_the_named_one() -> None:
+    shown, others = dataset_shortlist(datasets(12), "org/d20")
+    assert [c.name for c in shown] == ["org/d0", "org/d1", "org/d2", "org/d12", "org/d20"]
+    assert len(others) == 20 and others[0].dump() == {"name": "org/d3", "revision": "r3"}
+    best, _ = student_shortlist(students(), "org/s20")
+    assert [c.name for c in best] == ["org/s0", "org/s1", "org/s2", "org/s3", "org/s20"]
+    assert dataset_shortlist(datasets(0)[:3], None) == (datasets(0)[:3], [])
+
+
+def test_configurations_of_one_dataset_do_not_hide_the_recommended_one() -> None:
+    several = [c.model_copy(update={"name": "org/glue", "config": c.name}) for c in datasets(12)]
+    shown, _ = dataset_shortlist(several, "org/glue")
+    assert len(shown) == SHOWN and [c.config for c in shown if c.recommended] == ["org/d12"]
+
+
+def test_a_manual_choice_says_where_all_of_them_are() -> None:
+    spec = Prompt2ModelSpec.model_validate({"prompt": "x", **SPECS[-1]})
+    for gate in (dataset_gate(spec, short(None)), student_gate(spec, short(None))):
+        assert "one of 25 " in gate.message and FILE in gate.message
+
+
+def test_a_result_of_an_earlier_version_is_shown_with_five_and_where_all_of_them_are() -> None:
+    def outputs(stage: Stage) -> StageOutputs:
+        return whole(12) if stage is Stage.DISCOVER else stage_outputs.outputs(stage)
+
+    cluster = Cluster()
+    assert asyncio.run(cluster.run(outputs)) == "Ready"
+    found = cluster.status()["discovered"]
+    assert [c["name"] for c in found["datasetCandidates"]] == ["org/d0", "org/d1", "org/d2", "org/d3", "org/d12"]
+    assert len(found["studentCandidates"]) == SHOWN
+    assert found["candidatesFile"].endswith(f"/{FILE}") and "/discover-" in found["candidatesFile"]
+    assert len(json.dumps(found)) < 4096
+
+
+def test_a_status_of_an_earlier_version_can_be_read() -> None:
+    old = {"discovered": {"datasetCandidates": [c.dump() for c in datasets(0)], "studentCandidates": []}}
+    read = Prompt2ModelStatus.model_validate(old).discovered
+    assert read is not None and len(read.dataset_candidates or []) == 25 and read.candidates_file is None
