@@ -68,6 +68,10 @@ class StageRunPhase(StrEnum):
     FAILED = "Failed"
 
 
+STARTING_RAY = "starting Ray"
+"""Progress.message starts with it while the stage waits for Ray."""
+
+
 class Progress(Model):
     """How far the live attempt is. Written by the stage alone."""
 
@@ -83,6 +87,8 @@ class Progress(Model):
     @classmethod
     def _in_words(cls, summary: str, info: ValidationInfo) -> str:
         done, total, unit = (info.data.get(name) for name in ("done", "total", "unit"))
+        if not summary and str(info.data.get("message", "")).startswith(STARTING_RAY):
+            return STARTING_RAY
         if summary or done is None or not total:
             return summary
         return f"{done:.6g}/{total:.6g} {unit}".strip()

@@ -14,7 +14,7 @@ from prompt2model_api.graph import GRAPH
 from prompt2model_api.names import stage_folder
 from prompt2model_api.results import Interval, Spent, StageOutputs
 from prompt2model_api.snapshot import Snapshot
-from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunStatus
+from prompt2model_api.stage_run import STARTING_RAY, Stage, StageRun, StageRunPhase, StageRunStatus
 from prompt2model_api.status import DiscoveredStatus, ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
 from prompt2model_api.texts import cut, told
 
@@ -64,7 +64,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
         phase=_phase(snapshot, steps, verdicts, score),
         conditions=_conditions(verdicts, old, snapshot.resource.metadata.generation, now),
         observed_generation=snapshot.resource.metadata.generation,
-        progress=_progress(steps),
+        progress=_progress(snapshot, steps),
         estimate=total(estimate(snapshot.resource.spec, outputs)),
         discovered=_discovered(snapshot, steps),
         choice=prepared.gate.decision.dataset if prepared and prepared.gate and prepared.gate.decision else None,
@@ -198,14 +198,26 @@ def _conditions(
     return made
 
 
-def _progress(steps: Steps) -> str:
+def _progress(snapshot: Snapshot, steps: Steps) -> str:
     for step in reversed(steps.values()):
         if step.status and step.status.phase is StageRunPhase.RUNNING:
             progress = step.status.progress
+            if GRAPH[step.stage].on_ray and _is_starting_ray(snapshot, step, step.status):
+                return f"{step.stage.value} {STARTING_RAY}"
             if progress is None or progress.total <= 0:
                 return step.stage.value
             return f"{step.stage.value} {min(100, int(100 * progress.done / progress.total))} %"
     return ""
+
+
+def _is_starting_ray(snapshot: Snapshot, step: Step, status: StageRunStatus) -> bool:
+    """Whether the attempt waits for Ray: it is started and not heard of yet, or says so itself."""
+    progress = status.progress
+    if progress is not None and progress.attempt == status.attempt:
+        return progress.total <= 0 or progress.message.startswith(STARTING_RAY)
+    name = step.run.metadata.name if step.run is not None else ""
+    started = [w for w in snapshot.workloads if (w.stage_run, w.attempt) == (name, status.attempt)]
+    return not step.stuck and any(workload.alive and not workload.queued for workload in started)
 
 
 def _spent(snapshot: Snapshot) -> Spent:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.teacher import TeacherSpec, changing_answers
+from prompt2model_api.stage_run import STARTING_RAY
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.examples import EXAMPLES, Pair
 from prompt2model_stages.generate.actor import generate_in_actor
@@ -34,8 +35,9 @@ def run(context: StageContext) -> StageOutputs:
     task = task_of(DiscoveredTask.read(context.input("discover")))
     order = order_of(context, task)
     done, _ = so_far(context.folder, "examples", order.examples)
-    context.reporter.progress(done, order.examples, "examples", "Ray is starting")
+    context.reporter.progress(done, order.examples, "examples", STARTING_RAY)
     with ray_session(context):
+        context.reporter.progress(done, order.examples, "examples", "asking the teacher")
         generated = generate_in_actor(context.job, task, order, _Watch(context))
     return write(context, generated)
 

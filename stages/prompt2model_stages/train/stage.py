@@ -12,6 +12,7 @@ import os
 from typing import Any, TypeVar
 
 from prompt2model_api.results import StageOutputs
+from prompt2model_api.stage_run import STARTING_RAY
 from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError, failed, retrying
@@ -48,7 +49,7 @@ def run(context: StageContext) -> StageOutputs:
     student = _student(context)
     if _summary(context.folder) is None:
         read_pairs(context.input("prepare"), "train")  # refused before Ray is started
-        context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"starting Ray for {student.name}")
+        context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"{STARTING_RAY} for {student.name}")
         _train_or_close(context, student)
     untrained = UntrainedStudent(
         name=student.name,
@@ -171,6 +172,7 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
                 failure_config=FailureConfig(max_failures=0),
             ),
         )
+        context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"loading {student.name}")
         try:
             trainer.fit()
         except TrainingFailedError as error:
