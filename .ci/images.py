@@ -7,7 +7,8 @@
 
 The builder is IMAGE_BUILDER: `docker` or `podman` (then --load means `kind load`), or `kit`: the programs of a single-node
 Kubernetes in $P2M_KUBE_KIT or ../shared/kube, which is taken where it lies there. What did not change is neither built nor
-loaded again.
+loaded again. Each step says when it begins and when it is done, and a long one says every few seconds where it is; the whole
+output of a step that fails is shown.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from pathlib import Path
@@ -24,6 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ("stages", "operator", "service", "mlflow")
 KIT = Path(os.environ.get("P2M_KUBE_KIT") or ROOT.parent / "shared" / "kube") / "cluster"
+SAY_EVERY_S = 15.0
+LINE_LENGTH = 100
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 
 
@@ -41,14 +45,16 @@ def main() -> int:
     builder = os.environ.get("IMAGE_BUILDER") or ("kit" if KIT.exists() else "docker")
     if builder not in ("kit", "docker", "podman"):
         parser.error(f"IMAGE_BUILDER is {builder}; it can be kit, docker or podman")
+    images = given.images or IMAGES
+    say(f"Building with {builder}: {', '.join(images)}. The first time takes minutes: PyTorch is large.")
     if builder == "kit":
-        run([str(KIT), "base-image"])
-    for image in given.images or IMAGES:
+        run("the base image", [str(KIT), "base-image"])
+    for number, image in enumerate(images, 1):
         name = f"prompt2model-{image}:{given.tag}"
-        built = run(build(builder, image, name))
-        loaded = run(load(builder, name, given.kind_cluster)) if given.load else None
-        sys.stdout.write(f"{name}: built in {built:.1f} s" + (f", loaded in {loaded:.1f} s\n" if loaded else "\n"))
-        sys.stdout.flush()
+        run(f"[{number}/{len(images)}] {name}: build", build(builder, image, name))
+        if given.load:
+            run(f"[{number}/{len(images)}] {name}: load", load(builder, name, given.kind_cluster))
+    say(f"{'Built and loaded' if given.load else 'Built'}, with the tag {given.tag}: {', '.join(images)}.")
     return 0
 
 
@@ -68,13 +74,45 @@ def load(builder: str, name: str, kind_cluster: str) -> list[str]:
     return ["kind", "load", "docker-image", name, "--name", kind_cluster]
 
 
-def run(command: list[str]) -> float:
-    """Runs a command and returns the seconds that it took; where it fails, shows its output and ends."""
+def run(what: str, command: list[str], every_s: float = SAY_EVERY_S) -> None:
+    """Runs a command and says when it begins, where it is, and how long it took; where it fails, shows its output and ends.
+
+    Args:
+        what: the step, in front of each line.
+        command: the program and its arguments.
+        every_s: seconds between two lines while it runs.
+    """
     started = time.monotonic()
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    if done.returncode:
-        sys.exit(f"{done.stdout}\n{shlex.join(command)}: exit status {done.returncode}")
-    return time.monotonic() - started
+    say(f"{what} ...")
+    try:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+    except FileNotFoundError:
+        sys.exit(f"{what}: there is no program {command[0]}. Install it, or set IMAGE_BUILDER (see --help).")
+    lines: list[str] = []
+    with process:
+        reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
+        reader.start()
+        while reader.is_alive():
+            reader.join(every_s)
+            if reader.is_alive():
+                say(f"{what}: {time.monotonic() - started:.0f} s. {newest(lines)}".rstrip())
+        status = process.wait()
+    if status:
+        sys.exit(f"{''.join(lines)}\n{what}: {shlex.join(command)}: exit status {status}")
+    say(f"{what}: done in {time.monotonic() - started:.1f} s")
+
+
+def newest(lines: list[str]) -> str:
+    """The last line of the output that says something."""
+    return next((line.strip()[:LINE_LENGTH] for line in reversed(lines) if line.strip()), "")
+
+
+def say(text: str) -> None:
+    """A line, at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
