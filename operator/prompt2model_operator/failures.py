@@ -75,7 +75,10 @@ def _of_container(container: Body) -> Failure | None:
     reason, text = waiting.get("reason", ""), waiting.get("message", "")
     if reason in IMAGE:
         message = f"Image {container.get('image', '')} cannot be pulled: {text or reason}"
-        remedy = "Correct the image's name or tag, or let the nodes reach and read the registry; it goes on by itself."
+        remedy = (
+            "Load it into the nodes (`make images` does for kind), push it to the registry that the name has, or correct images in "
+            "the chart's values and images.pullSecrets; it goes on by itself."
+        )
         return _blocked("ImagePull", message, remedy)
     if reason in START:
         remedy = "Make what is named there (a Secret or ConfigMap with this key, a command); it goes on by itself."

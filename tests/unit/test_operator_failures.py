@@ -84,6 +84,11 @@ def test_is_named_with_what_to_do(seen: dict[str, Any], reason: str, state: Fail
     assert found.message and found.remedy
 
 
+def test_a_missing_image_says_how_to_bring_it_there() -> None:
+    found = failure_of_pod(container(waiting("ErrImagePull")), NOW)
+    assert found is not None and "`make images`" in found.remedy and "it goes on by itself" in found.remedy
+
+
 @pytest.mark.parametrize(
     "seen",
     [

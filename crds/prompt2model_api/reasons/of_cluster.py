@@ -14,7 +14,8 @@ CLUSTER = (
     KnownReason(
         "ImagePull",
         "A node cannot pull a container's image.",
-        "Correct `images` in the chart's values, push the image, or add `images.pullSecrets`. The attempt then starts by itself.",
+        "Build and load the images (`make images`) or push them to your registry, correct `images` in the chart's values, or add "
+        "`images.pullSecrets`. The attempt then starts by itself.",
         BLOCKED,
     ),
     KnownReason(
