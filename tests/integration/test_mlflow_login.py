@@ -126,7 +126,7 @@ def test_a_namespace_records_and_the_operator_sees_it(
     tracked = TrackedFolder(tmp_path)
     tracked.discover()
     tracked.train()
-    assert server.recorded(monkeypatch, NAMESPACE) == Recorded(None, {})
+    assert server.recorded(monkeypatch, NAMESPACE) == Recorded(None, frozenset(), {})
     assert record(tracked.folder, server.uri, {}) == 1
     assert record(tracked.folder, server.uri, credentials(OTHER)) == 1  # OTHER has no user yet
     assert record(tracked.folder, server.uri, credentials(NAMESPACE)) == 0
@@ -182,7 +182,7 @@ def test_an_mlflow_of_ones_own_has_the_workspace_of_the_environment(
         monkeypatch.setenv(name, value)
 
     async def ask() -> Recorded:
-        api = MlflowApi(server.uri)
+        api = MlflowApi(server.uri, server.uri)
         try:
             return await api.recorded(NAMESPACE, "dates")
         finally:
