@@ -6,7 +6,7 @@ import pytest
 
 from prompt2model_operator.kinds import HTTPROUTE
 from tests.e2e.definitions import CRD, stand_in
-from tests.e2e.kube import Body, Kube
+from tests.e2e.kube import Body, Kube, NotYet, wait_for
 from tests.e2e.release import MANY, Release
 from tests.e2e.resources import Resource
 
@@ -38,7 +38,13 @@ def test_a_route_waits_for_the_gateway_api_and_goes_with_its_resource(many: Rele
         resource.wait_ready(180)
         resource.delete()
         resource.wait_gone()
-        assert kube.get(HTTPROUTE, MANY, "routed") is None
+        wait_for("the garbage collector, which has to learn of the new kind first", lambda: no_route(kube), 120)
     finally:
         kube.delete(CRD, None, NAME)
         many.install()
+
+
+def no_route(kube: Kube) -> None:
+    """Raises: NotYet while the route is there."""
+    if kube.get(HTTPROUTE, MANY, "routed") is not None:
+        raise NotYet("it is there")
