@@ -10,6 +10,7 @@ from prompt2model_api.conditions import Failure
 from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.stage_run import StageRun
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, Listing, NotFoundError
+from prompt2model_operator.clients.mlflow_api import MlflowApi
 from prompt2model_operator.deleting import Deleter
 from prompt2model_operator.draining import CORDONED, read_cordons
 from prompt2model_operator.kinds import (
@@ -29,6 +30,7 @@ from prompt2model_operator.kinds import (
     Kind,
 )
 from prompt2model_operator.recording import Recording
+from prompt2model_operator.retaining import Retainer
 from prompt2model_operator.settings import EmbeddedTeacher, Settings
 from prompt2model_operator.store import Store, key_of
 from prompt2model_operator.waking import Waker
@@ -59,10 +61,12 @@ class MemoryApi:
         self.managed: dict[tuple[tuple[str, str, str], str], Body] = {}
 
     async def list(self, kind: Kind, namespace: str | None = None, selector: str = "", fields: str = "") -> Listing:
-        found = [copy.deepcopy(b) for k, b in self.objects.items() if k[0] == kind.plural]
+        wanted = dict(pair.split("=") for pair in selector.split(",") if pair)
+        found = [b for k, b in self.objects.items() if k[0] == kind.plural and namespace in (None, k[1])]
+        found = [b for b in found if wanted.items() <= (b["metadata"].get("labels") or {}).items()]
         if fields == CORDONED:
             found = [body for body in found if body["spec"].get("unschedulable")]
-        return Listing(found, self.version)
+        return Listing([copy.deepcopy(b) for b in found], self.version)
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
         try:
@@ -177,9 +181,12 @@ class _Write:
 class Cluster:
     """The operator with everything around it."""
 
-    def __init__(self, spec: Body | None = None, settings: Settings = SETTINGS) -> None:
+    def __init__(
+        self, spec: Body | None = None, settings: Settings = SETTINGS, mlflow: MlflowApi | None = None
+    ) -> None:
         self.api = MemoryApi()
         self.settings = settings
+        self.mlflow = mlflow
         meta = {"name": KEY[1], "namespace": KEY[0]}
         spec = {"prompt": "Say it.", **(spec or {})}
         self.api.put({"apiVersion": PROMPT2MODEL.api_version, "kind": "Prompt2Model", "metadata": meta, "spec": spec})
@@ -187,13 +194,18 @@ class Cluster:
 
     def start(self) -> None:
         """A new operator that knows nothing."""
+        self.synced = False
         self.store, self.waker = Store(), Waker()
-        self.deleter = Deleter(self.api, self.store, self.settings, None)
+        self.retainer = Retainer(self.api, self.settings, self.mlflow)
+        self.deleter = Deleter(self.api, self.store, self.retainer, self.mlflow)
         recording = Recording(self.api, self.store, self.settings, None)
         self.worker = Worker(self.api, self.store, self.waker, self.settings, recording, self.deleter)
 
     async def look(self) -> None:
-        """The watches bring everything, then one look."""
+        """The watches bring everything, then one look; a new operator reads the notes first."""
+        if not self.synced:
+            await self.retainer.read([None])
+            self.synced = True
         for kind in (*OBSERVED, *BY_SETTING):
             found = await self.api.list(kind)
             self.store.replace(kind, found.items, found.version)
@@ -277,6 +289,16 @@ class Cluster:
         body["spec"] |= spec
         body["metadata"]["generation"] += 1
         self.api.put(body)
+
+    def delete(self, *, seen: bool) -> None:
+        """A person deletes the resource, and the garbage collector comes; the operator sees it, or is down."""
+        body = self.api.objects[PROMPT2MODEL.plural, *KEY]
+        self.api.remove(PROMPT2MODEL, *KEY)
+        if seen:
+            self.store.drop(PROMPT2MODEL, body)
+            self.deleter.remember(KEY, body)
+        else:
+            self.start()
 
     def annotate(self, annotations: dict[str, str]) -> None:
         """`kubectl annotate --overwrite`."""

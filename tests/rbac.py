@@ -107,6 +107,7 @@ NEEDS = (
         "{peering}-tracking",
     ),
     Need("", "nodes", ("list",), "draining.py", "cordoned ones: a service's only replica moves", "nodes"),
+    Need("", "configmaps", ("list", "delete"), "retaining.py", "its own notes of what a deletion is to remove"),
     Need("", "events", ("create",), "worker.py", "events on changes"),
     Need(
         "apiextensions.k8s.io", "customresourcedefinitions", WATCHED, "running.py", "kopf sees KubeRay come", "cluster"

@@ -41,7 +41,7 @@ NEEDS: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
     *((kind, "", (*APPLIES, *WATCHES)) for kind in AROUND_SERVICE),
     *((kind, "", LEFT) for kind in BY_SETTING),
     (CLAIM, "", MAKES),
-    (CONFIGMAP, "", MAKES),
+    (CONFIGMAP, "", (*MAKES, "list", "delete")),
     (SERVICEACCOUNT, "", MAKES),
     (ACCESSROLE, "", MAKES),
     (ROLEBINDING, "", MAKES),

@@ -20,6 +20,7 @@ from prompt2model_operator.leasing import Leader
 from prompt2model_operator.living import Heartbeat, serve_health
 from prompt2model_operator.metrics import LEADER, RESOURCES
 from prompt2model_operator.recording import Recording
+from prompt2model_operator.retaining import Retainer
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Store, key_of
 from prompt2model_operator.waking import Waker
@@ -39,7 +40,8 @@ class Operator:
         self._heart = Heartbeat()
         tracking = settings.tracking
         self._mlflow = MlflowApi(tracking.uri, tracking.public_url, tracking.workspace_key) if tracking.uri else None
-        self._deleter = Deleter(self._api, self._store, settings, self._mlflow)
+        self._retainer = Retainer(self._api, settings, self._mlflow)
+        self._deleter = Deleter(self._api, self._store, self._retainer, self._mlflow)
         recording = Recording(self._api, self._store, settings, self._mlflow)
         self._worker = Worker(self._api, self._store, self._waker, settings, recording, self._deleter)
 
@@ -80,8 +82,9 @@ class Operator:
             await self._read(kind, selector)
         if self._settings.watch_nodes:
             await read_cordons(self._api, self._store, self._waker)
-        for body in self._store.all(PROMPT2MODEL):
-            self._waker.wake(key_of(body))
+        noted = await self._retainer.read(self._namespaces())
+        for key in {*noted, *(key_of(body) for body in self._store.all(PROMPT2MODEL))}:
+            self._waker.wake(key)
         self._count()
 
     async def _read(self, kind: Kind, selector: str) -> None:

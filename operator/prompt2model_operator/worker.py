@@ -95,7 +95,8 @@ class Worker:
         body = self._store.get(PROMPT2MODEL, key)
         if body is None or body["metadata"].get("deletionTimestamp"):
             self._memories.pop(key, None)
-            await self._deleter.end_workloads(key)
+            if not await self._deleter.settle(key):
+                self._waker.wake(key, LONGEST_AFTER_ERROR_S)
             return
         try:
             resource = Prompt2Model.model_validate(body)
@@ -112,6 +113,11 @@ class Worker:
         refused = await self._keep_service(key, applier)
         snapshot = await self._observe(resource, memory)
         outcome = decide(snapshot, datetime.now(UTC))
+        try:
+            await self._deleter.note(resource)
+        except CannotStartError as error:
+            await self._write(resource, self._refused(key, error.failure, outcome.status, resource))
+            return
         status, runs = outcome.status, dict(snapshot.stage_runs)
         unmade: set[str] = set()
         for action in outcome.actions:
@@ -176,8 +182,19 @@ class Worker:
             memory.never_made[action.name, action.attempt] = failure
             self._waker.wake(key)
             return status
-        self._waker.wake(key, LONGEST_AFTER_ERROR_S)
         kind = ConditionType.READY if isinstance(action, MakeStageRun) else ConditionType.DEPLOYED
+        return self._refused(key, failure, status, resource, kind)
+
+    def _refused(
+        self,
+        key: Key,
+        failure: Failure,
+        status: Prompt2ModelStatus,
+        resource: Prompt2Model,
+        kind: ConditionType = ConditionType.READY,
+    ) -> Prompt2ModelStatus:
+        """The status with the failure; what was refused is tried again in a minute."""
+        self._waker.wake(key, LONGEST_AFTER_ERROR_S)
         return blocked_status(status, resource.status, failure, kind, resource.metadata.generation)
 
     async def _read_sources(self, resource: Prompt2Model, memory: Memory) -> None:

@@ -60,7 +60,7 @@ Server-side apply asks for create beside patch.
 {{- end }}
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: {{ $once }}
+  verbs: [get, create, list, delete]
 {{- if .Values.mlflow.enabled }}
 # The one Secret that the operator makes; it can read no other.
 - apiGroups: [""]

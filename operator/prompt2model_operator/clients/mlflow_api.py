@@ -114,8 +114,8 @@ class MlflowApi:
             return False
         return False
 
-    async def tidy(self, namespace: str, name: str, *, unregister: bool) -> None:
-        """Closes the runs of a resource that is gone, and removes its registered model if asked to; best effort."""
+    async def tidy(self, namespace: str, name: str, *, unregister: bool) -> bool:
+        """Closes the runs of a resource that is gone, and removes its registered model if asked to; whether that is done."""
         try:
             place = await self._place(namespace)
             experiment = await self._experiment(f"{namespace}/{name}", place)
@@ -124,9 +124,17 @@ class MlflowApi:
                     body = {"run_id": run["info"]["run_id"], "status": "KILLED", "end_time": int(time.time() * 1000)}
                     await self._send("POST", "runs/update", body, place)
             if unregister:
-                await self._send("DELETE", "registered-models/delete", {"name": f"{namespace}.{name}"}, place)
+                await self._unregister(f"{namespace}.{name}", place)
         except (httpx.HTTPError, ValueError):
-            return
+            return False
+        return True
+
+    async def _unregister(self, model: str, place: Place) -> None:
+        try:
+            await self._send("DELETE", "registered-models/delete", {"name": model}, place)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != 404:
+                raise
 
     async def _place(self, namespace: str) -> Place:
         """The workspace of a namespace's records, as a request's headers name it; nothing where there are none."""
