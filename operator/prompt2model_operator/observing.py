@@ -13,7 +13,7 @@ from prompt2model_api.pages import pages_address
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.retrying import is_interruption
 from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
-from prompt2model_api.stage_run import StageRun
+from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.texts import cut
 from prompt2model_operator.draining import drain_message
 from prompt2model_operator.failures import failure_of_pods, refused_pods
@@ -31,7 +31,6 @@ from prompt2model_operator.kinds import (
     STAGE_RUN,
     STAGERUN,
 )
-from prompt2model_operator.manifests.attempt_basis import attempt_bases
 from prompt2model_operator.manifests.common import folder_uri
 from prompt2model_operator.manifests.service import DIGEST, served_model, service_url
 from prompt2model_operator.recording import Record
@@ -63,6 +62,7 @@ def observe(
     never_made: Attempts,
     sources: Mapping[str, str],
     record: Record,
+    bases: Mapping[Stage, str],
 ) -> Snapshot:
     """One look at everything that belongs to a resource.
 
@@ -70,6 +70,7 @@ def observe(
         never_made: attempts whose workload could not be made, and why.
         sources: SHA-256 of the user's ConfigMaps, by field path.
         record: what is known of MLflow.
+        bases: what attempts made now are made of, by stage.
     """
     key = resource.metadata.namespace, resource.metadata.name
     runs = {}
@@ -87,7 +88,7 @@ def observe(
         tracked=record.tracked,
         tracking_problem=record.problem,
         run_url=record.run_url,
-        bases=attempt_bases(resource, settings),
+        bases=bases,
         retry=retry_asked_for(store.get(PROMPT2MODEL, key)),
         how_to_retry=how_to_retry(*key),
     )

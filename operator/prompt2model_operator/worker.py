@@ -16,13 +16,14 @@ from prompt2model_api.decide import decide
 from prompt2model_api.graph import own_data
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import Action, MakeStageRun, SetStageRunStatus, Snapshot, StartAttempt
-from prompt2model_api.stage_run import StageRun
+from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_api.texts import cut, told
 from prompt2model_operator.applying import Applier
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
 from prompt2model_operator.deleting import Deleter
 from prompt2model_operator.kinds import CONFIGMAP, PROMPT2MODEL
+from prompt2model_operator.manifests.attempt_basis import attempt_bases
 from prompt2model_operator.metrics import LOOK_ERRORS, LOOK_SECONDS
 from prompt2model_operator.observing import content_sha256, is_starting, observe
 from prompt2model_operator.recording import Record, Recording
@@ -53,6 +54,8 @@ class Memory:
     sources_at: float = float("-inf")
     sources_of: str = ""
     applied: dict[str, Applied] = field(default_factory=dict)
+    bases: dict[Stage, str] = field(default_factory=dict)
+    bases_of: tuple[str, int] = ("", 0)
     errors: int = 0
 
 
@@ -158,6 +161,9 @@ class Worker:
 
     async def _observe(self, resource: Prompt2Model, memory: Memory) -> Snapshot:
         await self._read_sources(resource, memory)
+        spec = resource.metadata.uid, resource.metadata.generation
+        if memory.bases_of != spec:
+            memory.bases, memory.bases_of = attempt_bases(resource, self._settings), spec
         return observe(
             resource,
             self._store,
@@ -166,6 +172,7 @@ class Worker:
             never_made=memory.never_made,
             sources=memory.sources,
             record=memory.record,
+            bases=memory.bases,
         )
 
     def _cannot(

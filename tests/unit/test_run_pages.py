@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,8 @@ def shown(run_url: str, tracking: Tracking) -> str | None:
     body = {"metadata": {"name": KEY[1]}, "spec": {"prompt": "-"}, "status": {"runURL": run_url}}
     resource = Prompt2Model.model_validate(body)
     settings = Settings(tracking=tracking)
-    snapshot = observe(resource, Store(), settings, datetime.now(UTC), never_made={}, sources={}, record=Record())
+    known: dict[str, Any] = {"never_made": {}, "sources": {}, "record": Record(), "bases": {}}
+    snapshot = observe(resource, Store(), settings, datetime.now(UTC), **known)
     assert snapshot.resource.status is not None
     return snapshot.resource.status.run_url
 

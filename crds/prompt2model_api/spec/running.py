@@ -101,5 +101,6 @@ class Retention(Model):
         default="Keep", description="Whether the stored results, the model among them, are kept or deleted."
     )
     registry: Literal["Keep", "Delete"] = Field(
-        default="Keep", description="Whether the registered model in MLflow is kept or deleted. The runs stay in either case."
+        default="Keep",
+        description="Whether the registered model in MLflow is kept or deleted. The runs stay in either case.",
     )
