@@ -25,9 +25,9 @@ ABOUT = "What is to be removed once this Prompt2Model is deleted. The operator r
 
 def retention_note(resource: Prompt2Model, settings: Settings) -> Body | None:
     """The note; None where nothing but what the resource owns is to be removed. Its name tells what it says."""
-    text = json.dumps(_kept(resource, settings), sort_keys=True, separators=(",", ":"))
     if not (removes_storage(resource, settings) or resource.spec.retention.registry == "Delete"):
         return None
+    text = json.dumps(_kept(resource, settings), sort_keys=True, separators=(",", ":"))
     uid, mark = resource.metadata.uid[:8], hashlib.sha256(text.encode()).hexdigest()[:8]
     name = shortened(f"{resource.metadata.name}-retention-{uid}-{mark}", LABEL_LIMIT)
     body = metadata(CONFIGMAP, name, resource, {ROLE: RETENTION, RESOURCE_UID: resource.metadata.uid})
