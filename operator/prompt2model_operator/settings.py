@@ -157,6 +157,14 @@ class PodDefaults(_StagePods):
         defaults = {name: cls.model_fields[name].get_default(call_default_factory=True).dump() for name in alone}
         return {**given, **{name: {**defaults[name], **pod} for name, pod in alone.items()}}
 
+    @model_validator(mode="after")
+    def _no_gpus_to_train(self) -> PodDefaults:
+        train = self.of(Stage.TRAIN)
+        if any(name.endswith("/gpu") for name in (*train.requests, *train.limits)):
+            # Ray's head has these too, and training would not know of them: they would be reserved for nothing.
+            raise ValueError("train may name no GPU: a resource asks for GPUs in spec.training.resources.gpu")
+        return self
+
     def of(self, stage: Stage) -> ContainerResources:
         """Those of a stage's pod."""
         found: ContainerResources = getattr(self, stage.value)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from prompt2model_api.base import Metadata
 from prompt2model_api.names import stage_run_name
@@ -260,3 +261,9 @@ def test_an_autoscaler_compares_with_what_a_replica_is_meant_to_use(cpu: str | N
     (scaler,) = [body for body in made if body["kind"] == "HorizontalPodAutoscaler"]
     (metric,) = scaler["spec"]["metrics"]
     assert metric["resource"]["target"] == {"type": "AverageValue", "averageValue": value}
+
+
+def test_the_charts_settings_reserve_no_gpu_that_training_would_not_know_of() -> None:
+    train = {"requests": {"cpu": "4"}, "limits": {"nvidia.com/gpu": "1"}}
+    with pytest.raises(ValidationError, match=r"spec\.training\.resources\.gpu"):
+        Settings.model_validate({"pods": {"train": train}})

@@ -34,7 +34,7 @@ CLUSTER = (
     KnownReason(
         "GPUNotUsable",
         "The pod has reserved a GPU, and the image's PyTorch is built without CUDA or finds no GPU.",
-        "Build the images with a CUDA build of PyTorch (build argument `TORCH_INDEX`), check the node's driver and the runtime "
+        "Build the images with a CUDA build of PyTorch (`TORCH_INDEX= make images`), check the node's driver and the runtime "
         "class, or ask for no GPU.",
         BLOCKED,
     ),

@@ -24,7 +24,7 @@ def check_gpu(wanted: int, field: str) -> None:
     raise blocked(
         "GPUNotUsable",
         f"{field} reserves {wanted} GPU(s), and PyTorch {torch.__version__} in the image {build}.",
-        "Build the images with a CUDA build of PyTorch (build argument TORCH_INDEX), check the node's driver and runtime class, or "
+        "Build the images with a CUDA build of PyTorch (`TORCH_INDEX= make images`), check the node's driver and runtime class, or "
         f"set {field} to 0.",
     )
 
