@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 PATTERN = r"^https?://\S+$"
 _PORT = "(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
-_HOST = r'(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]<>{}|^`\\"]+)'
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = rf"(?:\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)"
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _END = "(?:[/?#]|$)"
 _OTHER_PATHS = "completions|responses|messages|embeddings|v1/models"
 _CHAT = r"/chat/completions/*(?:\?|$)"
@@ -52,7 +54,14 @@ CHECKS = (
     Check(
         rf"^https?://{_HOST}(?::[^/?#]*)?{_END}",
         True,
-        "the host is missing or malformed: write a name, an IPv4 address, or an IPv6 address in brackets such as http://[::1]:8000/v1",
+        "the host is missing or malformed: write a name (in ASCII: xn--...), an IPv4 address, or an IPv6 address in brackets such as "
+        "http://[::1]:8000/v1",
+    ),
+    Check(
+        rf"^https?://[0-9.]+(?::[^/?#]*)?{_END}",
+        False,
+        "the host is not an IPv4 address: write four numbers from 0 to 255, such as http://10.0.0.7:8000/v1",
+        unless=rf"^https?://{_BYTE}(?:\.{_BYTE}){{3}}(?::[^/?#]*)?{_END}",
     ),
     Check(
         rf"^https?://(?:\[[^\]]*\]|[^/?#:\[\]]*)(?::{_PORT})?{_END}",
