@@ -54,8 +54,8 @@ CHECKS = (
     Check(
         rf"^https?://{_HOST}(?::[^/?#]*)?{_END}",
         True,
-        "the host is missing or malformed: write a name (in ASCII: xn--...), an IPv4 address, or an IPv6 address in brackets such as "
-        "http://[::1]:8000/v1",
+        "the host is missing or malformed: write a name (in ASCII: xn--...), an IPv4 address, or an IPv6 address in brackets "
+        "such as http://[::1]:8000/v1",
     ),
     Check(
         rf"^https?://[0-9.]+(?::[^/?#]*)?{_END}",

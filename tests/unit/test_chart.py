@@ -169,7 +169,7 @@ def test_settings_of_existing_ones() -> None:
     assert not found.tracking.workspaces
     assert (found.teacher.url, found.teacher.model) == ("http://vllm.ml.svc:8000/v1", "Qwen/Qwen3-8B")
     assert (found.peering, found.workers, found.run_as_user, found.ray.ttl_seconds) == ("ml", 16, 2000, 0)
-    assert found.pods.train.limits == {"memory": "32Gi", "nvidia.com/gpu": "1"}
+    assert found.pods.train.limits == {"memory": "32Gi"}
     assert found.pods.evaluate == Settings().pods.evaluate
     assert found.service.http_route is not None
 
