@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from prompt2model_api.stage_job import StageJob
+
 TOKEN = "a-token-of-the-service-account"
 
 
@@ -56,6 +58,15 @@ class FakeApiServer:
             "KUBERNETES_SERVICE_PORT": str(self.port),
             "P2M_SERVICE_ACCOUNT_FOLDER": str(self.folder),
         }
+
+    def job_environment(self, job: StageJob) -> dict[str, str]:
+        """The environment of the attempt's pod, with the job in a file as a ConfigMap is mounted."""
+        tree = {key: value for key, value in job.dump().items() if key != "attempt"}
+        meta = job.stage_run.metadata
+        file = self.folder / f"{meta.name}-{job.attempt}.json"
+        file.write_text(json.dumps(tree, ensure_ascii=False))
+        reports_to = f"{meta.namespace}/{meta.name}"
+        return {"P2M_JOB": str(file), "P2M_ATTEMPT": str(job.attempt), "P2M_STAGE_RUN": reports_to}
 
     def come(self) -> None:
         """Listens, on the port that it had before."""

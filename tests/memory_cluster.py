@@ -137,6 +137,13 @@ class MemoryApi:
             if any(o["uid"] == gone["metadata"]["uid"] for o in owners):
                 self.remove(BY_KIND[body["kind"]], place[1], place[2])
 
+    def collect(self) -> None:
+        """Removes what belongs to owners that are gone, as the garbage collector does."""
+        there = {body["metadata"]["uid"] for body in self.objects.values()}
+        for place, body in list(self.objects.items()):
+            if any(o["uid"] not in there for o in body["metadata"].get("ownerReferences", [])):
+                self.remove(BY_KIND[body["kind"]], place[1], place[2])
+
     def _admit(self, kind: Kind) -> None:
         if kind.plural in self.missing:
             raise NotFoundError(404, "the server could not find the requested resource")

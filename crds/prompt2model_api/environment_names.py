@@ -7,7 +7,10 @@ they are part of what a user may rely on.
 from __future__ import annotations
 
 P2M_JOB = "P2M_JOB"
-"""A StageJob as JSON, or the path of its file: one variable takes 128 KiB, demonstrations may be more."""
+"""Path of the file with a pod's StageJob. Never the job itself: Kubernetes expands $(NAME) and $$ in values."""
+
+P2M_ATTEMPT = "P2M_ATTEMPT"
+"""Number of the attempt that a pod makes; the job's file serves all attempts with the same job."""
 
 P2M_STAGE_RUN = "P2M_STAGE_RUN"
 """<namespace>/<name> of the StageRun that a pod reports to; without it, files are the report."""

@@ -1,17 +1,18 @@
-"""What one attempt of a stage is given: JSON in a file, named on the stage's command line, or in the environment of a pod.
+"""What one attempt of a stage is given: JSON in a file, named on the stage's command line or in the environment of a pod.
 
 The operator and the local runner write it, the stages read it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
 
 from prompt2model_api.base import Model, Uri
-from prompt2model_api.environment_names import P2M_JOB, P2M_TEACHER_API_KEY
+from prompt2model_api.environment_names import P2M_ATTEMPT, P2M_JOB, P2M_TEACHER_API_KEY
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.results import Choice
@@ -73,9 +74,12 @@ class StageJob(Model):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> StageJob:
-        """The job that P2M_JOB holds or names. Raises: KeyError, OSError, pydantic.ValidationError."""
-        told = environment[P2M_JOB]
-        return cls.read(Path(told)) if told.startswith("/") else cls.model_validate_json(told)
+        """The job in the file that P2M_JOB names, for attempt P2M_ATTEMPT.
+
+        Raises: KeyError, OSError, ValueError (pydantic.ValidationError among them).
+        """
+        tree = json.loads(Path(environment[P2M_JOB]).read_bytes())
+        return cls.model_validate({**tree, "attempt": int(environment[P2M_ATTEMPT])})
 
     @property
     def folder_name(self) -> str:

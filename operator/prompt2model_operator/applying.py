@@ -21,15 +21,10 @@ from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError
 from prompt2model_operator.kinds import BY_KIND, CLAIM, CONFIGMAP, JOB, PROMPT2MODEL, RAYJOB, STAGERUN, Kind
 from prompt2model_operator.manifests.access import access
 from prompt2model_operator.manifests.common import claim, metadata, owned_by
+from prompt2model_operator.manifests.job_files import NoTeacherError, job_file
 from prompt2model_operator.manifests.network import ray_policy
 from prompt2model_operator.manifests.service import ServedModel
-from prompt2model_operator.manifests.stage_jobs import (
-    NoTeacherError,
-    attempt_name,
-    is_rayjob,
-    job_file,
-    stage_workload,
-)
+from prompt2model_operator.manifests.stage_jobs import attempt_name, is_rayjob, stage_workload
 from prompt2model_operator.manifests.tracking_secrets import tracking_secret
 from prompt2model_operator.refusals import REFUSALS, CannotStartError, named, no_teacher
 from prompt2model_operator.serving import Applied, ServiceKeeper
@@ -109,8 +104,7 @@ class Applier:
             await self._create(BY_KIND[manifest["kind"]], manifest)
         if is_rayjob(run.spec.stage, settings):
             await self._apply(ray_policy(resource, settings))
-        if (file := job_file(run, attempt, resource, settings)) is not None:
-            await self._create(CONFIGMAP, file)
+        await self._create(CONFIGMAP, job_file(run, resource, settings))
         await self._create(BY_KIND[workload["kind"]], workload)
 
     async def _credentials(self) -> None:
@@ -139,8 +133,9 @@ class Applier:
         except ConflictError:
             name = manifest["metadata"]["name"]
             found = await self._api.get(kind, self._namespace, name)
-            if found["metadata"].get("deletionTimestamp"):
-                raise ApiError(409, f"{kind.kind} {name} of an earlier resource is still being deleted.") from None
+            owner = _owner(manifest) or self._resource.metadata.uid
+            if found["metadata"].get("deletionTimestamp") or _owner(found) not in (None, owner):
+                raise ApiError(409, f"{kind.kind} {name} of an earlier resource is not deleted yet.") from None
             self._store.put(kind, found)
 
     async def _apply(self, manifest: Body) -> None:
@@ -166,3 +161,9 @@ class Applier:
             runs[name] = StageRun.model_validate(body).spec
         folders = [stage_folder(runs[n].stage, runs[n].digest) for n in (action.train, action.evaluate)]
         await self._service.hold(ServedModel(folders[0], folders[1], action.digest, action.model_sha256))
+
+
+def _owner(body: Body) -> str | None:
+    """The UID of the object that this one is deleted with."""
+    owners: list[Body] = body["metadata"].get("ownerReferences") or []
+    return owners[0]["uid"] if owners else None

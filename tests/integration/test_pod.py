@@ -78,8 +78,7 @@ class Pod:
             **self.api.environment(),
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             "HF_HUB_OFFLINE": "1",
-            "P2M_JOB": job.model_dump_json(by_alias=True),
-            "P2M_STAGE_RUN": self.run_name(stage),
+            **self.api.job_environment(job),
             "P2M_TEACHER_API_KEY": "sk-very-secret-key",
         }
         command = [sys.executable, "-m", f"prompt2model_stages.{stage.value}"]

@@ -83,8 +83,7 @@ def test_the_next_attempt_goes_on_when_the_head_dies(tmp_path: Path, head: Head)
                 **api.environment(),
                 "RAY_ADDRESS": f"127.0.0.1:{PORT}",
                 "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                "P2M_JOB": job.model_dump_json(by_alias=True),
-                "P2M_STAGE_RUN": NAME,
+                **api.job_environment(job),
             }
             return subprocess.Popen([sys.executable, "-m", "prompt2model_stages.train"], env=environment)
 

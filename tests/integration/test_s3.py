@@ -126,8 +126,7 @@ class Cluster:
         environment = {
             **_environment(),
             **self.api.environment(),
-            "P2M_JOB": job.model_dump_json(by_alias=True),
-            "P2M_STAGE_RUN": f"default/{name}",
+            **self.api.job_environment(job),
         }
         command = [sys.executable, "-m", f"prompt2model_stages.{run.spec.stage.value}"]
         return subprocess.Popen(command, env=environment)

@@ -18,10 +18,11 @@ from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_operator.kinds import CLAIM
 from prompt2model_operator.manifests.access import access
 from prompt2model_operator.manifests.common import claim
+from prompt2model_operator.manifests.job_files import job_file
 from prompt2model_operator.manifests.network import ray_policy
 from prompt2model_operator.manifests.record_jobs import storage_removal_job, tracking_job
 from prompt2model_operator.manifests.service import ServedModel, service_objects
-from prompt2model_operator.manifests.stage_jobs import attempt_name, job_file, stage_workload
+from prompt2model_operator.manifests.stage_jobs import attempt_name, stage_workload
 from prompt2model_operator.manifests.tracking_secrets import tracking_secret
 from prompt2model_operator.settings import (
     EmbeddedTeacher,
@@ -110,6 +111,7 @@ CASES = {
     "access": lambda: access(stage_run(Stage.TRAIN), resource()),
     "service": lambda: service_objects(resource(), SERVED, PLAIN),
     "service-with-everything": lambda: service_objects(resource(service=SCALED), SERVED, FULL),
+    "job-file": lambda: job_file(stage_run(Stage.TRAIN), resource(), PLAIN),
     "claim": lambda: claim(resource(), PLAIN, CLAIM, PLAIN.storage),
     "ray-network-policy": lambda: ray_policy(resource(), PLAIN),
     "tracking-secret": lambda: tracking_secret(
@@ -151,20 +153,6 @@ def test_every_pod_is_restricted_and_writes_to_volumes_alone(case: str) -> None:
             assert security["readOnlyRootFilesystem"] and not security["allowPrivilegeEscalation"]
             assert security["capabilities"] == {"drop": ["ALL"]}
             assert container["resources"]["requests"] and container["resources"]["limits"]["memory"]
-
-
-def test_a_job_too_long_for_the_environment_comes_as_a_file() -> None:
-    many = [{"input": f"{i} " + "x" * 1500, "output": "y" * 400} for i in range(60)]
-    spec = {"prompt": None, "instruction": "Say it.", "demonstrations": many}
-    made = job_file(stage_run(Stage.TRAIN), 2, resource(**spec), PLAIN)
-    assert made is not None and made["metadata"]["name"] == "dates-train-1a2b3c4d-2"
-    for stage in (Stage.TRAIN, Stage.PREPARE):
-        (pod, *_) = [p for p in pods(workload(stage, **spec)) if p.get("serviceAccountName")]
-        (env,) = [e for e in pod["containers"][0]["env"] if e["name"] == "P2M_JOB"]
-        assert env["value"] == "/job/job.json" and any(
-            m["mountPath"] == "/job" for m in pod["containers"][0]["volumeMounts"]
-        )
-    assert job_file(stage_run(Stage.TRAIN), 2, resource(), PLAIN) is None
 
 
 def test_only_what_reports_has_a_token() -> None:

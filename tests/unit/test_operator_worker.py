@@ -331,12 +331,15 @@ def test_a_deletion_ends_what_runs_at_once() -> None:
 def test_what_a_deleted_resource_of_the_same_name_left_is_not_taken_over() -> None:
     cluster = Cluster()
     asyncio.run(cluster.run(outputs))
-    body = cluster.of(PROMPT2MODEL)[0]
+    body, old = cluster.of(PROMPT2MODEL)[0], cluster.of(STAGERUN)
     del cluster.api.objects[PROMPT2MODEL.plural, *KEY]
     cluster.api.put({k: v for k, v in body.items() if k != "status"})  # another uid; the garbage collector is slow
     cluster.start()
     asyncio.run(cluster.look())
-    assert cluster.phase() != "Ready"
+    assert cluster.status().get("phase") != "Ready" and cluster.of(STAGERUN) == old
+    cluster.api.collect()
+    assert cluster.of(STAGERUN) == []
+    assert asyncio.run(cluster.run(outputs)) == "Ready" and len(cluster.of(STAGERUN)) == 5
 
 
 def test_a_suspended_resource_shows_its_estimate_and_starts_nothing() -> None:

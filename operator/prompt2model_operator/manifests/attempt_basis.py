@@ -10,11 +10,11 @@ import hashlib
 import json
 from typing import Any
 
-from prompt2model_api.environment_names import P2M_JOB
 from prompt2model_api.graph import stages_of
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
-from prompt2model_operator.manifests.stage_jobs import NoTeacherError, stage_settings, stage_workload
+from prompt2model_operator.manifests.job_files import JOB_VOLUME, NoTeacherError, stage_settings
+from prompt2model_operator.manifests.stage_jobs import stage_workload
 from prompt2model_operator.settings import Settings
 
 LENGTH = 12
@@ -48,9 +48,9 @@ def _basis(stage: Stage, resource: Prompt2Model, settings: Settings) -> str:
 
 
 def _without_job(tree: Any) -> Any:
-    """The manifest without the job's text, which holds the whole resource: most of it is no matter of this stage."""
+    """The manifest without the volume of the job: its name is a hash over the whole resource, most of which is another stage's."""
     if isinstance(tree, dict):
         return {key: _without_job(value) for key, value in tree.items()}
     if isinstance(tree, list):
-        return [_without_job(one) for one in tree if not (isinstance(one, dict) and one.get("name") == P2M_JOB)]
+        return [_without_job(one) for one in tree if not (isinstance(one, dict) and one.get("name") == JOB_VOLUME)]
     return tree

@@ -152,6 +152,14 @@ def folder_uri(resource: Prompt2Model, settings: Settings) -> str:
     return f"{root}/{resource.metadata.namespace}/{resource.metadata.name}"
 
 
+def literal(text: str) -> str:
+    """The text as an argument or environment value that reaches the container unchanged.
+
+    Source: https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables
+    """
+    return text.replace("$", "$$")
+
+
 def claim(resource: Prompt2Model, settings: Settings, kind: Kind, defaults: StorageDefaults) -> Body | None:
     """The claim that the operator makes; None where the resource names its own storage."""
     if storage_uri(resource, settings) is not None or resource.spec.storage.claim is not None:

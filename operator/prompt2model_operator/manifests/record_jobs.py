@@ -13,6 +13,7 @@ from prompt2model_operator.manifests.common import (
     compute,
     environment,
     folder_uri,
+    literal,
     metadata,
     owned_by,
     pod_security,
@@ -27,8 +28,8 @@ Body = dict[str, Any]
 
 def tracking_job(resource: Prompt2Model, settings: Settings, attempt: int) -> Body:
     """Brings MLflow in step with the resource's folder; ended with status 0, everything is recorded."""
-    command = ["python", "-m", "prompt2model_stages.tracking", folder_uri(resource, settings)]
-    command += ["--tracking-uri", settings.tracking.uri or ""]
+    command = ["python", "-m", "prompt2model_stages.tracking", literal(folder_uri(resource, settings))]
+    command += ["--tracking-uri", literal(settings.tracking.uri or "")]
     body = _job(resource, settings, f"{resource.metadata.name}-tracking-{attempt}", "tracking", command)
     body["spec"]["template"]["spec"]["containers"][0]["env"] += tracking_environment(settings)
     return owned_by(body, resource)
@@ -36,7 +37,7 @@ def tracking_job(resource: Prompt2Model, settings: Settings, attempt: int) -> Bo
 
 def storage_removal_job(resource: Prompt2Model, settings: Settings) -> Body:
     """Removes the resource's folder. It outlives the resource, so nothing owns it; its time to live ends it."""
-    command = ["python", "-m", "prompt2model_stages.storage_removal", folder_uri(resource, settings)]
+    command = ["python", "-m", "prompt2model_stages.storage_removal", literal(folder_uri(resource, settings))]
     return _job(resource, settings, f"{resource.metadata.name}-cleanup-{resource.metadata.uid[:8]}", "cleanup", command)
 
 

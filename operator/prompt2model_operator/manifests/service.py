@@ -16,6 +16,7 @@ from prompt2model_operator.manifests.common import (
     compute,
     environment,
     folder_uri,
+    literal,
     metadata,
     owned_by,
     pod_security,
@@ -195,7 +196,7 @@ def _pod(resource: Prompt2Model, served: ServedModel, settings: Settings) -> Bod
 
 
 def _fetched(resource: Prompt2Model, served: ServedModel, settings: Settings) -> list[str]:
-    root = folder_uri(resource, settings)
+    root = literal(folder_uri(resource, settings))
     places = ["--model", f"{root}/{served.train}/model", "--golden", f"{root}/{served.evaluate}/golden.json"]
     return [*places, "--sha256", served.sha256, "--to", MODEL]
 

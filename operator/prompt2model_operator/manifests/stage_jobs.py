@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from prompt2model_api.environment_names import (
+    P2M_ATTEMPT,
     P2M_JOB,
     P2M_OWN_DATA_HOSTS,
     P2M_OWN_DATA_NETWORKS,
@@ -16,11 +16,9 @@ from prompt2model_api.environment_names import (
 from prompt2model_api.graph import GRAPH, own_data, own_resources
 from prompt2model_api.names import RAYJOB_LIMIT, workload_name
 from prompt2model_api.prompt2model import Prompt2Model
-from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.spec.training import Resources
-from prompt2model_api.stage_job import Named, StageJob, StageSettings
-from prompt2model_api.stage_run import Stage, StageRun, StageRunStatus
-from prompt2model_operator.kinds import ATTEMPT, CONFIGMAP, JOB, RAYJOB, ROLE, STAGE, STAGE_RUN
+from prompt2model_api.stage_run import Stage, StageRun
+from prompt2model_operator.kinds import ATTEMPT, JOB, RAYJOB, ROLE, STAGE, STAGE_RUN
 from prompt2model_operator.manifests.common import (
     CONTAINER_SECURITY,
     OWN,
@@ -36,23 +34,13 @@ from prompt2model_operator.manifests.common import (
     volumes,
 )
 from prompt2model_operator.manifests.hub import hub_token
+from prompt2model_operator.manifests.job_files import JOB_FOLDER, JOB_KEY, JOB_VOLUME, job_file
 from prompt2model_operator.settings import Settings
 
 Body = dict[str, Any]
 
-EMBEDDED_SLOTS = 4
-
 DISRUPTED = "DisruptionTarget"
 """Condition of a pod that the machine ends. Source: kubernetes.io/docs/concepts/workloads/pods/disruptions"""
-
-
-JOB_FOLDER = "/job"
-LONGEST_IN_ENVIRONMENT = 96 * 1024
-"""Bytes of a job that an environment variable may hold; Linux ends at 128 KiB. A longer one comes as a file."""
-
-
-class NoTeacherError(Exception):
-    """The resource names no teacher, and the chart has none."""
 
 
 def is_rayjob(stage: Stage, settings: Settings) -> bool:
@@ -112,16 +100,6 @@ def stage_rayjob(run: StageRun, attempt: int, resource: Prompt2Model, settings: 
         "submitterPodTemplate": _submitter(run, attempt, resource, settings),
         "rayClusterSpec": _ray_cluster(run, attempt, resource, settings),
     }
-    return owned_by(body, run)
-
-
-def job_file(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> Body | None:
-    """The ConfigMap with a job that is too long for an environment variable; None for all others. Raises: NoTeacherError."""
-    text = _job(run, attempt, resource, settings)
-    if len(text.encode()) <= LONGEST_IN_ENVIRONMENT:
-        return None
-    body = metadata(CONFIGMAP, attempt_name(run, attempt), resource, _labels(run, attempt, resource))
-    body["data"] = {"job.json": text}
     return owned_by(body, run)
 
 
@@ -219,9 +197,10 @@ def _pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings
     """The pod that does a stage's work; the caller adds what its kind needs."""
     found, mounts = volumes(resource, settings)
     own_volumes, own_mounts = _own_data(run, resource)
-    if (file := job_file(run, attempt, resource, settings)) is not None:
-        own_volumes.append({"name": "job", "configMap": {"name": file["metadata"]["name"]}})
-        own_mounts.append({"name": "job", "mountPath": JOB_FOLDER, "readOnly": True})
+    own_volumes.append(
+        {"name": JOB_VOLUME, "configMap": {"name": job_file(run, resource, settings)["metadata"]["name"]}}
+    )
+    own_mounts.append({"name": JOB_VOLUME, "mountPath": JOB_FOLDER, "readOnly": True})
     env, env_from = environment(resource, settings)
     stage = run.spec.stage
     container: Body = {
@@ -251,11 +230,10 @@ def _pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings
 
 
 def _job_environment(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> list[Body]:
-    """The job itself, where to report, and the keys that this stage needs and no other."""
-    text = _job(run, attempt, resource, settings)
-    in_file = len(text.encode()) > LONGEST_IN_ENVIRONMENT
+    """Where the job is and where to report, and the keys that this stage needs and no other."""
     env: list[Body] = [
-        {"name": P2M_JOB, "value": f"{JOB_FOLDER}/job.json" if in_file else text},
+        {"name": P2M_JOB, "value": f"{JOB_FOLDER}/{JOB_KEY}"},
+        {"name": P2M_ATTEMPT, "value": str(attempt)},
         {"name": P2M_STAGE_RUN, "value": f"{run.metadata.namespace}/{run.metadata.name}"},
         {"name": P2M_OWN_FOLDER, "value": OWN},
     ]
@@ -272,17 +250,6 @@ def _job_environment(run: StageRun, attempt: int, resource: Prompt2Model, settin
     return env + hub_token(run.spec.stage, resource, settings) + tracking_environment(settings)
 
 
-def _job(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings) -> str:
-    """The StageJob as JSON."""
-    job = StageJob(
-        stage_run=run.model_copy(update={"status": StageRunStatus()}),
-        attempt=attempt,
-        settings=stage_settings(run.spec.stage, resource, settings),
-        resource=resource.model_copy(update={"status": None}),
-    )
-    return json.dumps(job.dump(), ensure_ascii=False, separators=(",", ":"))
-
-
 def tracking_environment(settings: Settings) -> list[Body]:
     """MLflow's credentials; a namespace without the Secret goes on without a record."""
     secret = settings.tracking.secret
@@ -292,33 +259,6 @@ def tracking_environment(settings: Settings) -> list[Body]:
     return [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name, "optional": True}}} for name in names
     ]
-
-
-def stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) -> StageSettings:
-    """What an attempt made now is told. Raises: NoTeacherError."""
-    training = resource.spec.training
-    return StageSettings(
-        teacher=_teacher(resource, settings) if GRAPH[stage].uses_teacher else None,
-        named=Named.of(resource.spec) if stage is Stage.DISCOVER else None,
-        workers=training.workers,
-        checkpoint_every=training.checkpoint_every,
-        resources=own_resources(resource.spec, stage) or Resources(),
-        tracking_uri=settings.tracking.uri,
-        tracking_public_url=settings.tracking.public_url,
-    )
-
-
-def _teacher(resource: Prompt2Model, settings: Settings) -> TeacherSpec:
-    if resource.spec.teacher is not None:
-        return resource.spec.teacher
-    if settings.teacher.url is None:
-        raise NoTeacherError
-    return TeacherSpec(
-        base_url=settings.teacher.url,
-        model=settings.teacher.model,
-        limits=Limits(concurrency=EMBEDDED_SLOTS),
-        budget=Budget(unlimited=True),
-    )
 
 
 def _own_data(run: StageRun, resource: Prompt2Model) -> tuple[list[Body], list[Body]]:

@@ -42,12 +42,16 @@ def work(stage, prompt):
 
 
 def report(stage):
-    """Reports a result of the attempt that P2M_JOB names."""
-    job = json.loads(os.environ["P2M_JOB"])
+    """Reports a result of attempt P2M_ATTEMPT for the job in the file that P2M_JOB names."""
+    with open(os.environ["P2M_JOB"]) as file:
+        job = json.load(file)
     namespace, _, name = os.environ["P2M_STAGE_RUN"].partition("/")
     work(stage, job["resource"]["spec"].get("prompt", ""))
-    result = {"attempt": job["attempt"], "digest": job["stageRun"]["spec"]["digest"], "sha256": SHA}
-    result |= {"seconds": WORK_S, "outputs": OUTPUTS[stage]}
+    outputs = dict(OUTPUTS[stage])
+    if stage == "discover":
+        outputs["instruction"] = job["stageRun"]["spec"]["parameters"]["prompt"]
+    result = {"attempt": int(os.environ["P2M_ATTEMPT"]), "digest": job["stageRun"]["spec"]["digest"], "sha256": SHA}
+    result |= {"seconds": WORK_S, "outputs": outputs}
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     path = f"/apis/prompt2model.dev/v1alpha1/namespaces/{namespace}/stageruns/{name}/status"
     with open(f"{ACCOUNT}/token") as file:
