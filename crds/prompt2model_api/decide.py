@@ -31,6 +31,7 @@ from prompt2model_api.snapshot import (
     Undeploy,
     Workload,
 )
+from prompt2model_api.sources import known_sources, missing_before, missing_for
 from prompt2model_api.stage_changes import why_it_runs
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
 from prompt2model_api.summarizing import Step, summarize
@@ -84,11 +85,13 @@ class _Walk:
             self.steps[stage] = Step(stage, gate=gate)
             return
         decision = gate.decision if gate else None
-        digest = graph.digest(self.spec, stage, self.digests, decision, self.snapshot.sources)
+        digest = graph.digest(self.spec, stage, self.digests, decision, known_sources(self.snapshot))
         self.digests[stage] = digest
         name = stage_run_name(self.snapshot.resource.metadata.name, stage, digest)
         run = self.snapshot.stage_runs.get(name)
-        if run is None:
+        if run is None and (missing := missing_before(self.snapshot, stage)) is not None:
+            self.steps[stage] = Step(stage, gate=gate, missing=missing)
+        elif run is None:
             self._make(stage, name, digest, decision, gate)
         else:
             self.steps[stage] = Step(stage, run=run, status=self._advance(run), gate=gate)
@@ -178,6 +181,8 @@ class _Walk:
             return self._watch(run)
         if live:
             return status
+        if (missing := missing_before(self.snapshot, run.spec.stage)) is not None:
+            return self._wait(run, missing)
         if status.retry_at is not None and status.retry_at > self.now:
             self.wakes.append(status.retry_at)
             return status
@@ -212,6 +217,11 @@ class _Walk:
         """What a new attempt is made of, for its status."""
         return {"basis": self.snapshot.bases.get(stage), "retry": self.snapshot.retry}
 
+    def _wait(self, run: StageRun, missing: Failure) -> StageRunStatus:
+        """No attempt is started until the missing file is there; then one is, at once."""
+        update = {"phase": StageRunPhase.BLOCKED, "failure": missing, "retry_at": None}
+        return self._set(run, run.status.model_copy(update=update))
+
     def _let_end(self, run: StageRun, live: list[Workload]) -> None:
         """A workload whose result is there ends by itself; one that does not is ended, so that nothing is held for ever."""
         progress = run.status.progress
@@ -226,6 +236,9 @@ class _Walk:
         """A running attempt: still well, lost, or ended without a result."""
         status = run.status
         workload = next((w for w in self.snapshot.workloads if is_attempt_of(w, run)), None)
+        missing = missing_for(self.snapshot, run.spec.stage)
+        if workload is None and missing is not None:
+            return self._wait(run, missing)
         if workload is None:
             # Written down and then not made, or removed by somebody: its name is the same, so making it is safe.
             status = self._set(run, status.model_copy(update=self._ingredients(run.spec.stage)))
@@ -238,12 +251,13 @@ class _Walk:
             return self._fail(run, workload.failure)
         if workload.queued:
             return self._set(run, status.model_copy(update={"started_at": self.now.replace(second=0, microsecond=0)}))
-        if (late := self._late(run, workload.failure)) is not None:
+        stuck = workload.failure or (None if is_heard(run) else missing)
+        if (late := self._late(run, stuck)) is not None:
             self.actions.append(StopAttempt(run.metadata.name, status.attempt, late.reason))
             return self._fail(run, late)
         # What keeps the attempt from starting; where nothing does, the last attempt's failure until this one is heard of.
         kept = None if is_heard(run) else status.failure
-        return self._set(run, status.model_copy(update={"failure": workload.failure or kept}))
+        return self._set(run, status.model_copy(update={"failure": stuck or kept}))
 
     def _late(self, run: StageRun, stuck: Failure | None) -> Failure | None:
         """Whether the attempt passed its deadline or stopped giving signs of life; else when to look again."""

@@ -54,6 +54,7 @@ class Snapshot:
 
     stage_runs: by name, those of earlier specs too.
     sources: SHA-256 of the user's files, by the path of the field that names them.
+    missing: the user's files that are not there, by the same path, and what to do.
     tracked: whether MLflow has everything that storage has; None where nobody looked.
     tracking_problem: why MLflow could not be looked into, as a clause; empty where it could.
     run_url: the resource's run in MLflow; None where it is not known yet. Those of its stage runs stand in their status.
@@ -68,6 +69,7 @@ class Snapshot:
     workloads: tuple[Workload, ...] = ()
     service: ObservedService | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, Failure] = field(default_factory=dict)
     tracked: bool | None = None
     tracking_problem: str = ""
     run_url: str | None = None

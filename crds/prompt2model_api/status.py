@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from prompt2model_api.base import Model, Uri
 from prompt2model_api.conditions import Condition
 from prompt2model_api.results import Choice, Discovered, Scores, Spent
+from prompt2model_api.stage_run import Sha
 
 
 class Phase(StrEnum):
@@ -83,6 +84,9 @@ class Prompt2ModelStatus(Model):
         default=None, description="What discover found: instruction, language and candidates."
     )
     choice: Choice | None = Field(default=None, description="The dataset that is used, or none.")
+    sources: dict[str, Sha] = Field(
+        default={}, max_length=8, description="SHA-256 of the user's files as last read, by field path."
+    )
     spent: Spent = Field(default_factory=Spent)
     scores: list[Scores] = Field(
         default=[], max_length=16, description="What evaluate measured, a metric and a split each."

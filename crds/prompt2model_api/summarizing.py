@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Literal
 
 from prompt2model_api.candidates import FILE, dataset_shortlist, student_shortlist
-from prompt2model_api.conditions import Condition, ConditionType, FailureState
+from prompt2model_api.conditions import Condition, ConditionType, Failure, FailureState
 from prompt2model_api.estimate import estimate, total
 from prompt2model_api.gates import GateState, compared_score
 from prompt2model_api.graph import GRAPH
 from prompt2model_api.names import stage_folder
 from prompt2model_api.results import Interval, Spent, StageOutputs
 from prompt2model_api.snapshot import Snapshot
+from prompt2model_api.sources import known_sources
 from prompt2model_api.stage_run import STARTING_RAY, Stage, StageRun, StageRunPhase, StageRunStatus
 from prompt2model_api.status import DiscoveredStatus, ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
 from prompt2model_api.texts import cut, told
@@ -24,12 +25,16 @@ Verdict = tuple[Literal["True", "False", "Unknown"], str, str]
 
 @dataclass(frozen=True)
 class Step:
-    """One stage as `decide` found it: its stage run where it has one, the status to be, the gate before it."""
+    """One stage as `decide` found it: its stage run where it has one, the status to be, the gate before it.
+
+    missing: the user's file without which its stage run is not made.
+    """
 
     stage: Stage
     run: StageRun | None = None
     status: StageRunStatus | None = None
     gate: GateState | None = None
+    missing: Failure | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -38,7 +43,9 @@ class Step:
 
     @property
     def stuck(self) -> bool:
-        """Whether the attempt cannot start until something outside is fixed."""
+        """Whether the stage cannot start until something outside is fixed."""
+        if self.missing is not None:
+            return True
         status = self.status
         if status is None or status.phase is not StageRunPhase.RUNNING or status.failure is None:
             return False
@@ -68,6 +75,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
         estimate=total(estimate(snapshot.resource.spec, outputs)),
         discovered=_discovered(snapshot, steps),
         choice=prepared.gate.decision.dataset if prepared and prepared.gate and prepared.gate.decision else None,
+        sources=known_sources(snapshot),
         spent=_spent(snapshot),
         scores=scores,
         score=_shown(compared.student) if compared else "",
@@ -114,6 +122,8 @@ def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
     if step.gate is not None and not step.gate.open:
         return ("False", step.gate.reason, step.gate.message)
     status = step.status
+    if step.missing is not None:
+        return ("False", step.missing.reason, f"{step.missing.message} {step.missing.remedy}")
     if status is None:
         return ("Unknown", "Waiting", "Waits for the stages before it.")
     if step.succeeded:

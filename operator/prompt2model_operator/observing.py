@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -33,6 +32,7 @@ from prompt2model_operator.kinds import (
 )
 from prompt2model_operator.manifests.common import folder_uri
 from prompt2model_operator.manifests.service import DIGEST, served_model, service_url
+from prompt2model_operator.own_maps import OwnMaps
 from prompt2model_operator.recording import Record
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store
@@ -60,7 +60,7 @@ def observe(
     now: datetime,
     *,
     never_made: Attempts,
-    sources: Mapping[str, str],
+    own: OwnMaps,
     record: Record,
     bases: Mapping[Stage, str],
 ) -> Snapshot:
@@ -68,7 +68,7 @@ def observe(
 
     Args:
         never_made: attempts whose workload could not be made, and why.
-        sources: SHA-256 of the user's ConfigMaps, by field path.
+        own: what the user's ConfigMaps hold.
         record: what is known of MLflow.
         bases: what attempts made now are made of, by stage.
     """
@@ -84,7 +84,8 @@ def observe(
         stage_runs=runs,
         workloads=tuple(_workloads(key, store, runs, never_made, now)),
         service=_service(resource, key, store, settings, now),
-        sources=sources,
+        sources=own.sources,
+        missing=own.missing,
         tracked=record.tracked,
         tracking_problem=record.problem,
         run_url=record.run_url,
@@ -115,12 +116,6 @@ def how_to_retry(namespace: str, name: str) -> str:
     """For a stage run that is given up."""
     command = f'kubectl annotate p2m {name} -n {namespace} {RETRY}="$(date +%s)" --overwrite'
     return f"It is tried again when its resources, limits, deadlines or images change, or after `{command}`."
-
-
-def content_sha256(config_map: Body, key: str) -> str | None:
-    """SHA-256 of one file in a ConfigMap; None where it does not have it."""
-    text = (config_map.get("data") or {}).get(key)
-    return hashlib.sha256(text.encode()).hexdigest() if text is not None else None
 
 
 def _belongs_to(body: Body, resource: Prompt2Model) -> bool:

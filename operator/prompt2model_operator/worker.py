@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from prompt2model_api.conditions import Condition, ConditionType, Failure, FailureState
 from prompt2model_api.decide import decide
-from prompt2model_api.graph import own_data
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import Action, MakeStageRun, SetStageRunStatus, Snapshot, StartAttempt
 from prompt2model_api.stage_run import Stage, StageRun
@@ -22,10 +21,11 @@ from prompt2model_api.texts import cut, told
 from prompt2model_operator.applying import Applier
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
 from prompt2model_operator.deleting import Deleter
-from prompt2model_operator.kinds import CONFIGMAP, PROMPT2MODEL
+from prompt2model_operator.kinds import PROMPT2MODEL
 from prompt2model_operator.manifests.attempt_basis import attempt_bases
 from prompt2model_operator.metrics import LOOK_ERRORS, LOOK_SECONDS
-from prompt2model_operator.observing import content_sha256, is_starting, observe
+from prompt2model_operator.observing import is_starting, observe
+from prompt2model_operator.own_maps import OwnMaps, read_own_maps
 from prompt2model_operator.recording import Record, Recording
 from prompt2model_operator.refusals import CannotStartError
 from prompt2model_operator.reporting import count_stage_change, event, log_action, resource_change, stage_change
@@ -41,7 +41,6 @@ AFTER_ERROR_S = 2.0
 LONGEST_AFTER_ERROR_S = 60.0
 AFTER_SERVICE_ERROR_S = 10.0
 STARTING_EVERY_S = 20.0
-CONFIGMAP_EVERY_S = 60.0
 
 
 @dataclass
@@ -50,9 +49,7 @@ class Memory:
 
     never_made: dict[tuple[str, int], Failure] = field(default_factory=dict)
     record: Record = field(default_factory=Record)
-    sources: dict[str, str] = field(default_factory=dict)
-    sources_at: float = float("-inf")
-    sources_of: str = ""
+    own: OwnMaps = field(default_factory=OwnMaps)
     applied: dict[str, Applied] = field(default_factory=dict)
     bases: dict[Stage, str] = field(default_factory=dict)
     bases_of: tuple[str, int] = ("", 0)
@@ -160,7 +157,9 @@ class Worker:
         return None
 
     async def _observe(self, resource: Prompt2Model, memory: Memory) -> Snapshot:
-        await self._read_sources(resource, memory)
+        memory.own = await read_own_maps(self._api, resource, memory.own)
+        if memory.own.of:
+            self._waker.wake(_key(resource), memory.own.seconds_left())
         spec = resource.metadata.uid, resource.metadata.generation
         if memory.bases_of != spec:
             memory.bases, memory.bases_of = attempt_bases(resource, self._settings), spec
@@ -170,7 +169,7 @@ class Worker:
             self._settings,
             datetime.now(UTC),
             never_made=memory.never_made,
-            sources=memory.sources,
+            own=memory.own,
             record=memory.record,
             bases=memory.bases,
         )
@@ -203,23 +202,6 @@ class Worker:
         """The status with the failure; what was refused is tried again in a minute."""
         self._waker.wake(key, LONGEST_AFTER_ERROR_S)
         return blocked_status(status, resource.status, failure, kind, resource.metadata.generation)
-
-    async def _read_sources(self, resource: Prompt2Model, memory: Memory) -> None:
-        """SHA-256 of the user's ConfigMaps; read again every minute, since nobody watches them."""
-        named = own_data(resource.spec)
-        maps = {path: own.config_map for path, own in named.items() if own.config_map is not None}
-        mark = repr(maps)
-        if mark == memory.sources_of and time.monotonic() - memory.sources_at < CONFIGMAP_EVERY_S:
-            return
-        found = {}
-        for path, ref in maps.items():
-            try:
-                sha = content_sha256(await self._api.get(CONFIGMAP, resource.metadata.namespace, ref.name), ref.key)
-            except NotFoundError:
-                sha = None
-            if sha is not None:
-                found[path] = sha
-        memory.sources, memory.sources_of, memory.sources_at = found, mark, time.monotonic()
 
     async def _tell(self, resource: Prompt2Model, action: Action, runs: dict[str, StageRun]) -> None:
         """An event and the metrics for what an action changed; `runs` has the new status from now on."""
@@ -256,7 +238,7 @@ class Worker:
         except ConflictError:
             return
         except ApiError as error:  # an event is a courtesy: the work does not wait for it
-            logger.info("no event: %s", error, extra=_names((resource.metadata.namespace, resource.metadata.name)))
+            logger.info("no event: %s", error, extra=_names(_key(resource)))
 
     async def _refuse(self, body: Body, error: ValidationError) -> None:
         """A spec that the schema let through and the types do not: said in the status, nothing is touched."""
@@ -298,6 +280,10 @@ def blocked_status(
     ]
     phase = Phase(failure.state.value)
     return status.model_copy(update={"conditions": [*kept, *made], "phase": phase})
+
+
+def _key(resource: Prompt2Model) -> Key:
+    return resource.metadata.namespace, resource.metadata.name
 
 
 def _names(key: Key) -> dict[str, str]:

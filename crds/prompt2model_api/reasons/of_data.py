@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prompt2model_api.reasons.base import BLOCKED, FAILED, RETRYING, KnownReason
+from prompt2model_api.reasons.base import BLOCKED, FAILED, KnownReason
 
 DATA = (
     KnownReason(
@@ -32,6 +32,13 @@ DATA = (
         BLOCKED,
     ),
     KnownReason(
+        "ConfigMapMissing",
+        "The ConfigMap with own data does not exist. Nothing new is started until it does; work that was done with its content "
+        "still counts.",
+        "Create the ConfigMap in the resource's namespace, or name another.",
+        BLOCKED,
+    ),
+    KnownReason(
         "ConfigMapKeyMissing",
         "The ConfigMap with own data does not have the key.",
         "Add the key to the ConfigMap, or name another key.",
@@ -40,8 +47,9 @@ DATA = (
     KnownReason(
         "SourceChanged",
         "The content of an own data file is not the content that the stage run was made for.",
-        "Nothing: a stage run for the new content takes the place of this one.",
-        RETRYING,
+        "Nothing, where the file was changed just now: a stage run for the new content takes the place of this one, or the pod "
+        "sees the new content at the next attempt.",
+        BLOCKED,
     ),
     KnownReason(
         "FormatUnknown",

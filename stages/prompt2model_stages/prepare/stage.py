@@ -7,6 +7,7 @@ attempt after a kill does it again, and the same inputs give the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from prompt2model_api.environment_names import P2M_OWN_FOLDER
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.attempt import StageContext
-from prompt2model_stages.errors import blocked, failed, retrying
+from prompt2model_stages.errors import blocked, failed
 from prompt2model_stages.examples import EXAMPLES, SOURCES, Example, VotedExample, group_of
 from prompt2model_stages.prepare.hub_datasets import Drawn
 from prompt2model_stages.prepare.own_data import read_own
@@ -113,23 +114,34 @@ def _retrieved(context: StageContext, notes: list[str]) -> list[Example]:
 def _own(context: StageContext, data: OwnData | None, where: str, files: dict[str, Table]) -> list[Example] | None:
     """Examples in the user's file, which is added to `files`.
 
-    Raises: StageError, also Retrying, SourceChanged, where it is not the file that the stage run was made for.
+    Raises: StageError, also Blocked, SourceChanged, where it is not the file that the stage run was made for.
     """
     if data is None:
         return None
-    read = read_own(_place(data, where), data, where)
+    place, named = _place(data, where), context.job.stage_run.spec.sources.get(where)
+    if data.config_map is not None:  # what a pod still sees of an earlier content may be malformed: that is no failure
+        _check_content(named, where, place, hashlib.sha256(Path(place).read_bytes()).hexdigest())
+    read = read_own(place, data, where)
     table = read.table
-    named = context.job.stage_run.spec.sources.get(where)
-    if named not in (None, table.sha256):
-        raise retrying(
-            "SourceChanged",
-            f"{where}: {table.name} has SHA-256 {table.sha256[:12]}, and the stage run was made for {named[:12]}.",
-            "Nothing, where it was changed just now: a stage run for the new content takes the place of this one.",
-        )
+    if named is not None:
+        _check_content(named, where, table.name, table.sha256)
     for note in table.notes:
         logger.info("%s: of %s: %s", where, table.name, note)
     files[where] = table
     return read.examples
+
+
+def _check_content(named: str | None, where: str, file: str, found: str) -> None:
+    """Nothing is trained on content that the digest does not name. Raises: StageError, Blocked, SourceChanged."""
+    if named == found:
+        return
+    made_for = f"was made for SHA-256 {named[:12]}" if named else "names no content for it"
+    raise blocked(
+        "SourceChanged",
+        f"{where}: {file} has SHA-256 {found[:12]}, and the stage run {made_for}.",
+        "Nothing, where it was changed just now: a stage run for the new content takes the place of this one, or the next "
+        "attempt sees it.",
+    )
 
 
 def _place(data: OwnData, where: str) -> str:

@@ -1,5 +1,6 @@
 """What a stage does in its stand-in: waits a moment, then patches a result into its own StageRun's status."""
 
+import hashlib
 import json
 import os
 import re
@@ -41,12 +42,22 @@ def work(stage, prompt):
     time.sleep(float(wish[2]) if wish and wish[1] == "takes" else WORK_S)
 
 
+def check_own_data(spec):
+    """The ConfigMaps that are mounted hold what the stage run names."""
+    for path in ("datasets.own", "evaluation.testData"):
+        ref = spec["parameters"].get(path, {}).get("configMap")
+        if ref is not None:
+            with open(f"{os.environ['P2M_OWN_FOLDER']}/{ref['name']}/{ref['key']}", "rb") as file:
+                assert hashlib.sha256(file.read()).hexdigest() == spec["sources"][path], path
+
+
 def report(stage):
     """Reports a result of attempt P2M_ATTEMPT for the job in the file that P2M_JOB names."""
     with open(os.environ["P2M_JOB"]) as file:
         job = json.load(file)
     namespace, _, name = os.environ["P2M_STAGE_RUN"].partition("/")
     work(stage, job["resource"]["spec"].get("prompt", ""))
+    check_own_data(job["stageRun"]["spec"])
     outputs = dict(OUTPUTS[stage])
     if stage == "discover":
         outputs["instruction"] = job["stageRun"]["spec"]["parameters"]["prompt"]
