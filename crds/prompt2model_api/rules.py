@@ -1,6 +1,7 @@
 """What the types' validators check between fields, said again in CEL, so that an API server refuses it with the same words.
 
-Every type with a validator has its rules here; a test keeps the two in step. Fields with a default are always there when a
+Every type with a validator has its rules here; a test keeps the two in step. Beside them stand the rules on places that only a
+local run can read (see cluster_places), which no validator checks. Fields with a default are always there when a
 rule runs, because the API server fills them in first; the others need has().
 """
 
@@ -11,13 +12,16 @@ from typing import Literal
 
 from prompt2model_api.base import Model
 from prompt2model_api.base_url import CHECKS as BASE_URL_CHECKS
+from prompt2model_api.cluster_places import CHOICE, ENCODER, OWN_DATA, STORAGE, STUDENT, Place
 from prompt2model_api.prompt2model import NAME_LIMIT, PROMPT_LIMIT, Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.results import Choice
+from prompt2model_api.spec.datasets import Datasets
 from prompt2model_api.spec.evaluation import Evaluation
 from prompt2model_api.spec.generation import Temperature
 from prompt2model_api.spec.references import DataFormat, OwnData
 from prompt2model_api.spec.running import Storage
 from prompt2model_api.spec.service import Replicas
+from prompt2model_api.spec.student import StudentSpec
 from prompt2model_api.spec.teacher import Budget, TeacherSpec
 from prompt2model_api.stage_run import StageRun, StageRunSpec
 
@@ -72,6 +76,10 @@ def _split_rule(split: str, possible: str, message: str) -> Rule:
         message,
         ".evaluation.gate",
     )
+
+
+def _place_rule(place: Place) -> Rule:
+    return Rule(place.rule(), place.message, f".{place.field}")
 
 
 RULES: dict[type[Model], tuple[Rule, ...]] = {
@@ -134,7 +142,12 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             ".kind",
         ),
     ),
-    OwnData: (Rule("has(self.uri) != has(self.configMap)", "name exactly one of uri and configMap"),),
+    OwnData: (
+        Rule("has(self.uri) != has(self.configMap)", "name exactly one of uri and configMap"),
+        _place_rule(OWN_DATA),
+    ),
+    Datasets: (_place_rule(CHOICE),),
+    StudentSpec: (_place_rule(STUDENT),),
     Choice: (
         Rule(
             "!(has(self.none) && self.none) || !has(self.name)",
@@ -148,6 +161,7 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
         ),
     ),
     Evaluation: (
+        _place_rule(ENCODER),
         Rule(
             "!has(self.gate) || !has(self.gate.metric) || !has(self.metrics) || self.gate.metric in self.metrics",
             "gate.metric is not in metrics: add it there",
@@ -167,6 +181,7 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
     Temperature: (Rule("self.from <= self.to", "from must be at most to: write a lower from or a higher to", ".from"),),
     Replicas: (Rule("self.max >= self.min", "max must be at least min", ".max"),),
     Storage: (
+        _place_rule(STORAGE),
         Rule("!(has(self.uri) && has(self.claim))", "name one of uri and claim, not both", ".claim"),
         Rule(
             "self == oldSelf",

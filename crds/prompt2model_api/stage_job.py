@@ -13,6 +13,7 @@ from pydantic import Field
 
 from prompt2model_api.base import Model, Uri
 from prompt2model_api.environment_names import P2M_ATTEMPT, P2M_JOB, P2M_TEACHER_API_KEY
+from prompt2model_api.graph import own_data
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.results import Choice
@@ -26,6 +27,7 @@ class Named(Model):
 
     student: Uri | None = None
     dataset: Choice | None = None
+    own: dict[str, Uri] = Field(default={}, max_length=8, description="Own data at a URI, by field path.")
     max_input_tokens: int = 512
     max_output_tokens: int = 128
 
@@ -35,6 +37,7 @@ class Named(Model):
         return cls(
             student=spec.student.name,
             dataset=spec.datasets.choice,
+            own={path: own.uri for path, own in own_data(spec).items() if own.uri is not None},
             max_input_tokens=spec.training.max_input_tokens,
             max_output_tokens=spec.training.max_output_tokens,
         )

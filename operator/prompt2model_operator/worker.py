@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from prompt2model_api.cluster_places import unusable_places
 from prompt2model_api.conditions import Condition, ConditionType, Failure, FailureState
 from prompt2model_api.decide import decide
 from prompt2model_api.prompt2model import Prompt2Model
@@ -101,7 +102,12 @@ class Worker:
         try:
             resource = Prompt2Model.model_validate(body)
         except ValidationError as error:
-            await self._refuse(body, error)
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            await self._refuse(body, f"{where}: {first['msg']}")
+            return
+        if places := unusable_places(resource.spec):
+            await self._refuse(body, places[0])
             return
         again = await self._recording.look(resource, memory.record)
         if again is not None:
@@ -240,14 +246,12 @@ class Worker:
         except ApiError as error:  # an event is a courtesy: the work does not wait for it
             logger.info("no event: %s", error, extra=_names(_key(resource)))
 
-    async def _refuse(self, body: Body, error: ValidationError) -> None:
-        """A spec that the schema let through and the types do not: said in the status, nothing is touched."""
+    async def _refuse(self, body: Body, said: str) -> None:
+        """A spec that the schema let through and that cannot be used: said in the status, nothing is touched."""
         meta = body["metadata"]
         bare = {k: body[k] for k in ("apiVersion", "kind", "metadata")}
         resource = Prompt2Model.model_validate({**bare, "spec": {"prompt": "-"}})
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = cut(f"{where}: {first['msg']}", 900)
+        message = cut(said, 900)
         failure = Failure(
             state=FailureState.FAILED, reason="InvalidSpec", message=message, remedy="Correct it and apply again."
         )

@@ -20,7 +20,7 @@ from prompt2model_api.loading import parse
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.spec.training import Training
 from prompt2model_api.stage_run import StageRun
-from tests.unit.api_cases import CHOICE, REFUSED, TAKEN, Refused, resource
+from tests.unit.api_cases import CHOICE, LOCAL_ONLY, REFUSED, TAKEN, Refused, resource
 
 KUBECONFIG = os.environ.get("P2M_E2E_KUBECONFIG", "")
 
@@ -102,6 +102,14 @@ def test_kubectl_explains_the_fields() -> None:
     for name, field in fields_of(Training).items():
         assert f"{name} <" in told
         assert " ".join(str(field.description).split()) in told
+
+
+@pytest.mark.parametrize("name", LOCAL_ONLY)
+def test_what_only_a_local_run_can_read_is_refused(name: str) -> None:
+    spec, words = LOCAL_ONLY[name]
+    field, _, said = words.partition(" is ")
+    sentence = refused("create", "-n", NAMESPACE, "-f", "-", given=resource(name, spec))
+    assert f"{field}: " in sentence and f"{field.rsplit('.', 1)[-1]} is {said}" in sentence
 
 
 def test_names() -> None:

@@ -73,6 +73,13 @@ TAKEN: dict[str, dict[str, Any]] = {
     },
     "small-rate": {"prompt": "p", "training": {"learningRate": 5e-7, "epochs": 1}},
     "replicas": {"prompt": "p", "service": {"replicas": {"min": 2, "max": 4}}},
+    "absolute-paths": {
+        "prompt": "p",
+        "datasets": {"own": {"uri": "/storage/own.csv"}},
+        "evaluation": {"testData": {"uri": "file:///storage/tests.csv"}, "encoder": "/models/bert"},
+        "student": {"name": "/models/t5"},
+    },
+    "bucket-of-google": {"prompt": "p", "storage": {"uri": "gs://bucket/p2m"}},
     "bucket": {"prompt": "p", "storage": {"uri": "s3://bucket/p2m", "secret": "s3"}},
     "labels": {"prompt": "p", "scheduling": {"labels": {"team": "nlp"}, "nodeSelector": {"gpu": "true"}}},
 }
@@ -232,3 +239,25 @@ REFUSED: dict[str, Refused] = {
         {"prompt": "p", "evaluation": {"metrics": []}}, "has too few entries", "should have at least 1 items"
     ),
 }
+
+LOCAL_ONLY: dict[str, tuple[dict[str, Any], str]] = {
+    "storage-file": ({"prompt": "p", "storage": {"uri": "file:///p2m"}}, "spec.storage.uri is no s3:// or gs://"),
+    "storage-path": ({"prompt": "p", "storage": {"uri": "/p2m"}}, "spec.storage.uri is no s3:// or gs://"),
+    "own-dotted": (
+        {"prompt": "p", "datasets": {"own": {"uri": "./own.csv"}}},
+        "spec.datasets.own.uri is a relative path, which a pod cannot read: bring the file in a ConfigMap",
+    ),
+    "own-bare": ({"prompt": "p", "datasets": {"own": {"uri": "own.csv"}}}, "spec.datasets.own.uri is a relative path"),
+    "own-home": ({"prompt": "p", "datasets": {"own": {"uri": "~/a.csv"}}}, "spec.datasets.own.uri is a relative path"),
+    "test-data": (
+        {"prompt": "p", "evaluation": {"testData": {"uri": "../tests.csv"}}},
+        "spec.evaluation.testData.uri is a relative path",
+    ),
+    "student": ({"prompt": "p", "student": {"name": "./t5"}}, "spec.student.name is a relative path"),
+    "encoder": ({"prompt": "p", "evaluation": {"encoder": "~/bert"}}, "spec.evaluation.encoder is a relative path"),
+    "choice": (
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "name": "../rows.csv"}}},
+        "spec.datasets.choice.name is a relative path",
+    ),
+}
+"""Taken for a local run, refused by an API server: with a part of the sentence, which begins with the field's path."""

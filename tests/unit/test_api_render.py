@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from prompt2model_api import render
+from prompt2model_api.cluster_places import CHOICE, ENCODER, OWN_DATA, STORAGE, STUDENT
 from prompt2model_api.fields import models_in
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.rules import RULES
@@ -115,6 +116,7 @@ def test_every_validator_has_its_rule() -> None:
 def test_every_rule_is_rendered_where_its_type_stands() -> None:
     text = "".join(path.read_text() for path in FILES)
     rendered = {rule["message"] for path in FILES for _, s in schemas(root(path)) for rule in _rules(s)}
+    assert {place.message for place in (STORAGE, OWN_DATA, STUDENT, ENCODER, CHOICE)} <= rendered
     assert rendered == {rule.message for rules in RULES.values() for rule in rules}
     assert "anyOf" not in text
     assert "$ref" not in text

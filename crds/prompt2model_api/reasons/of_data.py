@@ -8,8 +8,9 @@ DATA = (
     KnownReason(
         "FileMissing",
         "There is no file at the uri, or it is a folder.",
-        "Correct the uri, or put the file there.",
-        FAILED,
+        "Correct the uri, or put the file there. In a cluster bring it in a ConfigMap or at s3:// or gs://: a pod has the files "
+        "of its image and of the claim alone.",
+        BLOCKED + FAILED,
     ),
     KnownReason(
         "FileUnreachable",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
@@ -17,6 +18,7 @@ from prompt2model_api.texts import cut
 from prompt2model_stages.discover.revisions import Candidate, RevisionResolver
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.prepare.retrieving import is_path
+from prompt2model_stages.storage import file_system
 from prompt2model_stages.student.checking import Limits, check
 from prompt2model_stages.student.hub import TOKEN
 from prompt2model_stages.student.resolving import is_embedded, resolve
@@ -44,6 +46,18 @@ def named_student(named: Named, max_bytes: int) -> StudentCandidate | None:
         score=0.0,
         reason="spec.student.name names it.",
     )
+
+
+def check_own_data(named: Named) -> None:
+    """Own data at a path must be there, where prepare will look for it. Raises: StageError FileMissing, Blocked."""
+    for field, uri in named.own.items():
+        is_local = "://" not in uri or uri.startswith("file://")
+        if is_local and not Path(file_system(uri)[1]).is_file():
+            raise blocked(
+                "FileMissing",
+                f"{field}: there is no file {uri}.",
+                "Correct the path, or put the file there; in a cluster bring it in a ConfigMap or at s3:// or gs://.",
+            )
 
 
 def named_dataset(named: Named, revisions: RevisionResolver) -> DatasetCandidate | None:

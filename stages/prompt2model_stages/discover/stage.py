@@ -20,7 +20,7 @@ from prompt2model_api.stage_job import Named
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever, DatasetRetriever
-from prompt2model_stages.discover.naming import named_dataset, named_student, usable_first, with_named
+from prompt2model_stages.discover.naming import check_own_data, named_dataset, named_student, usable_first, with_named
 from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, PromptParser
 from prompt2model_stages.discover.parsing import TeacherParser
 from prompt2model_stages.discover.revisions import RevisionResolver
@@ -66,6 +66,7 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     """See the module. Raises: StageError of the teacher, and of what the spec names (Blocked)."""
     parts = parts or Parts()
     spec, named = context.spec, context.job.settings.named or Named()
+    check_own_data(named)
     revisions, largest = parts.revisions(), bytes_of(spec.student.max_size)
     student, dataset = named_student(named, largest), named_dataset(named, revisions)
     understood = asyncio.run(_understand(context, parts))
