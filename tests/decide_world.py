@@ -41,6 +41,7 @@ class World:
         self.runs: dict[str, StageRun] = {}
         self.workloads: dict[tuple[str, int], Workload] = {}
         self.service: ObservedService | None = None
+        self.heard: dict[str, datetime] = {}
         self.bases: dict[Stage, str] = {}
         self.retry: str | None = None
         self.started: list[tuple[str, int]] = []
@@ -53,6 +54,7 @@ class World:
             dict(self.runs),
             tuple(self.workloads.values()),
             self.service,
+            heard=dict(self.heard),
             bases=dict(self.bases),
             retry=self.retry,
             how_to_retry="Annotate it.",

@@ -27,11 +27,15 @@ def has_result(run: StageRun) -> bool:
     return result is not None and result.attempt <= run.status.attempt and result.digest == run.spec.digest
 
 
-def late_at(run: StageRun, limits: Deadlines, now: datetime) -> tuple[datetime, datetime]:
-    """When the attempt passes its deadline, and when it counts as silent."""
-    started, progress = run.status.started_at or now, run.status.progress
-    heard = max(started, progress.at) if progress and is_heard(run) else started
-    return started + timedelta(seconds=limits.stage_seconds), heard + timedelta(seconds=limits.heartbeat_seconds)
+def late_at(run: StageRun, limits: Deadlines, heard: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    """When the attempt passes its deadline, and when it counts as silent.
+
+    Args:
+        heard: when its heartbeat was last seen to change, by the clock of `now`; None where nobody noted it.
+    """
+    started = run.status.started_at or now
+    last = max(started, heard or started)
+    return started + timedelta(seconds=limits.stage_seconds), last + timedelta(seconds=limits.heartbeat_seconds)
 
 
 def too_long(run: StageRun, limits: Deadlines) -> Failure:

@@ -224,8 +224,7 @@ class _Walk:
 
     def _let_end(self, run: StageRun, live: list[Workload]) -> None:
         """A workload whose result is there ends by itself; one that does not is ended, so that nothing is held for ever."""
-        progress = run.status.progress
-        until = (progress.at if progress is not None else self.now) + LINGER
+        until = self.snapshot.heard.get(run.metadata.name, self.now) + LINGER
         for workload in live:
             if self.now >= until:
                 self.actions.append(StopAttempt(workload.stage_run, workload.attempt, "its result is there"))
@@ -262,7 +261,7 @@ class _Walk:
     def _late(self, run: StageRun, stuck: Failure | None) -> Failure | None:
         """Whether the attempt passed its deadline or stopped giving signs of life; else when to look again."""
         limits = self.spec.deadlines
-        deadline, silence = late_at(run, limits, self.now)
+        deadline, silence = late_at(run, limits, self.snapshot.heard.get(run.metadata.name), self.now)
         if self.now >= deadline:
             return too_long(run, limits)
         if self.now >= silence:

@@ -55,6 +55,7 @@ class Snapshot:
     stage_runs: by name, those of earlier specs too.
     sources: SHA-256 of the user's files, by the path of the field that names them.
     missing: the user's files that are not there, by the same path, and what to do.
+    heard: when a stage run's heartbeat was last seen to change, by name and by the clock of whoever looks.
     tracked: whether MLflow has everything that storage has; None where nobody looked.
     tracking_problem: why MLflow could not be looked into, as a clause; empty where it could.
     run_url: the resource's run in MLflow; None where it is not known yet. Those of its stage runs stand in their status.
@@ -70,6 +71,7 @@ class Snapshot:
     service: ObservedService | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, Failure] = field(default_factory=dict)
+    heard: Mapping[str, datetime] = field(default_factory=dict)
     tracked: bool | None = None
     tracking_problem: str = ""
     run_url: str | None = None

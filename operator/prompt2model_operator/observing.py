@@ -16,6 +16,7 @@ from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.texts import cut
 from prompt2model_operator.draining import drain_message
 from prompt2model_operator.failures import failure_of_pods, refused_pods
+from prompt2model_operator.hearing import Hearing
 from prompt2model_operator.interruptions import interrupted_job, interruption_of_pod
 from prompt2model_operator.kinds import (
     ATTEMPT,
@@ -61,6 +62,7 @@ def observe(
     *,
     never_made: Attempts,
     own: OwnMaps,
+    hearing: Hearing,
     record: Record,
     bases: Mapping[Stage, str],
 ) -> Snapshot:
@@ -69,6 +71,7 @@ def observe(
     Args:
         never_made: attempts whose workload could not be made, and why.
         own: what the user's ConfigMaps hold.
+        hearing: remembers when heartbeats were seen to change; this look is added.
         record: what is known of MLflow.
         bases: what attempts made now are made of, by stage.
     """
@@ -86,6 +89,7 @@ def observe(
         service=_service(resource, key, store, settings, now),
         sources=own.sources,
         missing=own.missing,
+        heard=hearing.note(runs.values(), now),
         tracked=record.tracked,
         tracking_problem=record.problem,
         run_url=record.run_url,

@@ -88,7 +88,9 @@ class HuggingFace(Model):
 class StorageDefaults(Model):
     """Storage of resources that name none."""
 
-    uri: Uri | None = Field(default=None, description="Root such as s3://bucket/p2m; without it, a claim is made.")
+    uri: Annotated[Uri, StringConstraints(pattern=r"^(s3|gs|gcs)://")] | None = Field(
+        default=None, description="Root such as s3://bucket/p2m; without it, a claim is made."
+    )
     secret: Name | None = Field(default=None, description="Secret with the credentials, in the resource's namespace.")
     class_name: Name | None = Field(default=None, description="Storage class; without it the cluster's default.")
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"] = Field(

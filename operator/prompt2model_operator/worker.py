@@ -22,6 +22,7 @@ from prompt2model_api.texts import cut, told
 from prompt2model_operator.applying import Applier
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
 from prompt2model_operator.deleting import Deleter
+from prompt2model_operator.hearing import Hearing
 from prompt2model_operator.kinds import PROMPT2MODEL
 from prompt2model_operator.manifests.attempt_basis import attempt_bases
 from prompt2model_operator.metrics import LOOK_ERRORS, LOOK_SECONDS
@@ -51,6 +52,7 @@ class Memory:
     never_made: dict[tuple[str, int], Failure] = field(default_factory=dict)
     record: Record = field(default_factory=Record)
     own: OwnMaps = field(default_factory=OwnMaps)
+    hearing: Hearing = field(default_factory=Hearing)
     applied: dict[str, Applied] = field(default_factory=dict)
     bases: dict[Stage, str] = field(default_factory=dict)
     bases_of: tuple[str, int] = ("", 0)
@@ -176,6 +178,7 @@ class Worker:
             datetime.now(UTC),
             never_made=memory.never_made,
             own=memory.own,
+            hearing=memory.hearing,
             record=memory.record,
             bases=memory.bases,
         )

@@ -219,10 +219,29 @@ def test_a_workload_that_lives_on_after_its_result_is_ended() -> None:
     run = world.runs[name]
     progress = Progress(attempt=1, at=START)
     world.runs[name] = run.model_copy(update={"status": run.status.model_copy(update={"progress": progress})})
+    world.heard[name] = START
     world.workloads[name, 1] = Workload(name, 1, True)
     assert not any(isinstance(a, StopAttempt) for a in world.step().actions)
     world.now += timedelta(minutes=3)
     assert StopAttempt(name, 1, "its result is there") in world.step().actions
+
+
+@pytest.mark.parametrize("minutes", [-11, 0, 11])
+def test_a_heartbeat_counts_from_when_it_was_heard_and_not_by_the_clock_of_the_pod(minutes: int) -> None:
+    world = World(resource(deadlines={"heartbeatSeconds": 600}))
+    world.step()
+    (name,) = world.alive()
+    for _ in range(4):
+        world.now += timedelta(minutes=9)
+        world.heard[name] = world.now
+        progress = Progress(attempt=1, at=world.now + timedelta(minutes=minutes))
+        run = world.runs[name]
+        world.runs[name] = run.model_copy(update={"status": run.status.model_copy(update={"progress": progress})})
+        assert world.step().status.phase is Phase.DISCOVERING and world.alive() == [name]
+    world.now += timedelta(minutes=10)
+    assert world.step().status.phase is Phase.RETRYING
+    assert world.runs[name].status.failure is not None
+    assert world.runs[name].status.failure.reason == "HeartbeatLost"
 
 
 def test_time_in_a_queue_is_not_the_attempts() -> None:

@@ -8,7 +8,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.results import StageOutputs, StageResult
-from prompt2model_api.stage_run import StageRunStatus
+from prompt2model_api.stage_run import Progress, StageRunStatus
 from prompt2model_stages.pod.api_server import StageRunStatusClient
 from prompt2model_stages.pod.reporting import ClusterReporter, ReportIntervals
 from prompt2model_stages.reporting import FAILURE, METRICS, PROGRESS, FileReporter
@@ -195,6 +195,19 @@ def test_a_worker_reports_by_files_and_the_driver_passes_it_on(pod: Pod) -> None
         old.progress(1, 1)
         reporter.result(DONE)
     assert pod.api.status(NAME)["progress"]["attempt"] == 1
+
+
+@pytest.mark.parametrize("minutes", [-11, 11])
+def test_what_changed_last_is_told_whatever_the_worker_s_clock_says(pod: Pod, minutes: int) -> None:
+    """The worker's node may be minutes behind, or ahead, of the driver's."""
+    with pod.reporter() as reporter:
+        copied = pickle.loads(pickle.dumps(reporter))
+        for done in (1, 2):
+            at = datetime.now(UTC) + timedelta(minutes=minutes)
+            copied.folder.write_json(PROGRESS, Progress(attempt=1, done=done, total=9, at=at).dump())
+            until(lambda: pod.api.status(NAME).get("progress", {}).get("done") == done)  # noqa: B023
+        reporter.progress(9, 9)
+        until(lambda: pod.api.status(NAME)["progress"]["done"] == 9)
 
 
 def test_the_run_is_named_once_it_is_there(pod: Pod) -> None:

@@ -65,7 +65,8 @@ class OwnData(Model):
 
     uri: Uri | None = Field(
         default=None,
-        description="The file: a path, or an address at file://, s3://, gs:// or https://. Excludes configMap.",
+        description="The file: a path, or an address at file://, s3://, gs:// or https://. In a cluster the path is absolute, "
+        "on the claim or in the image. Excludes configMap.",
     )
     config_map: ConfigMapKey | None = Field(default=None, description="The file as a key of a ConfigMap. Excludes uri.")
     input_columns: list[Column] = Field(

@@ -15,7 +15,7 @@ class Storage(Model):
     """Where results are stored. It cannot be changed."""
 
     uri: Uri | None = Field(
-        default=None, description="The address of a bucket or folder, such as s3://bucket/path. Excludes claim."
+        default=None, description="The address of a bucket at s3:// or gs://, such as s3://bucket/path. Excludes claim."
     )
     claim: Name | None = Field(
         default=None, description="The name of a PersistentVolumeClaim in the resource's namespace. Excludes uri."

@@ -19,7 +19,7 @@ class StudentSpec(Model):
     )
     name: Uri | None = Field(
         default=None,
-        description="The pretrained model: a Hugging Face name, a folder (with a / or ./ before it), or "
+        description="The pretrained model: a Hugging Face name, a folder (with a / or, in a local run, ./ before it), or "
         + EMBEDDED_STUDENT
         + ".",
     )

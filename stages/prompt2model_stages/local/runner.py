@@ -152,13 +152,16 @@ class Runner:
         """The folder and the processes as `decide` sees them."""
         workloads = [Workload(name, live.attempt, True) for name, live in self.live.items()]
         workloads += [Workload(name, attempt, False, failure) for (name, attempt), failure in self.ended.items()]
+        runs = self.run_folder.read_stage_runs()
         return Snapshot(
             resource=self.resource.model_copy(update={"status": self.run_folder.read_status()}),
             storage=str(self.run_folder.path),
-            stage_runs=self.run_folder.read_stage_runs(),
+            stage_runs=runs,
             workloads=tuple(workloads),
             service=self.service.look(),
             sources=sources(self.resource),
+            # The stages run on this machine: their clock is this one.
+            heard={name: run.status.progress.at for name, run in runs.items() if run.status.progress is not None},
             run_url=self.run_folder.run_url,
         )
 

@@ -82,6 +82,9 @@ class ClusterReporter:
         self._closed = False
         self._patched_at = self._told_at = float("-inf")
         self._told: Progress | None = None
+        self._own_seen: Progress | None = None
+        self._there_seen: Progress | None = None
+        self._there_is_newer = False
         self._thread = threading.Thread(target=self._talk, name="reporting", daemon=True)
         self.failed: Failure | None = None
         """The failure that was reported."""
@@ -220,14 +223,18 @@ class ClusterReporter:
     def _newest(self) -> Progress:
         with self._changed:
             newest = self._progress
-        if self._elsewhere:
-            try:
-                there = Progress.model_validate(self._files.folder.read_json(PROGRESS))
-            except (OSError, ValueError, ValidationError):
-                return newest
-            if there.attempt == newest.attempt and there.at > newest.at:
-                return there
-        return newest
+        if not self._elsewhere:
+            return newest
+        try:
+            there = Progress.model_validate(self._files.folder.read_json(PROGRESS))
+        except (OSError, ValueError, ValidationError):
+            return newest
+        # Which one changed last is told by order, not by the times in them: a worker's clock may be another one.
+        if newest != self._own_seen:
+            self._own_seen, self._there_is_newer = newest, False
+        if there.attempt == newest.attempt and there != self._there_seen:
+            self._there_seen, self._there_is_newer = there, True
+        return there if self._there_is_newer and there.attempt == newest.attempt else newest
 
 
 def _same(one: Progress, other: Progress | None) -> bool:
