@@ -121,6 +121,10 @@ class Worker:
         refused = await self._keep_service(key, applier)
         snapshot = await self._observe(resource, memory)
         outcome = decide(snapshot, datetime.now(UTC))
+        if memory.own.of and any(isinstance(action, StartAttempt) for action in outcome.actions):
+            memory.own = OwnMaps()  # what was read seconds ago may be gone: work starts on what is there now
+            snapshot = await self._observe(resource, memory)
+            outcome = decide(snapshot, datetime.now(UTC))
         try:
             await self._deleter.note(resource)
         except CannotStartError as error:

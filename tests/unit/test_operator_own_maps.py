@@ -128,6 +128,16 @@ def test_removed_afterwards_what_was_made_of_it_stays(restarted: bool) -> None:
     assert [len(runs(cluster, stage)) for stage in ("discover", "prepare", "train")] == [1, 2, 2]
 
 
+def test_work_starts_on_what_is_there_now_and_not_on_what_was_read_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_maps, "EVERY_S", 3600.0)
+    cluster = Cluster(OWN)
+    put(cluster)
+    until_discovered(cluster)
+    remove(cluster)
+    look(cluster)
+    assert cluster.condition("DataReady")["reason"] == "ConfigMapMissing" and len(runs(cluster)) == 1
+
+
 def test_removed_afterwards_an_edit_that_reads_it_anew_waits_before_anything_is_paid() -> None:
     cluster = Cluster(OWN)
     put(cluster)
