@@ -11,8 +11,10 @@ import pytest
 from prompt2model_api.pages import pages_address
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_operator.clients.mlflow_api import MlflowApi, Recorded
+from prompt2model_operator.hearing import Hearing
 from prompt2model_operator.kinds import PROMPT2MODEL, STAGERUN
 from prompt2model_operator.observing import observe
+from prompt2model_operator.own_maps import OwnMaps
 from prompt2model_operator.recording import Record, Recording
 from prompt2model_operator.settings import Settings, Tracking
 from prompt2model_operator.store import Store
@@ -58,7 +60,7 @@ def shown(run_url: str, tracking: Tracking) -> str | None:
     body = {"metadata": {"name": KEY[1]}, "spec": {"prompt": "-"}, "status": {"runURL": run_url}}
     resource = Prompt2Model.model_validate(body)
     settings = Settings(tracking=tracking)
-    known: dict[str, Any] = {"never_made": {}, "sources": {}, "record": Record(), "bases": {}}
+    known: dict[str, Any] = {"never_made": {}, "own": OwnMaps(), "hearing": Hearing(), "record": Record(), "bases": {}}
     snapshot = observe(resource, Store(), settings, datetime.now(UTC), **known)
     assert snapshot.resource.status is not None
     return snapshot.resource.status.run_url
