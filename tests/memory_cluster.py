@@ -59,6 +59,8 @@ class MemoryApi:
         self.missing: set[str] = set()
         self.refused: set[str] = set()
         self.managed: dict[tuple[tuple[str, str, str], str], Body] = {}
+        self.logs: dict[tuple[str, str, bool], str] = {}
+        self.logs_read = 0
 
     async def list(self, kind: Kind, namespace: str | None = None, selector: str = "", fields: str = "") -> Listing:
         wanted = dict(pair.split("=") for pair in selector.split(",") if pair)
@@ -114,6 +116,13 @@ class MemoryApi:
         self, verb: str, kind: Kind, namespace: str | None, subresource: str = "", name: str = ""
     ) -> bool:
         return True
+
+    async def log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
+        self.logs_read += 1
+        try:
+            return "\n".join(self.logs[pod, container, previous].splitlines()[-lines:])
+        except KeyError:
+            raise NotFoundError(404, "previous terminated container not found") from None
 
     def put(self, body: Body) -> None:
         """As the API server stores it."""

@@ -108,6 +108,7 @@ NEEDS = (
     ),
     Need("", "nodes", ("list",), "draining.py", "cordoned ones: a service's only replica moves", "nodes"),
     Need("", "configmaps", ("list", "delete"), "retaining.py", "its own notes of what a deletion is to remove"),
+    Need("", "pods/log", ("get",), "last_words.py", "why a container ended"),
     Need("", "events", ("create",), "worker.py", "events on changes"),
     Need(
         "apiextensions.k8s.io", "customresourcedefinitions", WATCHED, "running.py", "kopf sees KubeRay come", "cluster"

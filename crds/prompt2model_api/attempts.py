@@ -9,6 +9,8 @@ from prompt2model_api.snapshot import Workload
 from prompt2model_api.spec.running import Deadlines
 from prompt2model_api.stage_run import StageRun
 
+START_S = 1800
+
 
 def is_attempt_of(workload: Workload, run: StageRun) -> bool:
     """Whether the workload is the stage run's attempt of now."""
@@ -35,7 +37,16 @@ def late_at(run: StageRun, limits: Deadlines, heard: datetime | None, now: datet
     """
     started = run.status.started_at or now
     last = max(started, heard or started)
-    return started + timedelta(seconds=limits.stage_seconds), last + timedelta(seconds=limits.heartbeat_seconds)
+    return started + timedelta(seconds=limits.stage_seconds), last + timedelta(seconds=_patience(run, limits))
+
+
+def start_seconds(limits: Deadlines) -> int:
+    """How long an attempt may take until its first sign of life."""
+    return limits.start_seconds or max(START_S, limits.heartbeat_seconds)
+
+
+def _patience(run: StageRun, limits: Deadlines) -> int:
+    return limits.heartbeat_seconds if is_heard(run) else start_seconds(limits)
 
 
 def too_long(run: StageRun, limits: Deadlines) -> Failure:
@@ -46,8 +57,11 @@ def too_long(run: StageRun, limits: Deadlines) -> Failure:
 
 def silent(run: StageRun, limits: Deadlines) -> Failure:
     """The attempt stopped giving signs of life."""
-    message = f"{run.spec.stage} gave no sign of life for {limits.heartbeat_seconds} s."
-    return _retrying("HeartbeatLost", message, "See the attempt's log; raise deadlines.heartbeatSeconds.")
+    message = f"{run.spec.stage} gave no sign of life for {_patience(run, limits)} s."
+    field = "heartbeatSeconds"
+    if not is_heard(run):
+        message, field = f"{message[:-1]} after its start.", "startSeconds"
+    return _retrying("HeartbeatLost", message, f"See the attempt's log; raise deadlines.{field}.")
 
 
 def no_result(run: StageRun) -> Failure:

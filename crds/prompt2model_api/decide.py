@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from prompt2model_api import graph
-from prompt2model_api.attempts import has_result, is_attempt_of, is_heard, late_at, no_result, silent, too_long
+from prompt2model_api.attempts import (
+    has_result,
+    is_attempt_of,
+    is_heard,
+    late_at,
+    no_result,
+    silent,
+    start_seconds,
+    too_long,
+)
 from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import Failure
 from prompt2model_api.gates import GateState, dataset_gate, review_gate, score_gate, student_gate
@@ -291,7 +300,7 @@ class _Walk:
         made_of = self._ingredients(run.spec.stage)
         status = self._set(run, run.status.model_copy(update=update | made_of))
         self.actions.append(StartAttempt(run.metadata.name, attempt))
-        self.wakes.append(self.now + timedelta(seconds=self.spec.deadlines.heartbeat_seconds))
+        self.wakes.append(self.now + timedelta(seconds=start_seconds(self.spec.deadlines)))
         return status
 
     def _set(self, run: StageRun, status: StageRunStatus) -> StageRunStatus:

@@ -37,6 +37,7 @@ NEEDS: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
     (JOB, "", (*MAKES, "delete", *WATCHES)),
     (RAYJOB, "", (*MAKES, "delete", *WATCHES)),
     (POD, "", WATCHES),
+    (POD, "log", ("get",)),
     (DEPLOYMENT, "", (*APPLIES, *WATCHES)),
     *((kind, "", (*APPLIES, *WATCHES)) for kind in AROUND_SERVICE),
     *((kind, "", LEFT) for kind in BY_SETTING),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.texts import cut
 from prompt2model_operator.interruptions import interruption_of_pod
+from prompt2model_operator.last_words import ended_container, with_log
 
 Body = dict[str, Any]
 
@@ -24,13 +25,21 @@ ONE_NODE = ("pod affinity rules", "volume node affinity conflict")
 NO_POD_S = 30.0
 """A Job may be without a pod this long: its controller has others to serve."""
 
-SEE_LOG = "Its log is kept in storage as log-<attempt>.txt."
+SEE_LOG = "A stage's log is kept in storage as log-<attempt>.txt."
+
+NO_WORDS: Mapping[str, str] = {}
 
 
-def failure_of_pods(pods: Iterable[Body], now: datetime) -> Failure | None:
-    """The first failure among the pods of a workload; None where all of them are well, or nobody knows."""
+def failure_of_pods(pods: Iterable[Body], now: datetime, words: Mapping[str, str] = NO_WORDS) -> Failure | None:
+    """The first failure among the pods of a workload; None where all of them are well, or nobody knows.
+
+    Args:
+        pods: of one workload.
+        now: the time, with its zone.
+        words: the ends of logs, by `last_words.Ended.id`.
+    """
     for pod in sorted(pods, key=lambda p: str(p["metadata"].get("creationTimestamp"))):
-        if (found := failure_of_pod(pod, now)) is not None:
+        if (found := failure_of_pod(pod, now, words)) is not None:
             return found
     return None
 
@@ -54,7 +63,7 @@ def refused_pods(workload: Body, now: datetime) -> Failure | None:
     return None
 
 
-def failure_of_pod(pod: Body, now: datetime) -> Failure | None:
+def failure_of_pod(pod: Body, now: datetime, words: Mapping[str, str] = NO_WORDS) -> Failure | None:
     """What is wrong with a pod."""
     status = pod.get("status") or {}
     if (found := interruption_of_pod(pod)) is not None:
@@ -63,12 +72,12 @@ def failure_of_pod(pod: Body, now: datetime) -> Failure | None:
         message = f"The pod was evicted: {status.get('message', '')}"
         return _retrying("StorageExceeded", message, "Raise the limit that the message names, or ask for less.")
     for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
-        if (found := _of_container(container)) is not None:
+        if (found := _of_container(pod, container, words)) is not None:
             return found
     return _unscheduled(pod, now)
 
 
-def _of_container(container: Body) -> Failure | None:
+def _of_container(pod: Body, container: Body, words: Mapping[str, str]) -> Failure | None:
     name = container.get("name", "")
     state, last = container.get("state") or {}, (container.get("lastState") or {}).get("terminated") or {}
     waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
@@ -89,10 +98,11 @@ def _of_container(container: Body) -> Failure | None:
             return _retrying("OOMKilled", message, "Raise the memory in training.resources, or in the chart's pods.")
     if reason == "CrashLoopBackOff":
         message = f"Container {name} ends again and again, last with exit status {last.get('exitCode')}."
-        return _blocked("CrashLoop", message, f"See `kubectl logs`, container {name}.")
+        remedy = "Fix what its log names; it starts again by itself."
+        return _blocked("CrashLoop", *with_log(message, remedy, ended_container(pod, container), words))
     if ended and ended.get("exitCode", 0) != 0:
         message = f"Container {name} ended with exit status {ended['exitCode']}: {ended.get('message') or ended.get('reason')}"
-        return _retrying("Crashed", message, SEE_LOG)
+        return _retrying("Crashed", *with_log(message, SEE_LOG, ended_container(pod, container), words))
     return None
 
 

@@ -15,7 +15,7 @@ from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.texts import cut
 from prompt2model_operator.draining import drain_message
-from prompt2model_operator.failures import failure_of_pods, refused_pods
+from prompt2model_operator.failures import NO_WORDS, failure_of_pods, refused_pods
 from prompt2model_operator.hearing import Hearing
 from prompt2model_operator.interruptions import interrupted_job, interruption_of_pod
 from prompt2model_operator.kinds import (
@@ -34,6 +34,7 @@ from prompt2model_operator.kinds import (
 from prompt2model_operator.manifests.common import folder_uri
 from prompt2model_operator.manifests.service import DIGEST, served_model, service_url
 from prompt2model_operator.own_maps import OwnMaps
+from prompt2model_operator.ray_starting import not_started, ray_not_started
 from prompt2model_operator.recording import Record
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store
@@ -45,10 +46,11 @@ MARK_LENGTH = 64
 """Characters of the annotation that count."""
 
 RAY_ENDED = ("Complete", "Failed")
+RAY_LATE = "PreRunningDeadlineExceeded"
+CRASHES = ("CrashLoop", "Crashed")
 RAY_REASONS = {
     "AppFailed": "The Ray job failed",
     "DeadlineExceeded": "The Ray job took too long",
-    "PreRunningDeadlineExceeded": "The Ray cluster was not ready in time",
     "SubmissionFailed": "The job could not be submitted",
     "JobDeploymentStatusTransitionGracePeriodExceeded": "The Ray head was lost",
 }
@@ -65,6 +67,7 @@ def observe(
     hearing: Hearing,
     record: Record,
     bases: Mapping[Stage, str],
+    words: Mapping[str, str] = NO_WORDS,
 ) -> Snapshot:
     """One look at everything that belongs to a resource.
 
@@ -74,6 +77,7 @@ def observe(
         hearing: remembers when heartbeats were seen to change; this look is added.
         record: what is known of MLflow.
         bases: what attempts made now are made of, by stage.
+        words: the ends of logs of containers that ended, by `last_words.Ended.id`.
     """
     key = resource.metadata.namespace, resource.metadata.name
     runs = {}
@@ -85,8 +89,8 @@ def observe(
         resource=_without_cluster_page(resource, settings),
         storage=folder_uri(resource, settings),
         stage_runs=runs,
-        workloads=tuple(_workloads(key, store, runs, never_made, now)),
-        service=_service(resource, key, store, settings, now),
+        workloads=tuple(_workloads(key, store, runs, never_made, now, words)),
+        service=_service(resource, key, store, settings, now, words),
         sources=own.sources,
         missing=own.missing,
         heard=hearing.note(runs.values(), now),
@@ -131,15 +135,19 @@ def _belongs_to(body: Body, resource: Prompt2Model) -> bool:
 def is_starting(snapshot: Snapshot) -> bool:
     """Whether something has yet to start: how long it has not done so says whether it will, and no watch tells the time."""
     for workload in snapshot.workloads:
-        if workload.alive and not workload.queued:
-            progress = snapshot.stage_runs[workload.stage_run].status.progress
-            if progress is None or progress.attempt != workload.attempt:
-                return True
+        waits = workload.alive and not workload.queued
+        if waits and not _is_heard(snapshot.stage_runs[workload.stage_run], workload.attempt):
+            return True
     return snapshot.service is not None and (snapshot.service.changing or not snapshot.service.ready)
 
 
 def _workloads(
-    key: Key, store: Store, runs: Mapping[str, StageRun], never_made: Attempts, now: datetime
+    key: Key,
+    store: Store,
+    runs: Mapping[str, StageRun],
+    never_made: Attempts,
+    now: datetime,
+    words: Mapping[str, str],
 ) -> list[Workload]:
     pods: dict[tuple[str, int], list[Body]] = {}
     for pod in store.owned(POD, key):
@@ -154,14 +162,27 @@ def _workloads(
             failed, why = ended(body)
             going = bool(body["metadata"].get("deletionTimestamp"))
             own = pods.get(of, [])
-            failure = failure_of_pods(own, now) or (None if own and kind is JOB else refused_pods(body, now))
+            failure = failure_of_pods(own, now, words) or (None if own and kind is JOB else refused_pods(body, now))
+            if kind is RAYJOB and not _is_heard(runs[of[0]], of[1]) and (not failure or failure.reason in CRASHES):
+                failure = ray_not_started(body, own, now, words) or failure
             ended_by = _interruption(own) or (why if why is not None and is_interruption(why) else None)
             if failed or going:
-                failure = _final(_reported(runs[of[0]], of[1]), ended_by) or failure or why
+                failure = _final(_reported(runs[of[0]], of[1]), ended_by) or failure or _as_seen(why, runs[of[0]])
             elif failure is not None and failure.state is not FailureState.BLOCKED:
                 failure = ended_by  # else of a pod that its workload may still replace
             found.append(Workload(*of, not failed and not going, failure, queued=bool(body["spec"].get("suspend"))))
     return found
+
+
+def _is_heard(run: StageRun, attempt: int) -> bool:
+    """Whether the attempt has given a sign of life."""
+    return run.status.progress is not None and run.status.progress.attempt == attempt
+
+
+def _as_seen(why: Failure | None, run: StageRun) -> Failure | None:
+    """What was seen while the pods were there says more than what KubeRay says at the end."""
+    seen = run.status.failure
+    return seen if why is not None and seen is not None and seen.reason == why.reason == "RayDidNotStart" else why
 
 
 def _attempt_of(body: Body) -> tuple[str, int] | None:
@@ -187,6 +208,9 @@ def _rayjob_ended(body: Body) -> tuple[bool, Failure | None]:
         return False, None
     if status.get("jobDeploymentStatus") == "Complete":
         return True, None
+    if status.get("reason") == RAY_LATE:
+        remedy = "It is tried again by itself. The chart's settings.ray.preRunningDeadlineSeconds gives it more time."
+        return True, not_started(cut(f"The Ray cluster was not ready in time: {status.get('message', '')}"), remedy)
     what = RAY_REASONS.get(status.get("reason", ""), status.get("reason") or "The Ray job failed")
     message = cut(f"{what}: {status.get('message', '')}".strip())
     remedy = "It is tried again from the last checkpoint; the attempt's log is kept in storage as log-<attempt>.txt."
@@ -213,7 +237,7 @@ def _reported(run: StageRun, attempt: int) -> Failure | None:
 
 
 def _service(
-    resource: Prompt2Model, key: Key, store: Store, settings: Settings, now: datetime
+    resource: Prompt2Model, key: Key, store: Store, settings: Settings, now: datetime, words: Mapping[str, str]
 ) -> ObservedService | None:
     """What the service's pods do: those that are ready have reproduced their golden requests."""
     deployment = store.get(DEPLOYMENT, key)
@@ -234,7 +258,7 @@ def _service(
     parts += [] if address else [f"Service {key[1]} is missing; it is made again."]
     failure = None
     if waiting or not ready:
-        failure = failure_of_pods(waiting, now) or refused_pods(deployment, now) or _stalled(deployment)
+        failure = failure_of_pods(waiting, now, words) or refused_pods(deployment, now) or _stalled(deployment)
     if drained := drain_message(resource, settings, pods, wanted, store):
         parts.append(drained)
     if ready and failure is not None:

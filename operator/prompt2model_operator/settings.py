@@ -257,7 +257,13 @@ class Ray(Model):
     version: Name = Field(default="2.60.0", description="Ray's version in the stages image.")
     ttl_seconds: int = Field(default=5, ge=0, le=86400, description="How long the pods of an ended Ray cluster stay.")
     pre_running_deadline_seconds: int = Field(
-        default=1800, ge=30, description="How long a Ray cluster may take to start the job."
+        default=3600, ge=30, description="How long KubeRay waits for a Ray cluster to start the job, in seconds."
+    )
+    startup_seconds: int = Field(
+        default=1800,
+        ge=30,
+        le=86400,
+        description="How long a container of Ray's head or workers may take to start before it is restarted.",
     )
     operator_namespace: Name = Field(
         default="kuberay-system",

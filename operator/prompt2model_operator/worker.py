@@ -23,7 +23,8 @@ from prompt2model_operator.applying import Applier
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
 from prompt2model_operator.deleting import Deleter
 from prompt2model_operator.hearing import Hearing
-from prompt2model_operator.kinds import PROMPT2MODEL
+from prompt2model_operator.kinds import POD, PROMPT2MODEL
+from prompt2model_operator.last_words import read_last_words
 from prompt2model_operator.manifests.attempt_basis import attempt_bases
 from prompt2model_operator.metrics import LOOK_ERRORS, LOOK_SECONDS
 from prompt2model_operator.observing import is_starting, observe
@@ -56,6 +57,7 @@ class Memory:
     applied: dict[str, Applied] = field(default_factory=dict)
     bases: dict[Stage, str] = field(default_factory=dict)
     bases_of: tuple[str, int] = ("", 0)
+    words: dict[str, str] = field(default_factory=dict)
     errors: int = 0
 
 
@@ -175,6 +177,8 @@ class Worker:
         spec = resource.metadata.uid, resource.metadata.generation
         if memory.bases_of != spec:
             memory.bases, memory.bases_of = attempt_bases(resource, self._settings), spec
+        pods = self._store.owned(POD, (resource.metadata.namespace, resource.metadata.name))
+        memory.words = await read_last_words(self._api, pods, memory.words)
         return observe(
             resource,
             self._store,
@@ -185,6 +189,7 @@ class Worker:
             hearing=memory.hearing,
             record=memory.record,
             bases=memory.bases,
+            words=memory.words,
         )
 
     def _cannot(

@@ -192,7 +192,7 @@ def test_blocked_work_is_looked_at_again_for_ever() -> None:
 
 
 def test_an_attempt_that_cannot_start_says_why_and_goes_on_by_itself_when_it_is_mended() -> None:
-    world = World(resource(retries={"attempts": 1}, deadlines={"heartbeatSeconds": 60}))
+    world = World(resource(retries={"attempts": 1}, deadlines={"startSeconds": 60, "heartbeatSeconds": 60}))
     world.step()
     (name,) = world.alive()
     world.workloads[name, 1] = Workload(name, 1, True, failure(FailureState.BLOCKED))
@@ -245,7 +245,7 @@ def test_a_heartbeat_counts_from_when_it_was_heard_and_not_by_the_clock_of_the_p
 
 
 def test_time_in_a_queue_is_not_the_attempts() -> None:
-    world = World(resource(deadlines={"heartbeatSeconds": 60, "stageSeconds": 60}))
+    world = World(resource(deadlines={"startSeconds": 60, "stageSeconds": 60}))
     world.step()
     (name,) = world.alive()
     world.workloads[name, 1] = Workload(name, 1, True, queued=True)
@@ -258,9 +258,7 @@ def test_time_in_a_queue_is_not_the_attempts() -> None:
     assert world.step().status.phase is Phase.RETRYING
 
 
-@pytest.mark.parametrize(
-    ("limit", "reason"), [("stageSeconds", "DeadlineExceeded"), ("heartbeatSeconds", "HeartbeatLost")]
-)
+@pytest.mark.parametrize(("limit", "reason"), [("stageSeconds", "DeadlineExceeded"), ("startSeconds", "HeartbeatLost")])
 def test_a_silent_or_late_attempt_is_stopped_and_tried_again(limit: str, reason: str) -> None:
     world = World(resource(deadlines={limit: 60}))
     outcome = world.step()
@@ -270,6 +268,24 @@ def test_a_silent_or_late_attempt_is_stopped_and_tried_again(limit: str, reason:
     outcome = world.step()
     assert any(isinstance(a, StopAttempt) and a.why == reason for a in outcome.actions)
     assert outcome.status.phase is Phase.RETRYING
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds"),
+    [({}, 1800), ({"heartbeatSeconds": 60}, 1800), ({"heartbeatSeconds": 7200}, 7200), ({"startSeconds": 90}, 90)],
+)
+def test_until_its_first_sign_of_life_an_attempt_has_time_of_its_own(limits: dict[str, int], seconds: int) -> None:
+    world = World(resource(deadlines=limits))
+    world.step()
+    (name,) = world.alive()
+    world.now += timedelta(seconds=seconds - 1)
+    assert world.step().status.phase is Phase.DISCOVERING
+    world.say(name, 1)
+    world.heard[name] = world.now
+    world.now += timedelta(seconds=limits.get("heartbeatSeconds", 600) - 1)
+    assert world.step().status.phase is Phase.DISCOVERING
+    world.now += timedelta(seconds=1)
+    assert world.step().status.phase is Phase.RETRYING
 
 
 def test_a_foreign_result_is_not_accepted() -> None:

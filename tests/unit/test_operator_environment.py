@@ -9,12 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from prompt2model_api.stage_run import Stage
+from prompt2model_operator.manifests.ray_patience import RAY_WAIT
 from prompt2model_operator.manifests.record_jobs import storage_removal_job, tracking_job
 from prompt2model_operator.manifests.service import service_objects
 from prompt2model_operator.pod_environment import PREFIX, TAKEN
 from prompt2model_operator.settings import Settings
 from tests import charts
-from tests.unit.test_operator_manifests import CASES, NO_KUBERAY, SERVED, pods, resource, workload
+from tests.unit.test_operator_manifests import CASES, NO_KUBERAY, PLAIN, SERVED, pods, resource, workload
 
 pytestmark = pytest.mark.unit
 
@@ -83,7 +84,24 @@ def test_what_is_refused(variable: dict[str, Any], words: str) -> None:
 def test_every_name_that_a_manifest_sets_is_taken() -> None:
     names = {variable["name"] for case in CASES.values() for c in containers(case()) for variable in c["env"]}
     assert len(names) > 10
-    assert {name for name in names if not name.startswith(PREFIX)} <= TAKEN
+    assert {name for name in names if not name.startswith(PREFIX)} - TAKEN == {RAY_WAIT}
+
+
+@pytest.mark.parametrize("base", [NO_KUBERAY, PLAIN], ids=["job", "rayjob"])
+def test_rays_own_wait_is_generous_and_the_charts_where_it_says_one(base: Settings) -> None:
+    own = {"name": RAY_WAIT, "value": "77"}
+    for chosen, value in ((base, "300"), (settings("generate", own, base=base), "77")):
+        made = [c for c in containers(workload(Stage.GENERATE, chosen)) if c["name"] != "submitter"]
+        found = [variable["value"] for c in made for variable in c["env"] if variable["name"] == RAY_WAIT]
+        assert found == [value]
+
+
+@pytest.mark.parametrize(("given", "seconds"), [({}, 1800), ({"startupSeconds": 61}, 65)])
+def test_rays_containers_have_time_to_start(given: dict[str, int], seconds: int) -> None:
+    chosen = Settings.model_validate({**PLAIN.dump(), "storage": {"uri": "s3://a"}, "ray": given})
+    made = containers(workload(Stage.TRAIN, chosen, training={"workers": 2}))
+    probes = [c["startupProbe"] for c in made if c["name"] == "ray"]
+    assert [probe["periodSeconds"] * probe["failureThreshold"] for probe in probes] == [seconds, seconds]
 
 
 def test_the_chart_refuses_the_same_names() -> None:

@@ -69,6 +69,9 @@ Server-side apply asks for create beside patch.
   verbs: [create, patch]
 {{- end }}
 - apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [""]
   resources: [events]
   verbs: [create]
 {{- end -}}

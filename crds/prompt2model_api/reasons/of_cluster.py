@@ -26,7 +26,7 @@ CLUSTER = (
     ),
     KnownReason(
         "RayDidNotStart",
-        "Ray's processes were not there in time, three times in a row; usually the machine is busy with other work.",
+        "Ray's processes were not there in time; usually the machine is busy with other work.",
         "Give the machine less other work, or the pod more CPU (`training.resources.cpu`, the chart's `settings.pods`). It is "
         "tried again by itself.",
         BLOCKED,
@@ -161,8 +161,8 @@ CLUSTER = (
     ),
     KnownReason(
         "HeartbeatLost",
-        "The attempt gave no sign of life for `deadlines.heartbeatSeconds`.",
-        "See the attempt's log; raise `deadlines.heartbeatSeconds` where the machine is slow.",
+        "The attempt gave no sign of life for `deadlines.heartbeatSeconds`, or for `deadlines.startSeconds` after its start.",
+        "See the attempt's log; raise the one that the message names where the machine is slow.",
         RETRYING,
     ),
     KnownReason(

@@ -92,6 +92,11 @@ class Deadlines(Model):
     heartbeat_seconds: Seconds = Field(
         default=600, description="How long an attempt may be silent before it counts as lost."
     )
+    start_seconds: Seconds | None = Field(
+        default=None,
+        description="How long an attempt may take until its first sign of life, for images to be pulled and Ray to start. "
+        "Without it half an hour, or heartbeatSeconds where that is longer.",
+    )
 
 
 class Retention(Model):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import urllib3
 from kubernetes import client, config
 
-from prompt2model_operator.kinds import BY_KIND, MANAGER, Kind
+from prompt2model_operator.kinds import BY_KIND, MANAGER, POD, Kind
 from prompt2model_operator.metrics import API_REQUESTS
 
 Body = dict[str, Any]
@@ -20,6 +20,8 @@ Query = list[tuple[str, str]]
 
 TIMEOUT_S = 30
 PAGE = 500
+LONGEST_LOG = 64 * 1024
+"""Bytes of a log that are read."""
 
 
 class Listing(NamedTuple):
@@ -67,6 +69,9 @@ class KubernetesApi(Protocol):
         self, verb: str, kind: Kind, namespace: str | None, subresource: str = "", name: str = ""
     ) -> bool:
         """Whether the operator itself may do this, to every object or to the one of this name."""
+
+    async def log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
+        """The end of a container's log; `previous` is of the one before its restart. Raises: ApiError."""
 
 
 class ClusterApi:
@@ -142,6 +147,17 @@ class ClusterApi:
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         answer = await self._request("review", kind, "POST", path, body)
         return bool(answer["status"]["allowed"])
+
+    async def log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
+        """See KubernetesApi."""
+        API_REQUESTS.labels("get log", POD.plural).inc()
+        query = [("container", container), ("tailLines", str(lines)), ("limitBytes", str(LONGEST_LOG))]
+        query += [("previous", "true")] if previous else []
+        path = POD.path(namespace, pod, "log")
+        status, reason, content = await asyncio.to_thread(self._call, "GET", path, None, query, "application/json")
+        if status >= 400:
+            raise ApiError(status, f"{reason}: {content[:300].decode(errors='replace')}")
+        return content.decode(errors="replace")
 
     async def renew(self, method: str, path: str, body: Body | None = None) -> Body:
         """A request for the lease, which is no object of a resource's and is not counted."""

@@ -35,6 +35,7 @@ from prompt2model_operator.manifests.common import (
 )
 from prompt2model_operator.manifests.hub import hub_token
 from prompt2model_operator.manifests.job_files import JOB_FOLDER, JOB_KEY, JOB_VOLUME, job_file
+from prompt2model_operator.manifests.ray_patience import ray_startup_probe, ray_wait
 from prompt2model_operator.settings import Settings
 
 Body = dict[str, Any]
@@ -154,6 +155,7 @@ def _all_in_one(stage: Stage, resource: Prompt2Model) -> Resources | None:
 def _ray_pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings, own: Resources | None) -> Body:
     pod = _with_shared_memory(_pod(run, attempt, resource, settings, own))
     pod["containers"][0]["name"] = "ray"
+    pod["containers"][0]["startupProbe"] = ray_startup_probe(settings)
     return pod
 
 
@@ -212,6 +214,7 @@ def _pod(run: StageRun, attempt: int, resource: Prompt2Model, settings: Settings
         "env": [
             *env,
             *_job_environment(run, attempt, resource, settings),
+            *ray_wait(stage, settings),
             *added_environment(settings.pods.of(stage)),
         ],
         "envFrom": env_from,
