@@ -34,7 +34,8 @@ def prepare(root: Path) -> None:
     tiny_llama(root / "student")
     for split, rows in {"train": ROWS, "validation": 4}.items():
         inputs = [" ".join(WORDS[(row + word) % 16] for word in range(1 + row % 7)) for row in range(rows)]
-        table = {"text": [preprocessing.text(text) for text in inputs], "output": [text.split()[-1] for text in inputs]}
+        texts = [preprocessing.text(text) for text in inputs]
+        table = {"input": inputs, "text": texts, "output": [text.split()[-1] for text in inputs]}
         pq.write_table(pa.table(table), root / "prepare" / f"{split}.parquet")
 
 
