@@ -64,6 +64,12 @@ def created(given: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
+def table(kind: str, name: str, *arguments: str) -> tuple[list[str], list[str]]:
+    """The columns of `kubectl get`, and the words of the one row."""
+    columns, row = done("get", "-n", NAMESPACE, kind, name, *arguments).splitlines()
+    return columns.split(), row.split()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def namespace() -> Iterator[None]:
     names = ("prompt2models.yaml", "stageruns.yaml")
@@ -178,9 +184,10 @@ def test_a_stage_reports_with_one_patch() -> None:
     done("patch", "-n", NAMESPACE, "p2msr", "reporting", "--subresource=status", "--type=merge", "-p", patch)
     stored = json.loads(done("get", "-n", NAMESPACE, "p2msr", "reporting", "-o", "json"))
     assert StageRun.model_validate_json(json.dumps(stored)).status == run.status
-    header, row = done("get", "-n", NAMESPACE, "p2msr", "reporting").splitlines()
-    assert header.split() == ["NAME", "STAGE", "STATE", "PROGRESS", "ATTEMPT", "RUN", "AGE"]
-    assert row.split()[:6] == ["reporting", "prepare", "Running", "120/500", "rows", "1"]
+    columns, row = table("p2msr", "reporting")
+    assert columns == ["NAME", "STAGE", "STATE", "PROGRESS", "ATTEMPT", "AGE"]
+    assert row[:6] == ["reporting", "prepare", "Running", "120/500", "rows", "1"]
+    assert table("p2msr", "reporting", "-o", "wide")[0] == [*columns[:-1], "RUN", "AGE"]
 
 
 def test_status_is_kept_whole_and_conditions_are_a_map() -> None:
@@ -209,8 +216,11 @@ def test_status_is_kept_whole_and_conditions_are_a_map() -> None:
     done(*patch, json.dumps({"status": status}))
     assert json.loads(done("get", "-n", NAMESPACE, "p2m", "whole", "-o", "json"))["status"] == status
     done("wait", "-n", NAMESPACE, "p2m/whole", "--for=condition=Ready", "--timeout=5s")
-    header, row = done("get", "-n", NAMESPACE, "p2m", "whole").splitlines()
-    assert header.split() == ["NAME", "PHASE", "PROGRESS", "SCORE", "TEACHER", "MODEL", "URL", "AGE"]
-    assert row.split()[:6] == ["whole", "Ready", "97.0", "12.5", "default.whole", "http://whole.default:3000"]
+    columns, row = table("p2m", "whole")
+    assert columns == ["NAME", "PHASE", "PROGRESS", "SCORE", "TEACHER", "AGE"]
+    assert row[:4] == ["whole", "Ready", "97.0", "12.5"]
+    wide, row = table("p2m", "whole", "-o", "wide")
+    assert wide == [*columns[:-1], "MODEL", "URL", "RUN", "AGE"]
+    assert row[4:6] == ["default.whole", "http://whole.default:3000"]
     twice = refused(*patch, json.dumps({"status": {"conditions": [condition, condition]}}))
     assert "Duplicate value" in twice
