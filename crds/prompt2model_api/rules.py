@@ -114,6 +114,12 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             "self.generation.enabled",
             "evaluation.gate.split is Generated, and generation is not enabled: name another split",
         ),
+        Rule(
+            "has(self.storage.uri) || has(self.storage.claim) || self.retention.storage == oldSelf.retention.storage",
+            "retention.storage cannot be changed where storage names no uri and no claim: the claim was made with it",
+            ".retention.storage",
+            "FieldValueForbidden",
+        ),
     ),
     Budget: (
         Rule(

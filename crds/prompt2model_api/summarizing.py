@@ -17,7 +17,7 @@ from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.sources import known_sources
 from prompt2model_api.stage_run import STARTING_RAY, Stage, StageRun, StageRunPhase, StageRunStatus
 from prompt2model_api.status import DiscoveredStatus, ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
-from prompt2model_api.texts import cut, told
+from prompt2model_api.texts import MESSAGE_LIMIT, cut, told
 
 Steps = dict[Stage, "Step"]
 Verdict = tuple[Literal["True", "False", "Unknown"], str, str]
@@ -66,7 +66,6 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
     scores = (evaluated.scores or []) if evaluated else old.scores
     compared = compared_score(snapshot.resource.spec, scores)
     prepared = steps.get(Stage.PREPARE)
-    service = snapshot.service
     return Prompt2ModelStatus(
         phase=_phase(snapshot, steps, verdicts, score),
         conditions=_conditions(verdicts, old, snapshot.resource.metadata.generation, now),
@@ -81,9 +80,16 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
         score=_shown(compared.student) if compared else "",
         teacher_score=_shown(compared.teacher) if compared else "",
         model=_model(snapshot, steps, score),
-        service=ServiceStatus(url=service.url, digest=service.digest) if service else None,
+        service=_service(snapshot, old),
         run_url=snapshot.run_url or old.run_url,
     )
+
+
+def _service(snapshot: Snapshot, old: Prompt2ModelStatus) -> ServiceStatus | None:
+    """The service as it was last seen: where its Deployment is gone, this is all that says what it is made of again."""
+    if (service := snapshot.service) is not None:
+        return ServiceStatus(url=service.url, digest=service.digest)
+    return old.service if snapshot.resource.spec.service.enabled else None
 
 
 def _verdicts(snapshot: Snapshot, steps: Steps, score: GateState | None) -> dict[ConditionType, Verdict]:
@@ -94,7 +100,8 @@ def _verdicts(snapshot: Snapshot, steps: Steps, score: GateState | None) -> dict
         behind: Verdict = ("False", "Behind", "MLflow does not have everything yet; it is recorded when it answers.")
         found[ConditionType.TRACKED] = tracked if snapshot.tracked else behind
     if snapshot.tracking_problem:
-        message = f"{snapshot.tracking_problem}: the work goes on, and is recorded when it answers."
+        rest = ": the work goes on, and is recorded when it answers."
+        message = cut(snapshot.tracking_problem, MESSAGE_LIMIT - len(rest)) + rest
         found[ConditionType.TRACKED] = ("False", "MLflowAway", message)
     found[ConditionType.READY] = _ready_verdict(snapshot, found, score)
     return found

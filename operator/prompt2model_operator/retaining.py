@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from prompt2model_api.prompt2model import Prompt2Model
-from prompt2model_operator.clients.kubernetes_api import ConflictError, KubernetesApi, NotFoundError
+from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
 from prompt2model_operator.clients.mlflow_api import MlflowApi
-from prompt2model_operator.kinds import CONFIGMAP, JOB, MANAGED_BY, MANAGER, RESOURCE_UID, ROLE
+from prompt2model_operator.kinds import CONFIGMAP, JOB, MANAGED_BY, MANAGER, POD, RESOURCE, RESOURCE_UID, ROLE
 from prompt2model_operator.manifests.common import claim_name, folder_uri
 from prompt2model_operator.manifests.record_jobs import storage_removal_job
 from prompt2model_operator.manifests.retention_notes import RETENTION, noted_resource, removes_storage, retention_note
@@ -26,6 +26,8 @@ from prompt2model_operator.store import Key, key_of, owner_of
 Body = dict[str, Any]
 logger = logging.getLogger(__name__)
 
+JOB_NAME = "batch.kubernetes.io/job-name"
+"""The label that Kubernetes gives the pods of a Job."""
 NOTES = f"{MANAGED_BY}={MANAGER},{ROLE}={RETENTION}"
 
 
@@ -62,9 +64,22 @@ class Retainer:
         for other, note in list(known.items()):
             if other == name:
                 continue
-            is_own = note["metadata"]["labels"].get(RESOURCE_UID) == resource.metadata.uid
-            if is_own or self._is_in_use(note, resource) or await self._do(note, name_is_taken=True):
+            if await self._is_settled(note, resource, replaced=wanted is not None):
                 await self._forget(key, note)
+
+    async def _is_settled(self, note: Body, living: Prompt2Model, *, replaced: bool) -> bool:
+        """Whether nothing of a note is left to do while a resource of its name lives.
+
+        Args:
+            replaced: the resource has another note now. One of its own about another place stays: the results are there.
+        """
+        if note["metadata"]["labels"].get(RESOURCE_UID) == living.metadata.uid:
+            return not replaced or self._is_of_same_place(note, living)
+        if self._is_of_same_place(note, living):
+            logger.warning("%s is kept: a new resource of the same name uses it", folder_uri(living, self._settings))
+            await self._stop_clearing(note)
+            return True
+        return await self._do(note, name_is_taken=True)
 
     async def settle(self, key: Key) -> bool:
         """Does what the notes of a resource that is gone say; whether all of it is done. Raises: ApiError."""
@@ -82,17 +97,30 @@ class Retainer:
 
     async def _forget(self, key: Key, note: Body) -> None:
         await self._api.delete(CONFIGMAP, *key_of(note))
-        self._notes[key].pop(note["metadata"]["name"])
+        self._notes.get(key, {}).pop(note["metadata"]["name"], None)  # read anew meanwhile, it may be gone already
 
-    def _is_in_use(self, note: Body, living: Prompt2Model) -> bool:
+    async def _stop_clearing(self, note: Body) -> None:
+        """Ends the Job that removes what a new resource uses. Raises: ApiError as long as a pod of it is at work."""
+        job = storage_removal_job(noted_resource(note), self._settings)
+        namespace, name = key_of(job)
+        try:
+            found = await self._api.get(JOB, namespace, name)
+        except NotFoundError:
+            found = None
+        if found is not None and not _is_complete(found):
+            await self._api.delete(JOB, namespace, name)
+        pods = (await self._api.list(POD, namespace, f"{JOB_NAME}={name}")).items
+        if any((pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") for pod in pods):
+            raise ApiError(
+                409, f"The storage of an earlier {note['metadata']['labels'][RESOURCE]} is still being cleared."
+            )
+
+    def _is_of_same_place(self, note: Body, living: Prompt2Model) -> bool:
         """Whether a resource of the same name goes on with what the note would remove."""
         try:
-            used = self._place(noted_resource(note)) == self._place(living)
+            return self._place(noted_resource(note)) == self._place(living)
         except (ValidationError, KeyError):
             return False
-        if used:
-            logger.warning("%s is kept: a new resource of the same name uses it", folder_uri(living, self._settings))
-        return used
 
     def _place(self, resource: Prompt2Model) -> tuple[str | None, str]:
         """The claim and the folder, which is the same on all claims."""
@@ -126,8 +154,7 @@ class Retainer:
             found = await self._api.get(JOB, *key_of(job))
         except NotFoundError:
             return await self._start(job)
-        conditions = (found.get("status") or {}).get("conditions") or []
-        return any(c.get("type") == "Complete" and c.get("status") == "True" for c in conditions)
+        return _is_complete(found)
 
     async def _start(self, job: Body) -> bool:
         """Makes the Job; whether there is nothing to do, because the namespace is gone."""
@@ -138,3 +165,8 @@ class Retainer:
         except ConflictError:
             return False
         return False
+
+
+def _is_complete(job: Body) -> bool:
+    conditions = (job.get("status") or {}).get("conditions") or []
+    return any(c.get("type") == "Complete" and c.get("status") == "True" for c in conditions)

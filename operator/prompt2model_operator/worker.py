@@ -50,6 +50,7 @@ STARTING_EVERY_S = 20.0
 class Memory:
     """What the operator remembers of a resource between looks. Lost with the process, and found again."""
 
+    uid: str = ""
     never_made: dict[tuple[str, int], Failure] = field(default_factory=dict)
     record: Record = field(default_factory=Record)
     own: OwnMaps = field(default_factory=OwnMaps)
@@ -80,7 +81,7 @@ class Worker:
         memory, began = self._memories.setdefault(key, Memory()), time.monotonic()
         try:
             await self._look(key, memory)
-            memory.errors = 0
+            self._memories.get(key, memory).errors = 0
         except ApiError as error:
             self._again(key, memory)
             level = logging.INFO if error.status in (0, 409) else logging.WARNING
@@ -93,16 +94,23 @@ class Worker:
 
     def _again(self, key: Key, memory: Memory) -> None:
         LOOK_ERRORS.inc()
+        memory = self._memories.setdefault(key, memory)  # the look may have begun another one
         memory.errors += 1
         self._waker.wake(key, min(AFTER_ERROR_S * 2 ** (memory.errors - 1), LONGEST_AFTER_ERROR_S))
 
     async def _look(self, key: Key, memory: Memory) -> None:
         body = self._store.get(PROMPT2MODEL, key)
         if body is None or body["metadata"].get("deletionTimestamp"):
-            self._memories.pop(key, None)
-            if not await self._deleter.settle(key):
+            self._memories[key] = Memory(
+                errors=memory.errors
+            )  # errors outlive it, so that they are not retried ever faster
+            if await self._deleter.settle(key):
+                self._memories.pop(key)
+            else:
                 self._waker.wake(key, LONGEST_AFTER_ERROR_S)
             return
+        if memory.uid != (uid := body["metadata"].get("uid", "")):  # another resource of this name
+            memory = self._memories[key] = Memory(uid=uid, errors=memory.errors)
         try:
             resource = Prompt2Model.model_validate(body)
         except ValidationError as error:

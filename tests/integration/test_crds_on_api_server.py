@@ -133,6 +133,11 @@ def test_storage_stays_and_the_rest_may_change() -> None:
         change = json.dumps({"spec": {"storage": patch}})
         sentence = refused("patch", "-n", NAMESPACE, "p2m", "moving", "--type=merge", "-p", change)
         assert "storage cannot be changed, because results are stored there" in sentence
+    change = json.dumps({"spec": {"retention": {"storage": "Delete"}}})
+    done("patch", "-n", NAMESPACE, "p2m", "moving", "--type=merge", "-p", change)
+    created(resource("own-claim", {"prompt": "p"}))
+    sentence = refused("patch", "-n", NAMESPACE, "p2m", "own-claim", "--type=merge", "-p", change)
+    assert "retention.storage cannot be changed where storage names no uri and no claim" in sentence
 
 
 def stage_run(name: str) -> dict[str, Any]:

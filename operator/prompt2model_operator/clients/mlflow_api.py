@@ -74,7 +74,7 @@ class MlflowApi:
             runs = await self._runs(experiment, place) if experiment else []
         except httpx.HTTPStatusError as error:
             raise MlflowProblemError(_refusal(error.response)) from None
-        except (httpx.HTTPError, ValueError):
+        except (httpx.HTTPError, ValueError, KeyError):  # KeyError: another answer than MLflow's
             raise MlflowProblemError("does not answer") from None
         own, stages, pages = None, set(), {}
         for run in runs:
@@ -110,7 +110,7 @@ class MlflowApi:
                     body = {"name": model, "alias": "champion", "version": version["version"]}
                     await self._send("POST", "registered-models/alias", body, place)
                     return True
-        except (httpx.HTTPError, ValueError):
+        except (httpx.HTTPError, ValueError, KeyError):  # KeyError: another answer than MLflow's
             return False
         return False
 
@@ -125,7 +125,7 @@ class MlflowApi:
                     await self._send("POST", "runs/update", body, place)
             if unregister:
                 await self._unregister(f"{namespace}.{name}", place)
-        except (httpx.HTTPError, ValueError):
+        except (httpx.HTTPError, ValueError, KeyError):  # KeyError: another answer than MLflow's
             return False
         return True
 

@@ -61,7 +61,10 @@ class Workspaces:
         await self._make("3.0/mlflow/roles/create", {"name": ROLE, "workspace": workspace})
         answer = await self._client.get("/api/3.0/mlflow/roles/list", params={"workspace": workspace})
         answer.raise_for_status()
-        return next(int(role["id"]) for role in answer.json()["roles"] if role["name"] == ROLE)
+        found = [int(role["id"]) for role in answer.json().get("roles", []) if role.get("name") == ROLE]
+        if not found:
+            raise ValueError(f"MLflow has no role {ROLE} in workspace {workspace}")
+        return found[0]
 
     async def _make(self, path: str, body: dict[str, Any]) -> bool:
         """Whether it was made; it was there already otherwise."""

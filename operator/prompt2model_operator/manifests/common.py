@@ -30,13 +30,16 @@ CONTAINER_SECURITY: Body = {
 
 
 def metadata(kind: Kind, name: str, resource: Prompt2Model, labels: dict[str, str] | None = None) -> Body:
-    """apiVersion, kind and metadata of an object that belongs to a resource; the caller adds the owner."""
+    """apiVersion, kind and metadata of an object that belongs to a resource; the caller adds the owner.
+
+    The operator finds its objects by its own labels, so these go before the user's.
+    """
     meta = resource.metadata
     own = {APP_NAME: MANAGER, APP_INSTANCE: meta.name, MANAGED_BY: MANAGER, RESOURCE: meta.name}
     return {
         "apiVersion": kind.api_version,
         "kind": kind.kind,
-        "metadata": {"name": name, "namespace": meta.namespace, "labels": own | (labels or {})},
+        "metadata": {"name": name, "namespace": meta.namespace, "labels": own | (labels or {}) | own},
     }
 
 

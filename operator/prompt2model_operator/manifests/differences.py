@@ -22,8 +22,8 @@ LIST_KEYS = {
     "ports": ("containerPort", "port"),
 }
 """Lists whose items server-side apply tells apart by a key, so that others may add some. Elsewhere the whole list counts."""
-WHOLE = ("selector", "matchLabels", "podSelector", "namespaceSelector", "nodeSelector")
-"""Maps that belong to one writer as a whole: with one more key, a selector selects nothing."""
+WHOLE = ("selector", "matchLabels", "podSelector", "namespaceSelector", "nodeSelector", "ingress", "policyTypes")
+"""What belongs to one writer as a whole: with one more key a selector selects nothing, with one more peer a policy lets more in."""
 
 
 def covers(found: Any, wanted: Any, field: str = "") -> bool:
@@ -37,6 +37,8 @@ def covers(found: Any, wanted: Any, field: str = "") -> bool:
             for key, value in wanted.items()
         )
     if isinstance(wanted, list):
+        if field in WHOLE:
+            return bool(found == wanted)
         return _covers_list(found or [], wanted, field)
     return bool(found == wanted or (found is None and wanted == ""))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from prompt2model_api.names import shortened
@@ -10,6 +11,7 @@ from prompt2model_operator.kinds import JOB, ROLE
 from prompt2model_operator.manifests.common import (
     CONTAINER_SECURITY,
     added_environment,
+    claim_name,
     compute,
     environment,
     folder_uri,
@@ -36,9 +38,15 @@ def tracking_job(resource: Prompt2Model, settings: Settings, attempt: int) -> Bo
 
 
 def storage_removal_job(resource: Prompt2Model, settings: Settings) -> Body:
-    """Removes the resource's folder. It outlives the resource, so nothing owns it; its time to live ends it."""
+    """Removes the resource's folder. It outlives the resource, so nothing owns it; its time to live ends it.
+
+    Its name tells the place: a resource may have results in two, where the chart's storage was changed.
+    """
+    place = f"{claim_name(resource, settings)} {folder_uri(resource, settings)}"
+    mark = hashlib.sha256(place.encode()).hexdigest()[:8]
+    name = f"{resource.metadata.name}-cleanup-{resource.metadata.uid[:8]}-{mark}"
     command = ["python", "-m", "prompt2model_stages.storage_removal", literal(folder_uri(resource, settings))]
-    return _job(resource, settings, f"{resource.metadata.name}-cleanup-{resource.metadata.uid[:8]}", "cleanup", command)
+    return _job(resource, settings, name, "cleanup", command)
 
 
 def _job(resource: Prompt2Model, settings: Settings, name: str, role: str, command: list[str]) -> Body:
