@@ -13,7 +13,7 @@ from prompt2model_stages.memory import Memory
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student.encoding import Encoded
 from prompt2model_stages.train import budget as module
-from prompt2model_stages.train.budget import BUDGET, TOKENS_CPU, Budget, Kept, Mark, close, first_budget
+from prompt2model_stages.train.budget import BUDGET, LEAST_UNSEEN, TOKENS_CPU, Budget, Kept, Mark, close, first_budget
 from prompt2model_stages.train.micro_batches import padded, parts
 
 pytestmark = pytest.mark.unit
@@ -72,6 +72,38 @@ def test_an_attempt_after_a_kill_has_half_of_the_largest_part_until_rows_are_alo
 def test_a_kill_before_the_first_step_halves_too(folder: Folder) -> None:
     begun(folder)
     assert begun(folder).tokens == TOKENS_CPU // 2
+
+
+def test_kills_before_the_first_step_do_not_end_in_parts_of_one_token(folder: Folder) -> None:
+    for _ in range(12):  # restoring a checkpoint, say: no part was begun, so none is known to be too large
+        begun(folder)
+    assert begun(folder).tokens == LEAST_UNSEEN
+
+
+def test_another_workers_halving_and_rank_0s_mark_both_stay(folder: Folder) -> None:
+    first, second = Budget(folder, CPU, 0, workers=1), Budget(folder, CPU, 1, workers=2)
+    first.begin(lambda free: 10_000)
+    first._workers = 2  # begun without a process group
+    first.entering([ROWS])
+    assert second.halve(ROWS)
+    kept = Kept.read(folder)
+    assert kept is not None and kept.mark == Mark(padded(ROWS), len(ROWS)) and kept.tokens == padded(ROWS) // 2
+    first.measure()
+    kept = Kept.read(folder)
+    assert kept is not None and (kept.tokens, kept.shortages) == (padded(ROWS) // 2, 1)
+    assert first.tokens == padded(ROWS) // 2 and kept.mark is not None and kept.mark.spare is not None
+
+
+def test_a_small_first_budget_is_said(folder: Folder) -> None:
+    begun(folder, room=300).close()
+    kept = Kept.read(folder)
+    assert kept is not None and "Little memory was free" in kept.note()[0] and "300 padded tokens" in kept.note()[0]
+
+
+def test_more_workers_on_a_machine_are_measured_and_a_gpus_budget_is_none_of_a_cpu() -> None:
+    kept = Kept(4096, 4 * GIB)
+    assert first_budget(kept, MEMORY, 4096, lambda: 700, sharing=4) == Kept(700, 4 * GIB, sharing=4)
+    assert first_budget(Kept(16384, 4 * GIB), MEMORY, 4096, lambda: 9000).tokens == 4096
 
 
 def test_a_kill_with_room_to_spare_changes_nothing(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from prompt2model_api.spec.training import Training
-from prompt2model_stages.errors import StageError
+from prompt2model_stages.errors import StageError, failed
 from prompt2model_stages.memory import usable_memory
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.reporting import FileReporter
@@ -96,6 +96,40 @@ def test_out_of_memory_halves_the_parts_and_the_step_is_the_same(
     assert pairs and disturbed.computing.forward.errors == 1 and "out of memory" in caplog.text
     assert disturbed.computing.budget.tokens == padded(rows) // 2
     assert Folder(disturbed.job.folder).read_json(BUDGET)["tokens"] == padded(rows) // 2
+
+
+@pytest.mark.parametrize(
+    ("workers", "error", "stays"),
+    [
+        (2, RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1"), True),
+        (1, RuntimeError("a bug"), False),
+        (2, failed("Diverged", "No number.", "Lower it."), False),
+        (2, RuntimeError("DefaultCPUAllocator: can't allocate memory"), False),
+    ],
+    ids=["another-worker-killed", "one-worker", "an-orderly-end", "out-of-memory"],
+)
+def test_the_mark_stays_where_another_worker_may_have_been_killed(
+    tmp_path: Path, workers: int, error: Exception, stays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = loop(tmp_path)
+
+    def train() -> None:
+        made.computing.worker = Worker(0, workers, torch.device("cpu"))
+        raise error
+
+    monkeypatch.setattr(made, "_train", train)
+    with pytest.raises(type(error)):
+        made.run()
+    assert (Folder(made.job.folder).read_json(BUDGET)["mark"] is not None) == stays
+
+
+def test_a_worker_without_a_share_that_runs_out_of_memory_does_not_end_in_parts_of_one_token(tmp_path: Path) -> None:
+    tight = loop(tmp_path, lambda model: Tight(model, rows=0))
+    tight.computing.worker = Worker(2, 3, torch.device("cpu"))
+    before = tight.computing.budget.tokens
+    with pytest.raises(RuntimeError, match="memory"):
+        tight.computing.gradients(tight.rows[:2], 2, seed=0)
+    assert tight.computing.budget.tokens == before, "it computes one row for nothing: no part is smaller"
 
 
 def test_a_row_that_has_no_room_alone_ends_with_the_allocators_error(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ def test_every_row_once_an_epoch_whatever_the_number_of_workers(
     assert batches == epoch_batches(lengths, size, seed, epoch)
     shared = [row for batch in batches for rank in range(workers) for row in share(batch, rank, workers)]
     assert sorted(shared) == list(range(len(lengths)))
+    longest = [max(lengths[row] for row in batch) for batch in batches]
+    assert longest == [max(lengths[row] for row in share(batch, 0, workers)) for batch in batches]
     assert len(batches) == -(-len(lengths) // size)
     assert sorted(row for batch in sorted_batches(lengths, size) for row in batch) == list(range(len(lengths)))
 

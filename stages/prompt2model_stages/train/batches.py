@@ -34,8 +34,11 @@ def sorted_batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
 
 
 def share(batch: Sequence[int], rank: int, workers: int) -> list[int]:
-    """The rows of a batch that a worker takes; none where there are fewer rows than workers."""
-    return list(batch[rank::workers])
+    """The rows of a batch that a worker takes; none where there are fewer rows than workers.
+
+    Batches have their longest row last. It goes to rank 0, whose mark in micro_batches.json speaks for all workers.
+    """
+    return list(batch[(len(batch) - 1 - rank) % workers :: workers])
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: float = 0.1) -> float:

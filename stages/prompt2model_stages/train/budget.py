@@ -23,9 +23,13 @@ logger = logging.getLogger(__name__)
 TOKENS_CPU = 4096
 TOKENS_GPU = 16384
 """Padded tokens at once, at most: enough for full speed. One of SmolLM2-135M takes about 0.9 MiB on a CPU (docs/benchmarks.md)."""
+FEW = TOKENS_CPU // 4
+"""A first budget below this is slow enough to be said."""
 BUDGET = "micro_batches.json"
 SPARE = 0.1
 """With more than this share of the limit left at its peak, an attempt was not killed for its memory."""
+LEAST_UNSEEN = 512
+"""A kill before any part was begun says nothing of their size: it halves the budget down to this and no further."""
 SAME = 0.1
 """Limits that differ by less are the same: nodes of one kind do not have the same number of bytes."""
 
@@ -51,12 +55,14 @@ class Kept:
     limit: bytes of memory under which it was found.
     shortages: how many times it was halved.
     mark: of an attempt that computes, or was killed; None after an orderly end.
+    sharing: how many workers of one machine share the memory.
     """
 
     tokens: int
     limit: int
     shortages: int = 0
     mark: Mark | None = None
+    sharing: int = 1
 
     @classmethod
     def read(cls, folder: Folder) -> Kept | None:
@@ -79,8 +85,13 @@ class Kept:
 
     def note(self) -> list[str]:
         """What a person should know at the training's end."""
-        if not self.shortages:
+        if not self.shortages and self.tokens >= FEW:
             return []
+        if not self.shortages:
+            return [
+                f"Little memory was free when the training began (limit {_gib(self.limit)}): it computed parts of at most "
+                f"{self.tokens:,} padded tokens. More memory (spec.training.resources.memory) makes it faster."
+            ]
         return [
             f"The training was killed in mid-step or got no more memory {self.shortages} time(s), with a limit of "
             f"{_gib(self.limit)}: in the end it computed parts of at most {self.tokens:,} padded tokens. More memory "
@@ -125,8 +136,10 @@ class Budget:
         if self._rank == 0:
             memory = memory_of(self._device)
             sharing = 1 if self._device.type == "cuda" else self._local_workers
-            found = first_budget(Kept.read(self._folder), memory, self.tokens, lambda: estimate(memory.free // sharing))
-            self._keep(replace(found, mark=Mark() if self._device.type == "cpu" else None))
+            kept = Kept.read(self._folder)
+            found = first_budget(kept, memory, self.tokens, lambda: estimate(memory.free // sharing), sharing)
+            self._kept = replace(found, mark=Mark() if self._device.type == "cpu" else None)
+            self._kept.write(self._folder)
         if self._workers > 1:
             numbers = torch.tensor([self._kept.tokens, self._kept.limit, self._kept.shortages], device=self._device)
             torch.distributed.broadcast(numbers, src=0)
@@ -166,7 +179,16 @@ class Budget:
             close(self._folder)
 
     def _keep(self, kept: Kept) -> None:
-        self._kept = kept
+        """Writes what was found; another worker's halving stays, and the mark is rank 0's alone."""
+        there = Kept.read(self._folder) if self._workers > 1 else None
+        if there is not None:
+            kept = replace(
+                kept,
+                tokens=min(kept.tokens, there.tokens),
+                shortages=max(kept.shortages, there.shortages),
+                mark=kept.mark if self._rank == 0 else there.mark,
+            )
+        self._kept = kept if self._rank == 0 else replace(kept, mark=None)
         kept.write(self._folder)
 
 
@@ -178,7 +200,7 @@ def memory_of(device: torch.device) -> Memory:
     return usable_memory()
 
 
-def first_budget(kept: Kept | None, memory: Memory, most: int, estimate: Callable[[], int]) -> Kept:
+def first_budget(kept: Kept | None, memory: Memory, most: int, estimate: Callable[[], int], sharing: int = 1) -> Kept:
     """What a new attempt begins with.
 
     Args:
@@ -186,14 +208,15 @@ def first_budget(kept: Kept | None, memory: Memory, most: int, estimate: Callabl
         memory: of this one.
         most: padded tokens.
         estimate: how many padded tokens have room; asked where the memory is another than before.
+        sharing: workers of this machine that share the memory.
     """
     if kept is None or memory.limit > (1 + SAME) * kept.limit:
-        return Kept(max(1, min(most, estimate())), memory.limit)
+        return Kept(max(1, min(most, estimate())), memory.limit, sharing=sharing)
     if kept.mark is not None:
         kept = _after_kill(kept, kept.mark)
-    if memory.limit < (1 - SAME) * kept.limit:
-        kept = replace(kept, tokens=max(1, min(kept.tokens, estimate())), limit=memory.limit)
-    return kept
+    if memory.limit < (1 - SAME) * kept.limit or sharing > kept.sharing:
+        kept = replace(kept, tokens=max(1, min(kept.tokens, estimate())), limit=memory.limit, sharing=sharing)
+    return replace(kept, tokens=min(kept.tokens, most))  # a GPU's budget is larger than a CPU's
 
 
 def _after_kill(kept: Kept, mark: Mark) -> Kept:
@@ -204,7 +227,6 @@ def _after_kill(kept: Kept, mark: Mark) -> Kept:
             *(_gib(mark.spare), _gib(kept.limit)),
         )
         return replace(kept, mark=None)
-    before = min(kept.tokens, mark.tokens or kept.tokens)
     if mark.rows == 1:
         logger.warning(
             "the last attempt was killed while it computed one row of %d padded tokens, with a memory limit of %s: no part is "
@@ -212,11 +234,12 @@ def _after_kill(kept: Kept, mark: Mark) -> Kept:
             *(mark.tokens, _gib(kept.limit)),
         )
         return replace(kept, shortages=kept.shortages + 1, mark=None)
-    tokens = max(1, before // 2)
+    least = 1 if mark.tokens else min(kept.tokens, LEAST_UNSEEN)
+    tokens = max(least, min(kept.tokens, mark.tokens or kept.tokens) // 2)
     logger.warning(
         "the last attempt was killed in the middle of its work, probably for its memory (limit %s): at most %d padded tokens at "
-        "once from here on, half as many as before",
-        *(_gib(kept.limit), tokens),
+        "once from here on, half as many as before (its largest part had %d)",
+        *(_gib(kept.limit), tokens, mark.tokens),
     )
     return replace(kept, tokens=tokens, shortages=kept.shortages + 1, mark=None)
 

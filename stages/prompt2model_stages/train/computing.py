@@ -76,7 +76,7 @@ class Computing:
                 torch.manual_seed(seed)
                 return self._accumulate(rows, targets)
             except (MemoryError, RuntimeError) as error:
-                self._halve(self._mine(rows), error)
+                self._halve(self._computed(rows), error)
                 if self.worker.workers > 1:
                     raise
             self.objective.zero_grad(set_to_none=True)
@@ -112,7 +112,7 @@ class Computing:
 
     def _accumulate(self, rows: Sequence[Encoded], targets: int) -> float:
         mine = self._mine(rows)
-        groups = parts(mine or rows[:1], self.budget.tokens)  # a worker without a share computes for nothing
+        groups = parts(self._computed(rows), self.budget.tokens)
         self.budget.entering(groups)
         total = 0.0
         for number, group in enumerate(groups, 1):
@@ -123,6 +123,10 @@ class Computing:
             (loss * (self.worker.workers / targets)).backward()
             total += float(loss.detach())
         return total
+
+    def _computed(self, rows: Sequence[Encoded]) -> list[Encoded]:
+        """This worker's share; one without a share computes a row for nothing, since the others wait for it."""
+        return self._mine(rows) or list(rows[:1])
 
     def _mine(self, rows: Sequence[Encoded]) -> list[Encoded]:
         return [rows[row] for row in share(range(len(rows)), self.worker.rank, self.worker.workers)]

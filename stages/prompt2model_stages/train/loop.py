@@ -28,7 +28,7 @@ from prompt2model_stages.train.checkpoints import CHECKPOINTS, Checkpoints, Posi
 from prompt2model_stages.train.computing import Computing, Worker
 from prompt2model_stages.train.curves import POINTS, Curves
 from prompt2model_stages.train.freezing import freeze_lowest
-from prompt2model_stages.train.micro_batches import parts
+from prompt2model_stages.train.micro_batches import is_out_of_memory, parts
 from prompt2model_stages.train.model_folder import publish
 from prompt2model_stages.train.objective import Objective, optimizer_of
 from prompt2model_stages.train.splits import read_splits
@@ -101,8 +101,16 @@ class Loop:
         self.computing.begin(self.rows)
         try:
             self._train()
-        finally:
-            self.computing.budget.close()
+        except BaseException as error:
+            if not self._may_be_of_a_killed_worker(error):
+                self.computing.budget.close()
+            raise
+        self.computing.budget.close()
+
+    def _may_be_of_a_killed_worker(self, error: BaseException) -> bool:
+        """Whether another worker may be gone, which this one sees as a broken connection: the mark stays, the stage decides."""
+        several = self.computing.worker.workers > 1
+        return several and isinstance(error, RuntimeError) and not is_out_of_memory(error)
 
     def _train(self) -> None:
         found = self.checkpoints.restore(self.objective, self.optimizer)

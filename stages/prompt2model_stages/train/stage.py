@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any, TypeVar
+from typing import Any
 
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_run import STARTING_RAY
@@ -18,7 +18,7 @@ from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError, failed, retrying
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
-from prompt2model_stages.stage_files import PinnedStudent, StageFile, TrainingSummary, UntrainedStudent
+from prompt2model_stages.stage_files import PinnedStudent, TrainingSummary, UntrainedStudent
 from prompt2model_stages.statistics_files import TrainingStatistics
 from prompt2model_stages.storage import Folder, sha256_of_tree
 from prompt2model_stages.student.resolving import ResolvedStudent, is_folder, resolve
@@ -29,14 +29,14 @@ from prompt2model_stages.train.rows import read_pairs
 
 logger = logging.getLogger(__name__)
 
-File = TypeVar("File", bound=StageFile)
-
 NOTES = "ray"
 """Where Ray Train keeps notes of its own; none of them is read again, but all workers must see the folder."""
 OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
 MEMORY_REMEDY = (
     "Give more memory (spec.training.resources.memory), lower training.maxInputTokens, or choose a smaller student."
 )
+PEER_GONE = ("Connection closed by peer", "Connection reset by peer")
+"""What a worker's all-reduce says where another worker was killed; Ray may report it before the death itself."""
 KILLED = ("WorkerDied", "OutOfMemory")
 """Reasons of ends that the worker which keeps the mark in micro_batches.json may not have seen coming."""
 
@@ -47,7 +47,7 @@ def run(context: StageContext) -> StageOutputs:
     Raises: StageError UnknownStudent, StudentChanged, NoTrainingData, OutOfMemory, WorkerDied, Diverged.
     """
     student = _student(context)
-    if _summary(context.folder) is None:
+    if TrainingSummary.read_if_whole(context.folder) is None:
         read_pairs(context.input("prepare"), "train")  # refused before Ray is started
         context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"{STARTING_RAY} for {student.name}")
         _train_or_close(context, student)
@@ -60,7 +60,7 @@ def run(context: StageContext) -> StageOutputs:
     untrained.write(context.folder)
     with (context.folder / MODEL).as_local() as model:
         sha256 = sha256_of_tree(model)
-    if (summary := _summary(context.folder)) is None:
+    if (summary := TrainingSummary.read_if_whole(context.folder)) is None:
         raise retrying(
             "TrainingFailed", f"{TrainingSummary.NAME} cannot be read after the training.", "Check the storage's disk."
         )
@@ -76,24 +76,8 @@ def run(context: StageContext) -> StageOutputs:
 
 def _notes(folder: Folder) -> list[str]:
     """What a person should know of the rows, and of the memory."""
-    kept, statistics = Kept.read(folder), _whole(folder, TrainingStatistics)
+    kept, statistics = Kept.read(folder), TrainingStatistics.read_if_whole(folder)
     return [*(statistics.notes if statistics else []), *(kept.note() if kept else [])]
-
-
-def _summary(folder: Folder) -> TrainingSummary | None:
-    """What an attempt wrote at its end; where it is broken, the training goes on from the newest checkpoint."""
-    return _whole(folder, TrainingSummary)
-
-
-def _whole(folder: Folder, kind: type[File]) -> File | None:
-    """A file of an earlier attempt; None where there is none, or it is broken, which is logged."""
-    try:
-        return kind.read(folder)
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        logger.warning("%s: it is not used", error)
-        return None
 
 
 def _student(context: StageContext) -> ResolvedStudent:
@@ -101,7 +85,7 @@ def _student(context: StageContext) -> ResolvedStudent:
     if decision is None or decision.student is None:
         raise failed("NoStudent", "No student was chosen.", "Name one in spec.student.name.")
     pinned = decision.student_revision
-    if pinned is None and (kept := _whole(context.folder, PinnedStudent)) is not None:
+    if pinned is None and (kept := PinnedStudent.read_if_whole(context.folder)) is not None:
         pinned = kept.revision
     student = resolve(decision.student, revision=pinned)
     if pinned is None:
@@ -200,7 +184,7 @@ def _cause(error: Exception) -> Exception:
     message = cut(" ".join(text.split()), 500)
     if any(sign in text for sign in OUT_OF_MEMORY):
         return retrying("OutOfMemory", f"The training ran out of memory: {message}", MEMORY_REMEDY)
-    if any(isinstance(cause, RayError) for cause in causes):
+    if any(isinstance(cause, RayError) for cause in causes) or any(sign in text for sign in PEER_GONE):
         remedy = (
             "The next attempt goes on from the newest checkpoint, in smaller parts where memory was short. If it is killed "
             f"again: {MEMORY_REMEDY}"
