@@ -79,11 +79,10 @@ def attempt(run: Callable[[StageContext], StageOutputs], job: StageJob, reporter
 
 
 def read_result(folder: Folder) -> StageResult | None:
-    """The result in a stage run's folder, with the SHA-256 of the file; None where there is none yet."""
-    if not folder.exists(ResultFile.NAME):
+    """The result in a stage run's folder, with the SHA-256 of the file; None where there is none yet, or it is damaged."""
+    if (told := ResultFile.read_if_whole(folder)) is None:
         return None
     sha256 = hashlib.sha256(folder.read_bytes(ResultFile.NAME)).hexdigest()
-    told = ResultFile.read(folder)
     return StageResult(
         attempt=told.attempt, digest=told.digest, sha256=sha256, seconds=told.seconds, outputs=told.outputs
     )

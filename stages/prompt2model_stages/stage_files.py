@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
@@ -13,6 +14,8 @@ from prompt2model_api.base import Model
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
 from prompt2model_stages.storage import Folder
+
+logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
 
@@ -29,6 +32,17 @@ class StageFile(Model):
             return cls.model_validate_json(folder.read_bytes(cls.NAME))
         except ValidationError as error:
             raise ValueError(f"{folder.uri}/{cls.NAME} cannot be used: {first_problem(error)}") from error
+
+    @classmethod
+    def read_if_whole(cls, folder: Folder) -> Self | None:
+        """The file in the folder; None where there is none, or it is damaged, which is logged: its work is done again."""
+        try:
+            return cls.read(folder)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            logger.warning("%s: it is not used", error)
+            return None
 
     def write(self, folder: Folder) -> None:
         """Writes the file, whole or not at all. Raises: OSError."""

@@ -1,4 +1,4 @@
-"""What is mendable outside: a condition names it within two minutes, and the run goes on once it is fixed, without an apply."""
+"""What can be fixed outside: a condition names it within two minutes, and the run goes on once it is fixed, without an apply."""
 
 from __future__ import annotations
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from prompt2model_api.prompt2model import Demonstration
+from prompt2model_stages.attempt import read_result
 from prompt2model_stages.differing_rows import ERRORS, DifferingRow
 from prompt2model_stages.examples import EXAMPLES, Example, Pair, VotedExample
+from prompt2model_stages.generate.base import Counts
 from prompt2model_stages.golden_requests import GOLDEN, read_golden, write_golden
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.splits import Row, read_split, write_split
@@ -60,6 +63,22 @@ def test_a_field_that_is_missing_or_of_another_kind_is_named(tmp_path: Path, con
         ValueError, match=r"task\.json cannot be used: (instruction|demonstrations\.0\.output|Invalid JSON)"
     ):
         DiscoveredTask.read(Folder(str(tmp_path)))
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"attempt": 1, "dig', b'{"attempt": 1}', b"[]"])
+def test_a_result_that_is_missing_or_damaged_is_none(
+    tmp_path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The stage is then done again, from what it kept; a traceback would end every run of the resource."""
+    folder = Folder(str(tmp_path))
+    if content is not None:
+        folder.write_bytes("result.json", content)
+    assert read_result(folder) is None
+    assert ("result.json" in caplog.text) == (content is not None)
+
+
+def test_each_count_of_generate_is_in_its_statistics() -> None:
+    assert {field.name for field in fields(Counts)} <= set(GenerationStatistics.model_fields)
 
 
 def test_rows_are_written_as_lines_and_read_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from prompt2model_api.status import Prompt2ModelStatus
 from prompt2model_stages.differing_rows import DifferingRow
 from prompt2model_stages.stage_files import read_lines
 from prompt2model_stages.storage import Folder
+
+logger = logging.getLogger(__name__)
 
 MOST_DIFFERENCES = 6
 WIDE = 100
@@ -47,6 +50,9 @@ def differences_table(errors: Path) -> Table | None:
     try:
         rows = list(read_lines(Folder(str(errors.parent)), errors.name, DifferingRow))
     except OSError:
+        return None
+    except ValueError as error:  # a table less is no reason to lose the rest of the report
+        logger.warning("%s", error)
         return None
     if not rows:
         return None

@@ -143,7 +143,7 @@ class Runner:
         for stage, cost in self.costs.items():
             own = {"wall_s": round(cost.wall_s, 2), "peak_memory_bytes": cost.peak_memory}
             folder = Folder(str(self.run_folder.stage_path(runs[stage])))
-            told = ResultFile.read(folder).dump() if folder.exists(ResultFile.NAME) else {}
+            told = result.dump() if (result := ResultFile.read_if_whole(folder)) is not None else {}
             stages[stage.value] = own | {key: told[key] for key in ("seconds", "starts", "outputs") if key in told}
         starts = {"embedded_teacher_s": round(self.teacher.seconds, 2), "service_s": round(self.service.seconds, 2)}
         return {"stages": stages, **starts}

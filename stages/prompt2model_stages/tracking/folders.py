@@ -92,7 +92,7 @@ def read_stage_folder(folder: Folder, name: str) -> StageFolder | None:
     size = folder.filesystem.size(folder.path(METRICS)) if folder.exists(METRICS) else 0
     seen = hashlib.sha256(repr((sorted(contents.items()), size)).encode()).hexdigest()[:16]
     run = StageRun.model_validate_json(written)
-    result = ResultFile.read(folder) if contents[ResultFile.NAME] is not None else None
+    result = ResultFile.read_if_whole(folder)
     return StageFolder(name, folder, run, result, _tree(contents[FAILURE]), seen)
 
 
