@@ -26,6 +26,13 @@ def limit_threads() -> None:
         os.environ.setdefault(THREADS, str(usable_cpus()))
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 faster than fp32."""
+    import torch
+
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def _limit(cgroup: Path) -> float | None:
     """CPUs by the control group's quota (version 2, else 1); None where there is none."""
     try:

@@ -12,9 +12,9 @@ import pytest
 from prompt2model_api.base import Architecture
 from prompt2model_api.spec.student import EMBEDDED_STUDENT
 from prompt2model_stages.catalogs import locate_dataset
-from prompt2model_stages.catalogs.bm25 import Index, tokens
 from prompt2model_stages.catalogs.catalog import DatasetEntry, datasets, models, read_catalog
 from prompt2model_stages.catalogs.make_dates_in_words import TARGET, make
+from prompt2model_stages.catalogs.search.words import tokens
 from prompt2model_stages.errors import StageError
 
 pytestmark = pytest.mark.unit
@@ -117,24 +117,3 @@ def test_the_entry_describes_the_shipped_dataset():
 def test_a_dataset_that_is_not_shipped_is_refused(name: str):
     with pytest.raises(StageError, match="those shipped are builtin:dates-in-words"):
         locate_dataset(name)
-
-
-def test_bm25_ranks_by_rare_shared_words():
-    index = Index(["cats and dogs in the garden", "stock prices of companies", "prices of houses with gardens"])
-    scores = index.scores("predict the stock price")
-    assert scores.index(max(scores)) == 1
-    assert index.scores("") == index.scores("the of and") == [0.0, 0.0, 0.0]
-    assert index.scores("zebra") == [0.0, 0.0, 0.0]
-    assert index.shared("the stock price", 1)[0] == "stock"
-    assert index.coverage("stock prices", 1) == 1.0
-    assert 0 < index.coverage("stock zebra", 1) < 1
-
-
-def test_words_are_compared_by_their_stem():
-    assert tokens("Converting dates") == tokens("convert a date") == tokens("the converted Date")
-    assert tokens("summarization") == tokens("summarize") == tokens("summarizing")
-    assert tokens("entities") == tokens("entity")
-    assert tokens("translate") == tokens("translation") == tokens("translating")
-    assert tokens("classify") == tokens("classifies")
-    assert tokens("größe") == ["größe"]
-    assert tokens("class") != tokens("clas")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
 from prompt2model_api.texts import cut
-from prompt2model_stages.catalogs.bm25 import Index
 from prompt2model_stages.catalogs.catalog import DatasetEntry, datasets
+from prompt2model_stages.catalogs.search import MemoryIndex
 from prompt2model_stages.discover.languages import NAMES, detect
 
 SHARED_WORDS = 2
@@ -37,11 +37,11 @@ class CatalogDatasetRetriever(DatasetRetriever):
 
     def __init__(self, entries: Sequence[DatasetEntry] | None = None) -> None:
         self._entries = list(datasets() if entries is None else entries)
-        self._index = Index([entry.description for entry in self._entries])
+        self._index = MemoryIndex([entry.description for entry in self._entries])
 
     def retrieve(self, instruction: str, demonstrations: Sequence[Demonstration], most: int) -> list[DatasetCandidate]:
         """See DatasetRetriever. What shares no word with the instruction is left out."""
-        scores = self._index.scores(instruction)
+        scores = self._index.scores(instruction).tolist()
         order = sorted(
             range(len(scores)), key=lambda n: (-scores[n], -self._entries[n].downloads, self._entries[n].name)
         )

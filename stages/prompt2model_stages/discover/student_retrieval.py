@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from prompt2model_api.base import Architecture
 from prompt2model_api.results import StudentCandidate
 from prompt2model_api.texts import cut
-from prompt2model_stages.catalogs.bm25 import Index
 from prompt2model_stages.catalogs.catalog import ModelEntry, models
+from prompt2model_stages.catalogs.search import MemoryIndex
 from prompt2model_stages.discover.asking import Asks, asked
 from prompt2model_stages.teacher.requests import TeacherRequest
 
@@ -52,13 +52,13 @@ class CatalogStudentRetriever(StudentRetriever):
 
     def __init__(self, entries: Sequence[ModelEntry] | None = None) -> None:
         self._entries = list(models() if entries is None else entries)
-        self._index = Index([entry.description for entry in self._entries])
+        self._index = MemoryIndex([entry.description for entry in self._entries])
 
     def retrieve(self, query: str, architectures: Sequence[Architecture], max_bytes: int) -> list[StudentCandidate]:
         """See StudentRetriever. Where nothing shares a word with the query, the most downloaded come first."""
         found = [
             (near * math.log(entry.downloads + 1), near, number)
-            for number, (entry, near) in enumerate(zip(self._entries, self._index.scores(query), strict=True))
+            for number, (entry, near) in enumerate(zip(self._entries, self._index.scores(query).tolist(), strict=True))
             if entry.architecture in architectures and entry.size_bytes <= max_bytes
         ]
         found.sort(key=lambda item: (-item[0], -self._entries[item[2]].downloads, self._entries[item[2]].name))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 
+from prompt2model_stages.cpus import multiplies_bfloat16
 from prompt2model_stages.errors import blocked
 
 
@@ -34,8 +35,7 @@ def low_precision(device: torch.device) -> torch.dtype | None:
     if device.type == "cuda":
         # Emulated, it is slower than fp32: PyTorch counts that as support, unless it is asked not to.
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if fast else None
+    return torch.bfloat16 if multiplies_bfloat16() else None
 
 
 def answering_precision(device: torch.device) -> torch.dtype:
