@@ -12,7 +12,8 @@ import pytest
 from prompt2model_api.base import Architecture
 from prompt2model_api.spec.student import EMBEDDED_STUDENT
 from prompt2model_stages.catalogs import locate_dataset
-from prompt2model_stages.catalogs.catalog import DatasetEntry, datasets, models, read_catalog
+from prompt2model_stages.catalogs.catalog import datasets, models, read_catalog
+from prompt2model_stages.catalogs.entries import DatasetEntry
 from prompt2model_stages.catalogs.make_dates_in_words import TARGET, make
 from prompt2model_stages.catalogs.search.words import tokens
 from prompt2model_stages.errors import StageError

@@ -8,7 +8,7 @@ import pytest
 
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
-from prompt2model_stages.catalogs.catalog import DatasetEntry
+from prompt2model_stages.catalogs.entries import DatasetEntry
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever
 from tests.unit.task_prompts import TASK_PROMPTS
 

@@ -9,7 +9,8 @@ import pytest
 from prompt2model_api.base import Architecture
 from prompt2model_api.quantities import bytes_of
 from prompt2model_api.spec.student import EMBEDDED_STUDENT
-from prompt2model_stages.catalogs.catalog import ModelEntry, models
+from prompt2model_stages.catalogs.catalog import models
+from prompt2model_stages.catalogs.entries import ModelEntry
 from prompt2model_stages.discover.student_retrieval import CatalogStudentRetriever, hypothetical_card
 from tests.unit.discover_cases import FakeTeacher
 

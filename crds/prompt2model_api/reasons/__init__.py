@@ -6,6 +6,7 @@ The one place for them: a test holds it to the code in both directions, and the 
 from __future__ import annotations
 
 from prompt2model_api.reasons.base import KnownReason
+from prompt2model_api.reasons.of_catalogs import CATALOGS
 from prompt2model_api.reasons.of_cluster import CLUSTER
 from prompt2model_api.reasons.of_data import DATA
 from prompt2model_api.reasons.of_progress import PROGRESS
@@ -20,6 +21,7 @@ GROUPS: dict[str, tuple[KnownReason, ...]] = {
     "Cluster and processes": CLUSTER,
     "Teacher": TEACHER,
     "Data": DATA,
+    "Catalogs": CATALOGS,
     "Student": STUDENT,
     "Training and evaluation": TRAINING,
 }

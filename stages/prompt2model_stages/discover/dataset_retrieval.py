@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
 from prompt2model_api.texts import cut
-from prompt2model_stages.catalogs.catalog import DatasetEntry, datasets
+from prompt2model_stages.catalogs.catalog import datasets
+from prompt2model_stages.catalogs.entries import DatasetEntry
 from prompt2model_stages.catalogs.search import MemoryIndex
 from prompt2model_stages.discover.languages import NAMES, detect
 

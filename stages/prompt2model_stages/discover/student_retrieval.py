@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from prompt2model_api.base import Architecture
 from prompt2model_api.results import StudentCandidate
 from prompt2model_api.texts import cut
-from prompt2model_stages.catalogs.catalog import ModelEntry, models
+from prompt2model_stages.catalogs.catalog import models
+from prompt2model_stages.catalogs.entries import ModelEntry
 from prompt2model_stages.catalogs.search import MemoryIndex
 from prompt2model_stages.discover.asking import Asks, asked
 from prompt2model_stages.teacher.requests import TeacherRequest

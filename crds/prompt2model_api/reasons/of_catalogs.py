@@ -1,0 +1,26 @@
+"""Reasons of the catalogs that datasets and students are searched in."""
+
+from __future__ import annotations
+
+from prompt2model_api.reasons.base import BLOCKED, KnownReason
+
+CATALOGS = (
+    KnownReason(
+        "CatalogMissing",
+        "There is no catalog at the address, or its first build is not at its end.",
+        "Build the catalog with `p2m catalog build`, or name no address to use the shipped catalogs.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "CatalogUnusable",
+        "The catalog is of another version of the schema, is not whole, or is no Parquet file.",
+        "Build it again with `p2m catalog build` of this release, or name another catalog.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "CatalogUnreachable",
+        "The catalog's files cannot be read: the network, the credentials or the address are wrong.",
+        "Check the address, the network and the credentials.",
+        BLOCKED,
+    ),
+)

@@ -1,0 +1,249 @@
+"""Opens a catalog: the one that this package ships, or one that `p2m catalog build` made at a URI.
+
+    <uri>/datasets/catalog.json                  names the version that counts; written last
+    <uri>/datasets/v-<digest>/entries.parquet    the entries; beside it the indexes, bm25/ and vectors/
+    <uri>/datasets/building/                     a build that is not at its end
+
+The shipped one is shipped/<kind>.parquet beside this module, with the entries that are written by hand on top. Its folder, for
+its indexes, is in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
+
+from prompt2model_api.base import Model
+from prompt2model_api.environment_names import P2M_CACHE
+from prompt2model_stages.catalogs.catalog import DATASETS, HERE, MODELS, datasets, models
+from prompt2model_stages.catalogs.entries import CatalogEntry, DatasetEntry, Kind, ModelEntry
+from prompt2model_stages.catalogs.schema import SCHEMA, NoCatalogError, entry_of, read_table
+from prompt2model_stages.errors import blocked
+from prompt2model_stages.storage import Folder, sha256_of_file
+
+if TYPE_CHECKING:
+    import pyarrow
+
+POINTER = "catalog.json"
+ENTRIES = "entries.parquet"
+SHIPPED = "shipped"
+"""What stands for a URI where the catalog is the one of this package."""
+
+Entry = TypeVar("Entry", bound=CatalogEntry)
+
+
+class Pointer(Model):
+    """catalog.json: which version of a catalog counts."""
+
+    catalog_schema: int
+    kind: Kind
+    folder: str
+    digest: str
+    made_at: str
+    rows: int
+    source: str
+    newest_change: str = ""
+    """The latest change at the hub that the catalog knows: the next build asks for what is newer."""
+
+
+class Entries(Sequence[Entry], Generic[Entry]):
+    """Entries by row number, made when they are asked for: those on top, then the table's rows."""
+
+    def __init__(self, kind: Kind, top: Sequence[Entry], table: pyarrow.Table) -> None:
+        self._kind, self._top, self._table = kind, top, table
+
+    def __len__(self) -> int:
+        return len(self._top) + int(self._table.num_rows)
+
+    @overload
+    def __getitem__(self, number: int) -> Entry: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Entry]: ...
+    def __getitem__(self, number: int | slice) -> Entry | list[Entry]:
+        if isinstance(number, slice):
+            return [self[at] for at in range(*number.indices(len(self)))]
+        at = number + len(self) if number < 0 else number
+        if not 0 <= at < len(self):
+            raise IndexError(number)
+        if at < len(self._top):
+            return self._top[at]
+        row = self._table.slice(at - len(self._top), 1).to_pylist()[0]
+        return cast(Entry, entry_of(row, self._kind))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (self[number] for number in range(len(self)))
+
+    def column(self, name: str) -> list[object]:
+        """One field of all entries, in order, without making them."""
+        dumped = (entry.model_dump(mode="json", include={name}) for entry in self._top)
+        return [entry[name] for entry in dumped] + list(self._table.column(name).to_pylist())
+
+
+@dataclass(frozen=True)
+class Catalog(Generic[Entry]):
+    """A list of datasets or models that can be searched.
+
+    entries: by row number, which is what an index answers with. folder: local, for the indexes; it need not exist yet.
+    digest: SHA-256 over all entries. made_at: ISO 8601. uri: where it is from, or SHIPPED.
+    """
+
+    kind: Kind
+    entries: Entries[Entry]
+    folder: Path
+    digest: str
+    made_at: str
+    uri: str
+
+    def texts(self) -> list[str]:
+        """The searched text of each entry, in order."""
+        return [str(text) for text in self.entries.column("description")]
+
+    @cached_property
+    def numbers(self) -> dict[str, list[int]]:
+        """Row numbers by name; a dataset has one for each of its configurations that is listed."""
+        found: dict[str, list[int]] = {}
+        for number, name in enumerate(self.entries.column("name")):
+            found.setdefault(str(name), []).append(number)
+        return found
+
+
+def open_datasets(uri: str | None = None) -> Catalog[DatasetEntry]:
+    """The catalog of datasets at a URI; None: the shipped one. Raises: StageError CatalogMissing and others, Blocked."""
+    return Catalog(Kind.DATASETS, *_opened(Kind.DATASETS, datasets(), uri))
+
+
+def open_models(uri: str | None = None) -> Catalog[ModelEntry]:
+    """The catalog of models at a URI; None: the shipped one. Raises: StageError CatalogMissing and others, Blocked."""
+    return Catalog(Kind.MODELS, *_opened(Kind.MODELS, models(), uri))
+
+
+def open_catalog(kind: Kind, uri: str | None = None) -> Catalog[DatasetEntry] | Catalog[ModelEntry]:
+    """The catalog of a kind. Raises: StageError, Blocked."""
+    return open_datasets(uri) if kind is Kind.DATASETS else open_models(uri)
+
+
+def _opened(kind: Kind, top: Sequence[Entry], uri: str | None) -> tuple[Entries[Entry], Path, str, str, str]:
+    if uri is None:
+        return _shipped(kind, top)
+    pointer = read_pointer(Folder(f"{uri.rstrip('/')}/{kind.value}"), kind)
+    folder = _local(uri, pointer)
+    try:
+        _, table = read_table(folder / ENTRIES, kind)
+    except (NoCatalogError, FileNotFoundError) as error:
+        why = "it is not there" if isinstance(error, FileNotFoundError) else str(error)
+        raise _unusable(uri, kind, f"{pointer.folder}/{ENTRIES} cannot be used: {why}") from error
+    return Entries[Entry](kind, (), table), folder, pointer.digest, pointer.made_at, uri
+
+
+def _shipped(kind: Kind, top: Sequence[Entry]) -> tuple[Entries[Entry], Path, str, str, str]:
+    file, by_hand = shipped_file(kind), DATASETS if kind is Kind.DATASETS else MODELS
+    facts, table = read_table(file, kind)
+    digest = hashlib.sha256(f"{sha256_of_file(by_hand)}{sha256_of_file(file)}".encode()).hexdigest()
+    return layered(kind, top, table), cache_folder(digest), digest, facts.made_at, SHIPPED
+
+
+def shipped_file(kind: Kind) -> Path:
+    """The file of this package with what the hub says."""
+    return HERE / "shipped" / f"{kind.value}.parquet"
+
+
+def layered(kind: Kind, top: Sequence[Entry], table: pyarrow.Table) -> Entries[Entry]:
+    """Entries that are written by hand, with the facts that they leave open, over the rows that they do not name.
+
+    `squad` is what the hub called rajpurkar/squad before names had owners.
+    """
+    import pyarrow as pa
+
+    rows = {str(name): number for number, name in enumerate(table.column("name").to_pylist())}
+    known = {entry.name: [rows[name] for name in _names(entry.name) if name in rows] for entry in top}
+    taken = {number for numbers in known.values() for number in numbers}
+    rest = table.filter(pa.array([number not in taken for number in range(table.num_rows)], pa.bool_()))
+    filled = [_with_facts(entry, kind, table, known[entry.name]) for entry in top]
+    return Entries(kind, filled, rest)
+
+
+def _names(name: str) -> tuple[str, str]:
+    return name, name.rpartition("/")[2]
+
+
+def _with_facts(entry: Entry, kind: Kind, table: pyarrow.Table, numbers: Sequence[int]) -> Entry:
+    if not numbers:
+        return entry
+    facts = entry_of(table.slice(numbers[0], 1).to_pylist()[0], kind)
+    given = entry.model_fields_set | {"config", "split", "hand_written"}
+    return entry.model_copy(update={name: value for name, value in facts if name not in given})
+
+
+def read_pointer(home: Folder, kind: Kind) -> Pointer:
+    """The catalog.json of a folder. Raises: StageError CatalogMissing, CatalogUnusable, CatalogUnreachable, Blocked."""
+    uri = home.uri
+    try:
+        tree = home.read_json(POINTER)
+        version = tree.get("catalogSchema") if isinstance(tree, dict) else None
+        if version != SCHEMA:
+            raise _unusable(uri, kind, f"it has version {version} of the schema, and this release reads {SCHEMA}")
+        return Pointer.model_validate(tree)
+    except FileNotFoundError:
+        half = "a build of it is not at its end" if home.exists("building") else f"there is no {POINTER}"
+        raise blocked(
+            "CatalogMissing",
+            f"There is no catalog of {kind.value} at {uri}: {half}.",
+            f"Run `p2m catalog build {kind.value} --to` with this address, or name another catalog.",
+        ) from None
+    except ValueError as error:  # no JSON, or other fields; pydantic's error is one
+        raise _unusable(uri, kind, f"its {POINTER} is not one of a catalog") from error
+    except OSError as error:
+        raise _unreachable(uri, error) from error
+
+
+def _local(uri: str, pointer: Pointer) -> Path:
+    """The folder of the version that counts: itself, or a copy in the cache that is made once."""
+    away = Folder(f"{uri.rstrip('/')}/{pointer.kind.value}/{pointer.folder}")
+    if away.local is not None:
+        return away.local
+    target = cache_folder(pointer.digest)
+    if (target / ENTRIES).is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        away.fetch(half / "copy")
+        shutil.rmtree(target, ignore_errors=True)
+        (half / "copy").rename(target)
+    except FileNotFoundError as error:
+        raise _unusable(uri, pointer.kind, f"{pointer.folder} is not there") from error
+    except OSError as error:
+        if not (target / ENTRIES).is_file():  # else another process was first
+            raise _unreachable(uri, error) from error
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return target
+
+
+def cache_folder(digest: str) -> Path:
+    """Where a catalog's copy and indexes are kept on this machine."""
+    root = Path(os.environ.get(P2M_CACHE) or Path.home() / ".cache" / "prompt2model")
+    return root / "catalogs" / digest[:16]
+
+
+def _unusable(uri: str, kind: Kind, why: str) -> Exception:
+    return blocked(
+        "CatalogUnusable",
+        f"The catalog of {kind.value} at {uri} cannot be used: {why}.",
+        f"Run `p2m catalog build {kind.value} --to` with this address again, or name another catalog.",
+    )
+
+
+def _unreachable(uri: str, error: OSError) -> Exception:
+    return blocked(
+        "CatalogUnreachable",
+        f"The catalog at {uri} cannot be read: {error}.",
+        "Check the address, the network and the credentials, or name no catalog to use the shipped one.",
+    )
