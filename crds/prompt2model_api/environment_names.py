@@ -51,6 +51,9 @@ P2M_RUN_FOLDER = "P2M_RUN_FOLDER"
 P2M_CACHE = "P2M_CACHE"
 """Folder for what is unpacked once, such as the embedded student's weights; by default ~/.cache/prompt2model."""
 
+P2M_CATALOGS = "P2M_CATALOGS"
+"""Folder with the catalogs that a local run searches, as `p2m run --catalogs`; without it those that are shipped."""
+
 P2M_SERVICE_MODEL = "P2M_SERVICE_MODEL"
 """Local folder with the service's model, its SHA-256 already checked."""
 

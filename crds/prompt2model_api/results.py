@@ -61,6 +61,16 @@ class StudentCandidate(Model):
     reason: ShortText = Field(default="", description="Why it is proposed, or cannot be used.")
 
 
+class CatalogUsed(Model):
+    """The catalog that candidates were searched in."""
+
+    kind: Name = Field(description="What it lists: datasets or models.")
+    digest: Digest = Field(description="The SHA-256 over its entries.")
+    made_at: Name = Field(description="When the hub was asked for what it lists, ISO 8601.")
+    entries: int = Field(ge=0, description="How many entries it has.")
+    uri: Uri | None = Field(default=None, description="Where it is; empty for the one that is shipped.")
+
+
 class OtherCandidate(Model):
     """A dataset or student that is proposed behind those that are shown; candidates.json has all that is known of it."""
 
@@ -175,6 +185,11 @@ class StageOutputs(Discovered):
     )
     other_students: list[OtherCandidate] | None = Field(
         default=None, max_length=25, description="The students that are proposed behind those of studentCandidates."
+    )
+    catalogs: list[CatalogUsed] | None = Field(
+        default=None,
+        max_length=2,
+        description="The catalogs that were searched. A newer one does not run anything again.",
     )
     # generate
     examples: int | None = Field(default=None, description="Unique examples.")

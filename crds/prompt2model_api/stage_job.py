@@ -51,6 +51,10 @@ class StageSettings(Model):
     )
     teacher_key_env: str = Field(default=P2M_TEACHER_API_KEY, description="Environment variable with the API key.")
     named: Named | None = Field(default=None, description="For discover alone.")
+    catalogs: Uri | None = Field(
+        default=None,
+        description="For discover alone: a folder with catalogs; without it those that are shipped are used.",
+    )
     workers: int = 1
     checkpoint_every: int = 50
     resources: Resources = Field(default_factory=Resources)

@@ -113,6 +113,16 @@ class OwnDataSources(Model):
     )
 
 
+class CatalogPlace(Model):
+    """Where datasets and students are searched."""
+
+    uri: Uri | None = Field(
+        default=None,
+        description="A folder with catalogs that `p2m catalog build` made, such as s3://bucket/catalogs. Empty: the catalogs "
+        "that the stages image ships.",
+    )
+
+
 class ContainerResources(Model):
     """Requests and limits of a container, as Kubernetes writes them, and what its environment has beside the operator's."""
 
@@ -283,6 +293,7 @@ class Settings(Model):
     hugging_face: HuggingFace = Field(default_factory=HuggingFace)
     storage: StorageDefaults = Field(default_factory=StorageDefaults)
     own_data: OwnDataSources = Field(default_factory=OwnDataSources)
+    catalogs: CatalogPlace = Field(default_factory=CatalogPlace)
     pods: PodDefaults = Field(default_factory=PodDefaults)
     scheduling: Scheduling = Field(default_factory=Scheduling)
     service: ServiceDefaults = Field(default_factory=ServiceDefaults)

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from prompt2model_api.base import Model
 from prompt2model_api.prompt2model import Demonstration
-from prompt2model_api.results import DatasetCandidate, StudentCandidate
+from prompt2model_api.results import CatalogUsed, DatasetCandidate, StudentCandidate
 from prompt2model_stages.storage import Folder
 
 logger = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class Candidates(StageFile):
     hypothetical_model_card: str = ""
     datasets: list[DatasetCandidate] = Field(default=[])
     students: list[StudentCandidate] = Field(default=[])
+    catalogs: list[CatalogUsed] = Field(default=[], description="The catalogs that they were searched in.")
 
 
 class UntrainedStudent(StageFile):

@@ -8,7 +8,9 @@ import pytest
 
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
-from prompt2model_stages.catalogs.entries import DatasetEntry
+from prompt2model_stages.catalogs.entries import DatasetEntry, Kind
+from prompt2model_stages.catalogs.opening import Entries, open_datasets
+from prompt2model_stages.catalogs.search import MemoryIndex
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever
 from tests.unit.task_prompts import TASK_PROMPTS
 
@@ -87,7 +89,7 @@ RELEVANT_TO: dict[str, set[tuple[str, str | None]]] = {
 
 @pytest.fixture(scope="module")
 def retriever() -> CatalogDatasetRetriever:
-    return CatalogDatasetRetriever()
+    return CatalogDatasetRetriever.of(open_datasets())
 
 
 def recommended(candidates: list[DatasetCandidate]) -> list[str]:
@@ -154,6 +156,12 @@ def test_a_list_of_candidates_fits_into_a_status(retriever: CatalogDatasetRetrie
     assert len(json.dumps([c.dump() for c in longest]).encode()) <= 8192
 
 
+def retriever_of(entries: list[DatasetEntry]) -> CatalogDatasetRetriever:
+    return CatalogDatasetRetriever(
+        Entries(Kind.DATASETS, entries), MemoryIndex([entry.description for entry in entries])
+    )
+
+
 def entry(**changes: object) -> DatasetEntry:
     facts: dict[str, object] = {
         "name": "a/b", "description": "Colours of flowers with their names.", "license": "mit", "downloads": 1,
@@ -178,12 +186,35 @@ def entry(**changes: object) -> DatasetEntry:
 )
 def test_what_cannot_be_used_is_not_recommended(changes: dict[str, object], against: str):
     other = entry(name="a/other", description="Prices of houses in several towns.")
-    retriever = CatalogDatasetRetriever(
-        [entry(**changes), other, entry(name="a/third", description="Songs of birds, and of frogs too.")]
-    )
+    entries = [entry(**changes), other, entry(name="a/third", description="Songs of birds, and of frogs too.")]
+    retriever = retriever_of(entries)
     found = retriever.retrieve("Name the flower's colour.", [Demonstration(input="rose", output="Red")], 5)
     assert found[0].recommended is (not against), found[0].reason
     assert against in found[0].reason
+
+
+def test_what_the_hub_lists_is_not_used_unasked_however_near_it_is():
+    written = entry(name="a/written", description="Animals, plants, and the flower of a country.")
+    listed = entry(name="a/listed", description="Flower and colour: name the colour.", hand_written=False)
+    others = [entry(name=f"a/{n}", description=f"Song number {n} of a bird.") for n in range(4)]
+    found = retriever_of([written, listed, *others]).retrieve(
+        "Name the flower's colour.", [Demonstration(input="rose", output="Red")], 5
+    )
+    assert [(c.name, c.recommended) for c in found] == [("a/listed", False), ("a/written", False)]
+    assert "nobody has checked its columns" in found[0].reason
+    assert found[1].reason.endswith("another one is nearer.")
+
+
+def test_what_the_hub_lists_does_not_keep_a_fitting_entry_from_being_used():
+    others = [entry(name=f"a/{n}", description=f"Song number {n} of a bird.") for n in range(4)]
+    listed = [
+        entry(name=f"b/{n}", description="Name the flower, the flower's colour, colour.", hand_written=False)
+        for n in range(3)
+    ]
+    found = retriever_of([entry(), *others, *listed]).retrieve(
+        "Name the flower's colour.", [Demonstration(input="rose", output="Red")], 5
+    )
+    assert [(c.name, c.recommended) for c in found][:2] == [("a/b", True), ("b/0", False)]
 
 
 STATION = ("Where is the station in this city?", "Wo ist der Bahnhof in dieser Stadt?")

@@ -19,14 +19,18 @@ from prompt2model_api.loading import load
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Spent, StageOutputs
 from prompt2model_api.spec.student import EMBEDDED_STUDENT
-from prompt2model_api.stage_job import StageJob
+from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.catalogs import locate_dataset
+from prompt2model_stages.catalogs.entries import Kind
+from prompt2model_stages.catalogs.opening import open_datasets, open_models
 from prompt2model_stages.discover import stage
+from prompt2model_stages.errors import StageError
 from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.storage import sha256_of_file
+from tests.unit.catalog_cases import FLOWERS, PAINTER, built
 from tests.unit.discover_cases import FakeTeacher
 
 pytestmark = pytest.mark.unit
@@ -35,7 +39,7 @@ ROOT = Path(__file__).parents[2]
 DATES = "builtin:dates-in-words"
 
 
-def context_of(spec: Prompt2ModelSpec, root: Path) -> StageContext:
+def context_of(spec: Prompt2ModelSpec, root: Path, catalogs: str | None = None) -> StageContext:
     run_spec = StageRunSpec(
         resource="dates",
         stage=Stage.DISCOVER,
@@ -43,7 +47,11 @@ def context_of(spec: Prompt2ModelSpec, root: Path) -> StageContext:
         storage=str(root),
         parameters=parameters(spec, Stage.DISCOVER),
     )
-    job = StageJob(stage_run=StageRun(metadata=Metadata(name="dates-discover"), spec=run_spec), attempt=1)
+    job = StageJob(
+        stage_run=StageRun(metadata=Metadata(name="dates-discover"), spec=run_spec),
+        attempt=1,
+        settings=StageSettings(catalogs=catalogs),
+    )
     return StageContext(job=job, reporter=FileReporter(own_folder(job), 1))
 
 
@@ -52,6 +60,7 @@ def discover(
     tmp_path: Path,
     spec: dict[str, Any] | Prompt2ModelSpec,
     teacher: FakeTeacher | None = None,
+    catalogs: str | None = None,
 ) -> tuple[StageOutputs, dict[str, Any], dict[str, Any]]:
     asked = teacher or FakeTeacher()
 
@@ -64,7 +73,7 @@ def discover(
     monkeypatch.setattr(stage, "open_teacher", opened)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     whole = spec if isinstance(spec, Prompt2ModelSpec) else Prompt2ModelSpec.model_validate(spec)
-    context = context_of(whole, tmp_path)
+    context = context_of(whole, tmp_path, catalogs)
     outputs = stage.run(context)
     return outputs, context.folder.read_json("task.json"), context.folder.read_json("candidates.json")
 
@@ -115,6 +124,37 @@ def test_datasets_can_be_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     outputs, _, candidates = discover(monkeypatch, tmp_path, {"prompt": "Say hello.", "datasets": {"enabled": False}})
     assert outputs.dataset_candidates == candidates["datasets"] == []
     assert outputs.student_candidates
+
+
+def test_the_catalogs_that_were_searched_are_recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    outputs, _, candidates = discover(monkeypatch, tmp_path, {"prompt": "Say hello."})
+    used = [catalog.used for catalog in (open_datasets(), open_models())]
+    assert outputs.catalogs == used
+    assert candidates["catalogs"] == [catalog.dump() for catalog in used]
+    assert [(catalog.kind, catalog.uri) for catalog in used] == [("datasets", None), ("models", None)]
+
+
+def test_another_catalog_is_searched_instead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    others = [FLOWERS.model_copy(update={"name": f"b/{n}", "description": f"Songs of bird {n}."}) for n in range(3)]
+    built(tmp_path / "made", Kind.DATASETS, [FLOWERS, *others])
+    built(tmp_path / "made", Kind.MODELS, [PAINTER])
+    spec = {"prompt": "Name the flower's colour, the house is painted."}
+    outputs, _, _ = discover(monkeypatch, tmp_path, spec, catalogs=str(tmp_path / "made"))
+    assert outputs.dataset_candidates is not None and outputs.student_candidates is not None
+    assert [(c.name, c.recommended) for c in outputs.dataset_candidates] == [("a/flowers", False)]
+    assert "nobody has checked its columns" in outputs.dataset_candidates[0].reason
+    assert [c.name for c in outputs.student_candidates] == ["a/painter"]
+    assert outputs.catalogs is not None
+    assert [(used.entries, used.uri) for used in outputs.catalogs] == [(n, str(tmp_path / "made")) for n in (4, 1)]
+
+
+def test_a_catalog_that_is_not_there_stops_it_before_the_teacher_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    teacher = FakeTeacher()
+    with pytest.raises(StageError) as caught:
+        discover(monkeypatch, tmp_path, {"prompt": "Say hello."}, teacher, catalogs=str(tmp_path / "nowhere"))
+    assert (caught.value.failure.reason, teacher.asked) == ("CatalogMissing", [])
 
 
 def test_notes_say_what_went_another_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

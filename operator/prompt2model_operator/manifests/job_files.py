@@ -59,6 +59,7 @@ def stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) -> 
     return StageSettings(
         teacher=_teacher(resource, settings) if GRAPH[stage].uses_teacher else None,
         named=Named.of(resource.spec) if stage is Stage.DISCOVER else None,
+        catalogs=settings.catalogs.uri if stage is Stage.DISCOVER else None,
         workers=training.workers,
         checkpoint_every=training.checkpoint_every,
         resources=own_resources(resource.spec, stage) or Resources(),

@@ -68,6 +68,10 @@ def model_of(row: dict[str, Any]) -> ModelEntry:
     )
 
 
+LEAST_BYTES = 1000
+"""Weights that are smaller are a pointer to a file that nobody uploaded."""
+
+
 def rows_of(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a file of JSON lines, .xz or plain."""
     with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as lines:
@@ -83,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     made: dict[Kind, list[CatalogEntry]] = {
         Kind.DATASETS: [dataset_of(row) for row in rows_of(options.datasets)],
-        Kind.MODELS: [model_of(row) for row in rows_of(options.models)],
+        Kind.MODELS: [model_of(row) for row in rows_of(options.models) if row["size_bytes"] >= LEAST_BYTES],
     }
     for kind, entries in made.items():
         file = shipped_file(kind)

@@ -18,10 +18,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from prompt2model_api.base import Model
-from prompt2model_api.environment_names import P2M_CACHE
+from prompt2model_api.environment_names import P2M_CACHE, P2M_CATALOGS
+from prompt2model_api.results import CatalogUsed
 from prompt2model_stages.catalogs.catalog import DATASETS, HERE, MODELS, datasets, models
 from prompt2model_stages.catalogs.entries import CatalogEntry, DatasetEntry, Kind, ModelEntry
 from prompt2model_stages.catalogs.schema import SCHEMA, NoCatalogError, entry_of, read_table
@@ -54,13 +55,13 @@ class Pointer(Model):
 
 
 class Entries(Sequence[Entry], Generic[Entry]):
-    """Entries by row number, made when they are asked for: those on top, then the table's rows."""
+    """Entries by row number, made when they are asked for: those on top, then the table's rows, where there is one."""
 
-    def __init__(self, kind: Kind, top: Sequence[Entry], table: pyarrow.Table) -> None:
+    def __init__(self, kind: Kind, top: Sequence[Entry], table: pyarrow.Table | None = None) -> None:
         self._kind, self._top, self._table = kind, top, table
 
     def __len__(self) -> int:
-        return len(self._top) + int(self._table.num_rows)
+        return len(self._top) + (0 if self._table is None else int(self._table.num_rows))
 
     @overload
     def __getitem__(self, number: int) -> Entry: ...
@@ -74,16 +75,17 @@ class Entries(Sequence[Entry], Generic[Entry]):
             raise IndexError(number)
         if at < len(self._top):
             return self._top[at]
+        assert self._table is not None
         row = self._table.slice(at - len(self._top), 1).to_pylist()[0]
         return cast(Entry, entry_of(row, self._kind))
 
     def __iter__(self) -> Iterator[Entry]:
         return (self[number] for number in range(len(self)))
 
-    def column(self, name: str) -> list[object]:
+    def column(self, name: str) -> list[Any]:
         """One field of all entries, in order, without making them."""
-        dumped = (entry.model_dump(mode="json", include={name}) for entry in self._top)
-        return [entry[name] for entry in dumped] + list(self._table.column(name).to_pylist())
+        rest = [] if self._table is None else self._table.column(name).to_pylist()
+        return [getattr(entry, name) for entry in self._top] + rest
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,18 @@ class Catalog(Generic[Entry]):
 
     def texts(self) -> list[str]:
         """The searched text of each entry, in order."""
-        return [str(text) for text in self.entries.column("description")]
+        return self.entries.column("description")
+
+    @property
+    def used(self) -> CatalogUsed:
+        """What a result says of it."""
+        return CatalogUsed(
+            kind=self.kind.value,
+            digest=self.digest,
+            made_at=self.made_at,
+            entries=len(self.entries),
+            uri=None if self.uri == SHIPPED else self.uri,
+        )
 
     @cached_property
     def numbers(self) -> dict[str, list[int]]:
@@ -112,6 +125,12 @@ class Catalog(Generic[Entry]):
         for number, name in enumerate(self.entries.column("name")):
             found.setdefault(str(name), []).append(number)
         return found
+
+
+def catalogs_named() -> str | None:
+    """The address in P2M_CATALOGS, a path made absolute; None where there is none: the shipped catalogs are meant."""
+    uri = os.environ.get(P2M_CATALOGS)
+    return (uri if "://" in uri else str(Path(uri).absolute())) if uri else None
 
 
 def open_datasets(uri: str | None = None) -> Catalog[DatasetEntry]:

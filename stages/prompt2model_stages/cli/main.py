@@ -6,13 +6,14 @@ Exit codes: 0 done, 1 stopped midway (everything paid for is kept, the same comm
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from prompt2model_api.environment_names import P2M_RUNS
+from prompt2model_api.environment_names import P2M_CATALOGS, P2M_RUNS
 from prompt2model_stages.cli import commands
 from prompt2model_stages.tracking.ui import PORT as UI_PORT
 
@@ -25,6 +26,11 @@ RUNS = click.option(
     help="The folder with all runs.",
 )
 PORT = click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="First port tried.")
+CATALOGS = click.option(
+    "--catalogs",
+    envvar=P2M_CATALOGS,
+    help="Folder or s3:// address of the catalogs to search, made by `p2m catalog build`; without it, the shipped ones.",
+)
 FILE = click.argument("file", type=click.Path(path_type=Path))
 NAME = click.argument("name")
 
@@ -38,9 +44,12 @@ def main() -> None:
 @FILE
 @RUNS
 @PORT
+@CATALOGS
 @click.option("--exit", "exit_", is_flag=True, help="End after the report instead of serving until Ctrl-C.")
-def run(file: Path, runs: Path, port: int, exit_: bool) -> None:
+def run(file: Path, runs: Path, port: int, catalogs: str | None, exit_: bool) -> None:
     """Run the Prompt2Model in FILE, from its prompt to an answering service."""
+    if catalogs:
+        os.environ[P2M_CATALOGS] = catalogs  # the stages are processes of their own
     sys.exit(commands.run(Console(), file, runs, port, keep_serving=not exit_))
 
 

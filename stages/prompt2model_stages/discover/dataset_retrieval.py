@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
 from prompt2model_api.texts import cut
-from prompt2model_stages.catalogs.catalog import datasets
 from prompt2model_stages.catalogs.entries import DatasetEntry
-from prompt2model_stages.catalogs.search import MemoryIndex
+from prompt2model_stages.catalogs.opening import Catalog, Entries
+from prompt2model_stages.catalogs.search import LexicalIndex, MemoryIndex, open_lexical
+from prompt2model_stages.catalogs.search.protocol import Scores
 from prompt2model_stages.discover.languages import NAMES, detect
 
 SHARED_WORDS = 2
@@ -34,44 +35,80 @@ class DatasetRetriever(ABC):
 
 
 class CatalogDatasetRetriever(DatasetRetriever):
-    """BM25 over the descriptions of a catalog."""
+    """BM25 over the searched texts of a catalog.
 
-    def __init__(self, entries: Sequence[DatasetEntry] | None = None) -> None:
-        self._entries = list(datasets() if entries is None else entries)
-        self._index = MemoryIndex([entry.description for entry in self._entries])
+    Only an entry that is written by hand may be used unasked. Whether one may is decided among these alone, so that what a
+    larger catalog lists beside them changes nothing; where one is near enough, it stands first.
+    """
+
+    def __init__(self, entries: Entries[DatasetEntry], index: LexicalIndex) -> None:
+        self._entries, self._index = entries, index
+        texts, by_hand = entries.column("description"), entries.column("hand_written")
+        self._downloads, self._names = entries.column("downloads"), entries.column("name")
+        self._known = [number for number, is_known in enumerate(by_hand) if is_known]
+        self._known_index = MemoryIndex([texts[number] for number in self._known])
+
+    @classmethod
+    def of(cls, catalog: Catalog[DatasetEntry]) -> CatalogDatasetRetriever:
+        """The retriever of a catalog."""
+        return cls(catalog.entries, open_lexical(catalog))
 
     def retrieve(self, instruction: str, demonstrations: Sequence[Demonstration], most: int) -> list[DatasetCandidate]:
         """See DatasetRetriever. What shares no word with the instruction is left out."""
-        scores = self._index.scores(instruction).tolist()
-        order = sorted(
-            range(len(scores)), key=lambda n: (-scores[n], -self._entries[n].downloads, self._entries[n].name)
-        )
-        near = [number for number in order if scores[number] > 0]
-        first = self._nearness(instruction, near, scores) if near else None
+        scores = self._index.scores(instruction)
+        near = self._ordered([number for number in range(len(scores)) if scores[number] > 0], scores)
+        best = self._best_known(instruction)
+        if best is not None and not best.against:
+            near = [best.number, *(number for number in near if number != best.number)]
         return [
-            self._candidate(number, scores[number], rank, instruction, demonstrations, first)
+            self._candidate(
+                number, float(scores[number]), instruction, self._verdict(number, rank, best, demonstrations)
+            )
             for rank, number in enumerate(near[:most])
         ]
 
-    def _candidate(
-        self,
-        number: int,
-        score: float,
-        rank: int,
-        instruction: str,
-        demonstrations: Sequence[Demonstration],
-        first: _Nearness | None,
-    ) -> DatasetCandidate:
+    def _ordered(self, numbers: list[int], scores: Sequence[float] | Scores) -> list[int]:
+        return sorted(numbers, key=lambda n: (-scores[n], -self._downloads[n], self._names[n]))
+
+    def _best_known(self, instruction: str) -> _Nearness | None:
+        """How near the nearest entry is that is written by hand; None where none shares a word."""
+        found = self._known_index.scores(instruction)
+        scores = dict(zip(self._known, found, strict=True))
+        order = sorted(
+            (n for n, score in scores.items() if score > 0),
+            key=lambda n: (-scores[n], -self._downloads[n], self._names[n]),
+        )
+        if not order:
+            return None
+        best, row = order[0], self._known.index(order[0])
+        next_score = scores[order[1]] if len(order) > 1 else 0.0
+        return _Nearness(
+            number=best,
+            words=len(self._known_index.shared(instruction, row)),
+            coverage=self._known_index.coverage(instruction, row),
+            margin=scores[best] / next_score if next_score else float("inf"),
+        )
+
+    def _verdict(
+        self, number: int, rank: int, best: _Nearness | None, demonstrations: Sequence[Demonstration]
+    ) -> str | None:
+        """What speaks against using an entry unasked; empty where nothing does; None where another one is nearer."""
+        if rank:
+            return None
         entry = self._entries[number]
-        shared = f"Its description shares {self._index.shown(instruction, number)} with your task"
-        if rank or first is None:
-            recommended, reason = False, f"{shared}; another one is nearer."
+        if not entry.hand_written or best is None or best.number != number:
+            return "nobody has checked its columns, and what its outputs look like"
+        return best.against or _form(entry, demonstrations) or entry.usable
+
+    def _candidate(self, number: int, score: float, instruction: str, against: str | None) -> DatasetCandidate:
+        entry = self._entries[number]
+        shared = f"Its description shares {self._shown(instruction, number)} with your task"
+        if against is None:
+            reason = f"{shared}; another one is nearer."
+        elif against:
+            reason = f"{shared}, more than any other's does, but it is not used unasked: {against}."
         else:
-            against = first.against or _form(entry, demonstrations) or entry.usable
-            recommended = not against
-            near = "more than any other's does"
-            fits = f"{shared}, {near}, and your examples fit it."
-            reason = f"{shared}, {near}, but it is not used unasked: {against}." if against else fits
+            reason = f"{shared}, more than any other's does, and your examples fit it."
         return DatasetCandidate(
             name=entry.name,
             config=entry.config,
@@ -80,24 +117,21 @@ class CatalogDatasetRetriever(DatasetRetriever):
             output_column=entry.output_column,
             license=entry.license,
             score=round(score, 3),
-            recommended=recommended,
+            recommended=against == "",
             reason=cut(reason, 512),
         )
 
-    def _nearness(self, instruction: str, near: list[int], scores: list[float]) -> _Nearness:
-        best = near[0]
-        next_score = scores[near[1]] if len(near) > 1 else 0.0
-        return _Nearness(
-            words=len(self._index.shared(instruction, best)),
-            coverage=self._index.coverage(instruction, best),
-            margin=scores[best] / next_score if next_score else float("inf"),
-        )
+    def _shown(self, instruction: str, number: int) -> str:
+        if number in self._known and (words := self._known_index.shown(instruction, self._known.index(number))):
+            return words
+        return self._index.shown(instruction, number)
 
 
 @dataclass(frozen=True)
 class _Nearness:
-    """How near the nearest is: shared words, share of the instruction's weight, score over the next one's."""
+    """How near the nearest is: its row, shared words, share of the instruction's weight, score over the next one's."""
 
+    number: int
     words: int
     coverage: float
     margin: float

@@ -2,6 +2,7 @@
 
 Reads prompt, instruction, demonstrations, datasets.enabled, datasets.topK, student.architectures, student.maxSize. What the
 spec names (settings.named) is looked up first: a student that cannot be trained stops it before the teacher is asked.
+The catalogs are those of settings.catalogs, else the shipped ones.
 Writes task.json (instruction in English and as written, language, demonstrations) and candidates.json.
 A killed attempt starts over; what the teacher answered is in its journal and is not asked again.
 """
@@ -15,9 +16,11 @@ from dataclasses import dataclass
 from prompt2model_api.candidates import dataset_shortlist, student_shortlist
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.quantities import bytes_of
-from prompt2model_api.results import DatasetCandidate, Spent, StageOutputs, StudentCandidate
+from prompt2model_api.results import CatalogUsed, DatasetCandidate, Spent, StageOutputs
 from prompt2model_api.stage_job import Named
 from prompt2model_stages.attempt import StageContext
+from prompt2model_stages.catalogs.entries import DatasetEntry, ModelEntry
+from prompt2model_stages.catalogs.opening import Catalog, open_datasets, open_models
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever, DatasetRetriever
 from prompt2model_stages.discover.naming import check_own_data, named_dataset, named_student, usable_first, with_named
@@ -45,8 +48,8 @@ class Parts:
     """The stage's replaceable parts."""
 
     parser: Callable[[Asks], PromptParser] = TeacherParser
-    datasets: Callable[[], DatasetRetriever] = CatalogDatasetRetriever
-    students: Callable[[], StudentRetriever] = CatalogStudentRetriever
+    datasets: Callable[[Catalog[DatasetEntry]], DatasetRetriever] = CatalogDatasetRetriever.of
+    students: Callable[[Catalog[ModelEntry]], StudentRetriever] = CatalogStudentRetriever.of
     revisions: Callable[[], RevisionResolver] = RevisionResolver
 
 
@@ -62,6 +65,24 @@ class _Understood:
         return [note for note in (*self.parsed.notes, self.english.note, self.card.note) if note]
 
 
+@dataclass(frozen=True)
+class _Catalogs:
+    """What is searched. datasets: None where the spec wants none."""
+
+    datasets: Catalog[DatasetEntry] | None
+    models: Catalog[ModelEntry]
+
+    @classmethod
+    def of(cls, context: StageContext) -> _Catalogs:
+        """Opened before the teacher is asked, so that a wrong one costs nothing. Raises: StageError, Blocked."""
+        uri, wanted = context.job.settings.catalogs, context.spec.datasets.enabled
+        return cls(open_datasets(uri) if wanted else None, open_models(uri))
+
+    @property
+    def used(self) -> list[CatalogUsed]:
+        return [catalog.used for catalog in (self.datasets, self.models) if catalog is not None]
+
+
 def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     """See the module. Raises: StageError of the teacher, and of what the spec names (Blocked)."""
     parts = parts or Parts()
@@ -69,23 +90,29 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     check_own_data(named)
     revisions, largest = parts.revisions(), bytes_of(spec.student.max_size)
     student, dataset = named_student(named, largest), named_dataset(named, revisions)
+    catalogs = _Catalogs.of(context)
     understood = asyncio.run(_understand(context, parts))
     _write_task(context.folder, understood)
     context.reporter.progress(3, 5, "steps", "searching the catalogs")
     instruction, demonstrations = understood.english.text, understood.parsed.demonstrations
     dataset_candidates: list[DatasetCandidate] = []
-    if spec.datasets.enabled:
-        found = parts.datasets().retrieve(instruction, demonstrations, spec.datasets.top_k)
+    if catalogs.datasets is not None:
+        found = parts.datasets(catalogs.datasets).retrieve(instruction, demonstrations, spec.datasets.top_k)
         dataset_candidates = revisions.of_datasets(found)
     dataset_candidates = with_named(dataset_candidates, dataset, MOST_DATASETS)
     query = f"{instruction}\n{understood.card.text}".strip()
-    students = parts.students().retrieve(query, spec.student.architectures, largest)
+    students = parts.students(catalogs.models).retrieve(query, spec.student.architectures, largest)
     context.reporter.progress(4, 5, "steps", "resolving revisions")
     student_candidates = revisions.of_students(students)
     if student is None:
         student_candidates = usable_first(student_candidates, named)
     student_candidates = with_named(student_candidates, student, MOST)
-    _write_candidates(context.folder, understood.card, dataset_candidates, student_candidates)
+    Candidates(
+        hypothetical_model_card=understood.card.text,
+        datasets=dataset_candidates,
+        students=student_candidates,
+        catalogs=catalogs.used,
+    ).write(context.folder)
     context.reporter.progress(5, 5, "steps", "done")
     datasets, other_datasets = dataset_shortlist(dataset_candidates, dataset.name if dataset else None)
     best_students, other_students = student_shortlist(student_candidates, student.name if student else None)
@@ -97,6 +124,7 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
         student_candidates=best_students,
         other_datasets=other_datasets or None,
         other_students=other_students or None,
+        catalogs=catalogs.used,
         spent=understood.spent,
     )
 
@@ -134,9 +162,3 @@ def _write_task(folder: Folder, understood: _Understood) -> None:
         notes=understood.notes,
     )
     task.write(folder)
-
-
-def _write_candidates(
-    folder: Folder, card: HypotheticalCard, datasets: list[DatasetCandidate], students: list[StudentCandidate]
-) -> None:
-    Candidates(hypothetical_model_card=card.text, datasets=datasets, students=students).write(folder)

@@ -8,19 +8,22 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prompt2model_api.base import Architecture
 from prompt2model_api.results import StudentCandidate
 from prompt2model_api.texts import cut
-from prompt2model_stages.catalogs.catalog import models
 from prompt2model_stages.catalogs.entries import ModelEntry
-from prompt2model_stages.catalogs.search import MemoryIndex
+from prompt2model_stages.catalogs.opening import Catalog, Entries
+from prompt2model_stages.catalogs.search import LexicalIndex, MemoryIndex, open_lexical
+from prompt2model_stages.catalogs.search.protocol import Scores
 from prompt2model_stages.discover.asking import Asks, asked
 from prompt2model_stages.teacher.requests import TeacherRequest
 
 MOST = 25
+MOST_KNOWN = 5
+"""So many entries that are written by hand come first, where they share a word with the query."""
 FEWEST_WORDS = 12
 LEAST_VARIETY = 0.35
 """Different words over words: below it, the teacher went round in circles."""
@@ -49,23 +52,44 @@ class StudentRetriever(ABC):
 
 
 class CatalogStudentRetriever(StudentRetriever):
-    """BM25 over the descriptions of a catalog, weighted by downloads."""
+    """BM25 over the searched texts of a catalog, weighted by downloads.
 
-    def __init__(self, entries: Sequence[ModelEntry] | None = None) -> None:
-        self._entries = list(models() if entries is None else entries)
-        self._index = MemoryIndex([entry.description for entry in self._entries])
+    The first candidate is used unasked, so the first ones are entries that are written by hand.
+    """
+
+    def __init__(self, entries: Entries[ModelEntry], index: LexicalIndex) -> None:
+        self._entries, self._index = entries, index
+        self._downloads, self._names = entries.column("downloads"), entries.column("name")
+        self._architectures, self._sizes = entries.column("architecture"), entries.column("size_bytes")
+        texts, by_hand = entries.column("description"), entries.column("hand_written")
+        self._known = [number for number, is_known in enumerate(by_hand) if is_known]
+        self._known_index = MemoryIndex([texts[number] for number in self._known])
+
+    @classmethod
+    def of(cls, catalog: Catalog[ModelEntry]) -> CatalogStudentRetriever:
+        """The retriever of a catalog."""
+        return cls(catalog.entries, open_lexical(catalog))
 
     def retrieve(self, query: str, architectures: Sequence[Architecture], max_bytes: int) -> list[StudentCandidate]:
         """See StudentRetriever. Where nothing shares a word with the query, the most downloaded come first."""
-        found = [
-            (near * math.log(entry.downloads + 1), near, number)
-            for number, (entry, near) in enumerate(zip(self._entries, self._index.scores(query).tolist(), strict=True))
-            if entry.architecture in architectures and entry.size_bytes <= max_bytes
+        fitting = [
+            number
+            for number, (architecture, size) in enumerate(zip(self._architectures, self._sizes, strict=True))
+            if architecture in architectures and size <= max_bytes
         ]
-        found.sort(key=lambda item: (-item[0], -self._entries[item[2]].downloads, self._entries[item[2]].name))
-        return [self._candidate(query, *item) for item in found[:MOST]]
+        near = self._index.scores(query)
+        known = dict(zip(self._known, self._known_index.scores(query), strict=True))
+        best = self._ordered([number for number in fitting if known.get(number, 0.0) > 0], known)[:MOST_KNOWN]
+        order = [*best, *self._ordered([number for number in fitting if number not in best], near)]
+        return [self._candidate(query, self._score(n, near), n) for n in order[:MOST]]
 
-    def _candidate(self, query: str, score: float, near: float, number: int) -> StudentCandidate:
+    def _ordered(self, numbers: Sequence[int], near: Mapping[int, float] | Scores) -> list[int]:
+        return sorted(numbers, key=lambda n: (-self._score(n, near), -self._downloads[n], self._names[n]))
+
+    def _score(self, number: int, near: Mapping[int, float] | Scores) -> float:
+        return float(near[number]) * math.log(self._downloads[number] + 1)
+
+    def _candidate(self, query: str, score: float, number: int) -> StudentCandidate:
         entry = self._entries[number]
         shared = self._index.shown(query, number)
         why = f"Its description shares {shared} with the task" if shared else "It shares no word with the task"

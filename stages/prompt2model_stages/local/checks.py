@@ -12,6 +12,7 @@ from prompt2model_api.loading import SpecError, load, resolve_paths
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.quantities import bytes_of
 from prompt2model_api.spec.references import OwnData
+from prompt2model_stages.catalogs.opening import catalogs_named, open_datasets, open_models
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.local.data_summary import summary_of
@@ -44,9 +45,17 @@ def load_checked(file: Path, say: Callable[[str], None] = lambda line: None) -> 
         _check_own("spec.evaluation.testData", resource.spec.evaluation.test_data, say)
         _check_choice(resource)
         _check_encoder(resource)
+        _check_catalogs()
     except StageError as error:
         raise SpecError(f"{error.failure.message} {error.failure.remedy}".strip()) from error
     return resource
+
+
+def _check_catalogs() -> None:
+    """Those of P2M_CATALOGS; the shipped ones are right."""
+    if (uri := catalogs_named()) is not None:
+        open_datasets(uri)
+        open_models(uri)
 
 
 def _check_key(resource: Prompt2Model) -> None:

@@ -36,6 +36,7 @@ from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
 from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_stages import processes
 from prompt2model_stages.attempt import EXIT_FAILURE
+from prompt2model_stages.catalogs.opening import catalogs_named
 from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.local.companions import EmbeddedTeacherProcess, ServiceProcess
 from prompt2model_stages.local.run_folder import RunFolder
@@ -222,6 +223,7 @@ class Runner:
         return StageSettings(
             teacher=self._teacher() if GRAPH[stage].uses_teacher else None,
             named=Named.of(self.resource.spec) if stage is Stage.DISCOVER else None,
+            catalogs=catalogs_named() if stage is Stage.DISCOVER else None,
             workers=training.workers,
             checkpoint_every=training.checkpoint_every,
             resources=own_resources(self.resource.spec, stage) or Resources(),
