@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
 from typing import Any
 
-from pydantic import ValidationError
-
-from prompt2model_api.prompt2model import Demonstration
 from prompt2model_stages.discover.asking import Asks, asked
-from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, PromptParser, squeezed
+from prompt2model_stages.discover.believing.judging import understood
+from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, PromptParser
 from prompt2model_stages.discover.segmenting import segment
-from prompt2model_stages.teacher.parsing import parse_json
 from prompt2model_stages.teacher.requests import TeacherRequest
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 2
-COVERED = 0.7
-"""The share of the prompt's words that instruction and demonstrations together must hold: nothing big is dropped."""
 
 _SAMPLE = {"type": "string"}
 SCHEMA: dict[str, Any] = {
@@ -76,68 +70,13 @@ class TeacherParser(PromptParser):
         for attempt in range(ATTEMPTS):
             try:
                 answer = await asked(self._teacher, _request(prompt, messages, attempt))
-                return understood(answer, prompt, len(by_layout.demonstrations))
+                return understood(answer, prompt)
             except ValueError as error:
                 refusal = str(error)
                 logger.info("attempt %d: the teacher's segmentation is refused: %s", attempt + 1, refusal)
                 messages = [*_messages(prompt)[:-1], {"role": "user", "content": f"{prompt}\n\n(Mind: {refusal})"}]
         note = f"The teacher's segmentation was refused {ATTEMPTS} times ({refusal}); the prompt's layout was used."
         return ParsedPrompt(by_layout.instruction, by_layout.demonstrations, "patterns", (*by_layout.notes, note))
-
-
-def understood(text: str, prompt: str, at_least: int = 0) -> ParsedPrompt:
-    """The teacher's answer as a parsed prompt.
-
-    Args:
-        text: the answer.
-        prompt: what the user wrote.
-        at_least: demonstrations that the layout shows beyond doubt.
-
-    Raises: ValueError, saying what the prompt does not bear out.
-    """
-    tree = parse_json(text)
-    if not isinstance(tree, dict) or not isinstance(tree.get("instruction"), str):
-        raise ValueError("there is no instruction in the answer")
-    instruction = tree["instruction"].strip()
-    whole = squeezed(prompt)
-    if not instruction:
-        raise ValueError("the instruction is empty")
-    if any(squeezed(line) not in whole for line in instruction.splitlines()):
-        raise ValueError("the instruction must be copied from the prompt")
-    demonstrations = tuple(_demonstration(pair, whole) for pair in _listed(tree.get("demonstrations")))
-    if len(demonstrations) < at_least:
-        raise ValueError(f"the prompt has {at_least} demonstrations, the answer {len(demonstrations)}")
-    if any(squeezed(d.input) in squeezed(instruction) and len(d.input) > 20 for d in demonstrations):
-        raise ValueError("the instruction must not hold the demonstrations")
-    taken = " ".join([instruction, *(f"{d.input} {d.output}" for d in demonstrations)])
-    if (share := _covered(whole, taken)) < COVERED:
-        raise ValueError(f"the answer holds {share:.0%} of the prompt only")
-    return ParsedPrompt(instruction, demonstrations, "teacher")
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list) or len(value) > 64:
-        raise ValueError("demonstrations must be a list of at most 64")
-    return value
-
-
-def _demonstration(pair: Any, whole: str) -> Demonstration:
-    try:
-        found = Demonstration.model_validate(pair)
-    except ValidationError as error:
-        raise ValueError("each demonstration needs an input and an output, both with text") from error
-    for text in (found.input, found.output):
-        if not squeezed(text) or squeezed(text) not in whole:
-            raise ValueError("the demonstrations must be copied from the prompt")
-    return found
-
-
-def _covered(whole: str, taken: str) -> float:
-    """The share of the prompt's words that were taken, repetitions counted; 1 for scripts without spaces as a whole."""
-    there = Counter(whole.lower().split())
-    return sum((there & Counter(taken.lower().split())).values()) / max(1, there.total())
 
 
 def _messages(prompt: str) -> list[dict[str, str]]:

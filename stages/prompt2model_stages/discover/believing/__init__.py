@@ -1,0 +1,1 @@
+"""Whether a prompt bears out what a teacher says of its parts."""

@@ -1,0 +1,182 @@
+"""Whether the prompt bears the teacher's answer out: all of it is copied, nothing is dropped, nothing is turned around."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from prompt2model_stages.discover.believing.aligning import Placed, placed
+from prompt2model_stages.discover.believing.units import (
+    Unit,
+    gap_units,
+    holds_separator,
+    is_cut_quote,
+    middles_agree,
+    worded,
+)
+from prompt2model_stages.discover.believing.values import Reader, Value
+from prompt2model_stages.discover.believing.views import Views, bare
+from prompt2model_stages.discover.layouts.templates import is_template
+from prompt2model_stages.discover.layouts.words import FAMILIES, LABELS, is_label
+from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, squeezed
+from prompt2model_stages.discover.segmenting import MOST, WITHOUT_INSTRUCTION, bounded, segment
+from prompt2model_stages.teacher.parsing import parse_json
+
+_OUTPUTS = (*LABELS, *(word for family in FAMILIES[:3] for word in family[1]))
+
+
+def understood(text: str, prompt: str, at_least: int = 0) -> ParsedPrompt:
+    """The teacher's answer as a parsed prompt.
+
+    Args:
+        text: the answer.
+        prompt: what the user wrote.
+        at_least: demonstrations that there must be, whatever the layout shows.
+
+    Raises: ValueError, saying what the prompt does not bear out.
+    """
+    tree = parse_json(text)
+    if not isinstance(tree, dict) or not isinstance(tree.get("instruction"), str):
+        raise ValueError("there is no instruction in the answer")
+    instruction, by_layout = tree["instruction"].strip(), segment(prompt)
+    if instruction and not _is_copied(instruction, prompt):
+        raise ValueError("the instruction must be copied from the prompt")
+    values = _read(_listed(tree.get("demonstrations")), prompt)
+    fewest = max(at_least, len(by_layout.demonstrations))
+    if len(values) < fewest:
+        raise ValueError(f"the prompt has {fewest} demonstrations, the answer {len(values)}")
+    spots = _spots(values, prompt)
+    pairs = [
+        (given.read(spot.given), output.read(spot.output)) for (given, output), spot in zip(values, spots, strict=True)
+    ]
+    _check_examples(pairs, spots, prompt)
+    _check_layout(pairs, by_layout)
+    instruction = _instruction(instruction, spots, prompt, is_cut=len(values) >= MOST)
+    demonstrations, notes = bounded(pairs)
+    lost = notes or (by_layout.notes if len(demonstrations) == len(by_layout.demonstrations) else ())
+    return ParsedPrompt(instruction, demonstrations, "teacher", lost)
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ValueError("demonstrations must be a list")
+    return value
+
+
+def _read(demonstrations: Sequence[Any], prompt: str) -> list[tuple[Value, Value]]:
+    reader, found = Reader(prompt, Views(prompt)), []
+    for pair in demonstrations:
+        if not isinstance(pair, dict) or set(pair) != {"input", "output"}:
+            raise ValueError("each demonstration needs an input and an output, both with text")
+        halves = reader.value(pair["input"]), reader.value(pair["output"])
+        if halves[0] is None or halves[1] is None:
+            raise ValueError("the demonstrations must be copied from the prompt")
+        found.append((halves[0], halves[1]))
+    return found
+
+
+def _spots(values: Sequence[tuple[Value, Value]], prompt: str) -> list[Placed]:
+    """Where the demonstrations are. An output may stand above its input only where the labels say so."""
+    if not values:
+        return []
+    if (found := placed(values)) is not None:
+        return found
+    turned = placed(values, output_first=True)
+    if turned is None or not all(_is_labelled_output(prompt[: spot.output[0].start]) for spot in turned):
+        raise ValueError("inputs and outputs must be as the prompt has them, in its order, none of them twice")
+    return turned
+
+
+def _is_labelled_output(before: str) -> bool:
+    label = before.rstrip(" \t\"'*_`:：=>").splitlines()[-1:] or [""]
+    return is_label(label[0].strip(" \t-*#<>[]{}\"'"), _OUTPUTS)
+
+
+def _check_examples(pairs: Sequence[tuple[str, str]], spots: Sequence[Placed], prompt: str) -> None:
+    if not spots:
+        return
+    if any(is_template(given, output) for given, output in pairs):
+        raise ValueError("what names the kind of input and output is no demonstration")
+    if not middles_agree(prompt, spots) or any(
+        is_cut_quote(prompt, span) for s in spots for span in (*s.given, *s.output)
+    ):
+        raise ValueError("inputs and outputs must be copied whole, as the prompt separates them")
+    if holds_separator(prompt, spots):
+        raise ValueError("a demonstration must not hold two examples")
+
+
+def _check_layout(pairs: Sequence[tuple[str, str]], by_layout: ParsedPrompt) -> None:
+    """Each demonstration that the layout shows beyond doubt must be there, with the same output and the same input."""
+    at = 0
+    for shown in by_layout.demonstrations:
+        found = next((n for n in range(at, len(pairs)) if _same(pairs[n], (shown.input, shown.output))), None)
+        if found is None:
+            raise ValueError(f"the prompt's layout shows the demonstration {squeezed(shown.input)[:60]!r}")
+        at = found + 1
+
+
+def _same(pair: tuple[str, str], shown: tuple[str, str]) -> bool:
+    given, output = (worded(text) or bare(text) or text for text in pair)
+    shown_given, shown_output = (worded(text) or bare(text) or text for text in shown)
+    return output == shown_output and (given == shown_given or _fields(pair[0]) == _fields(shown[0]))
+
+
+def _fields(text: str) -> list[str]:
+    """The values of an input of several fields, whatever their labels look like."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if isinstance(found, dict):
+        return [worded(str(value)) for value in found.values()]
+    lines = (line.partition(":")[2] if ":" in line[:32] else line for line in text.splitlines())
+    return [plain for line in lines if (plain := worded(line))]
+
+
+def _instruction(instruction: str, spots: Sequence[Placed], prompt: str, is_cut: bool) -> str:
+    """The instruction, where the units outside the demonstrations make it up.
+
+    Raises: ValueError where it leaves out what is not explained, or holds more.
+    """
+    units = [unit for unit in gap_units(prompt, spots) if unit.worded]
+    whole = worded(instruction)
+    if not whole:
+        if segment(prompt).instruction == WITHOUT_INSTRUCTION:
+            return WITHOUT_INSTRUCTION
+        raise ValueError("the instruction is empty")
+    if is_cut:
+        units = [Unit(unit.text, unit.is_explained or _is_after(unit, prompt, spots)) for unit in units]
+    if _made_of(whole, units):
+        return instruction
+    if any(spot.given[0].text in instruction and len(spot.given[0].text) > 20 for spot in spots):
+        raise ValueError("the instruction must not hold the demonstrations")
+    held = len(whole) + sum(len(worded(prompt[spot.start : spot.end])) for spot in spots)
+    share = min(0.99, held / max(1, len(worded(prompt))))
+    raise ValueError(f"the answer holds {share:.0%} of the prompt only, or other text")
+
+
+def _is_copied(instruction: str, prompt: str) -> bool:
+    """Whether the instruction is made of the prompt's units, or each of its lines is in the prompt."""
+    units = [Unit(unit.text, True) for unit in gap_units(prompt, [])]
+    whole = worded(prompt)
+    return _made_of(worded(instruction), units) or all(worded(line) in whole for line in instruction.splitlines())
+
+
+def _is_after(unit: Unit, prompt: str, spots: Sequence[Placed]) -> bool:
+    """Whether a unit stands behind the last demonstration of as many as are taken: it may be of one that is left out."""
+    return unit.text in prompt[spots[-1].end :]
+
+
+def _made_of(whole: str, units: Sequence[Unit]) -> bool:
+    """Whether a text is the units one after the other, without some that are explained."""
+    reached = {0}
+    for unit in units:
+        text = unit.worded
+        taken = {at + len(text) for at in reached if whole.startswith(text, at)}
+        reached = taken | reached if unit.is_explained else taken
+        if not reached:
+            return False
+    return len(whole) in reached

@@ -1,0 +1,1 @@
+"""The layouts in which people write examples, a module a family; see segmenting."""
