@@ -8,7 +8,8 @@ CATALOGS = (
     KnownReason(
         "CatalogMissing",
         "There is no catalog at the address, or its first build is not at its end.",
-        "Build the catalog with `p2m catalog build`, or name no address to use the shipped catalogs.",
+        "Build it with `p2m catalog build`. Without `settings.catalogs.uri`, or P2M_CATALOGS in a local run, the shipped catalogs "
+        "are used.",
         BLOCKED,
     ),
     KnownReason(
@@ -21,6 +22,18 @@ CATALOGS = (
         "CatalogUnreachable",
         "The catalog's files cannot be read: the network, the credentials or the address are wrong.",
         "Check the address, the network and the credentials.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "CatalogInUse",
+        "Another build works on the catalog's folder.",
+        "Wait for it, or build to another folder.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "HubRefused",
+        "The hub does not list its repositories: it wants a token, knows no such address, or is no hub.",
+        "Set HF_TOKEN, or correct HF_ENDPOINT.",
         BLOCKED,
     ),
 )

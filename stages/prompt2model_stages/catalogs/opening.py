@@ -25,7 +25,7 @@ from prompt2model_api.environment_names import P2M_CACHE, P2M_CATALOGS
 from prompt2model_api.results import CatalogUsed
 from prompt2model_stages.catalogs.catalog import DATASETS, HERE, MODELS, datasets, models
 from prompt2model_stages.catalogs.entries import CatalogEntry, DatasetEntry, Kind, ModelEntry
-from prompt2model_stages.catalogs.schema import SCHEMA, NoCatalogError, entry_of, read_table
+from prompt2model_stages.catalogs.schema import SCHEMA, NoCatalogError, arrow_schema, entry_of, read_table
 from prompt2model_stages.errors import blocked
 from prompt2model_stages.storage import Folder, sha256_of_file
 
@@ -81,6 +81,14 @@ class Entries(Sequence[Entry], Generic[Entry]):
 
     def __iter__(self) -> Iterator[Entry]:
         return (self[number] for number in range(len(self)))
+
+    def table(self) -> pyarrow.Table:
+        """All entries as rows."""
+        import pyarrow as pa
+
+        schema = arrow_schema(self._kind)
+        top = pa.Table.from_pylist([entry.model_dump(mode="json") for entry in self._top], schema=schema)
+        return top if self._table is None else pa.concat_tables([top, self._table.replace_schema_metadata(None)])
 
     def column(self, name: str) -> list[Any]:
         """One field of all entries, in order, without making them."""
@@ -202,7 +210,7 @@ def _with_facts(entry: Entry, kind: Kind, table: pyarrow.Table, numbers: Sequenc
 
 def read_pointer(home: Folder, kind: Kind) -> Pointer:
     """The catalog.json of a folder. Raises: StageError CatalogMissing, CatalogUnusable, CatalogUnreachable, Blocked."""
-    uri = home.uri
+    uri = str(home.local or home.uri)
     try:
         tree = home.read_json(POINTER)
         version = tree.get("catalogSchema") if isinstance(tree, dict) else None

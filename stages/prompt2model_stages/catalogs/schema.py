@@ -66,12 +66,18 @@ def arrow_schema(kind: Kind) -> pyarrow.Schema:
 def write_entries(path: Path, kind: Kind, entries: Sequence[CatalogEntry], made_at: str, source: str) -> None:
     """Writes the entries in their order. The caller puts the file in its place. Raises: OSError."""
     import pyarrow as pa
+
+    rows = [entry.model_dump(mode="json") for entry in entries]
+    write_table(path, kind, pa.Table.from_pylist(rows, schema=arrow_schema(kind)), made_at, source)
+
+
+def write_table(path: Path, kind: Kind, table: pyarrow.Table, made_at: str, source: str) -> None:
+    """Writes rows of the kind's columns. Raises: OSError."""
     import pyarrow.parquet as pq
 
-    facts = FileFacts(catalog_schema=SCHEMA, kind=kind, made_at=made_at, source=source, rows=len(entries))
-    schema = arrow_schema(kind).with_metadata({METADATA: facts.model_dump_json(by_alias=True)})
-    table = pa.Table.from_pylist([entry.model_dump(mode="json") for entry in entries], schema=schema)
-    pq.write_table(table, path, compression="zstd", compression_level=19)
+    facts = FileFacts(catalog_schema=SCHEMA, kind=kind, made_at=made_at, source=source, rows=table.num_rows)
+    described = table.replace_schema_metadata({METADATA: facts.model_dump_json(by_alias=True)})
+    pq.write_table(described, path, compression="zstd", compression_level=12)
 
 
 def read_table(path: Path, kind: Kind) -> tuple[FileFacts, pyarrow.Table]:

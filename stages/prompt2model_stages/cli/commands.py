@@ -53,7 +53,7 @@ def run(console: Console, file: Path, runs: Path, port: int, *, keep_serving: bo
         with run_folder.locked():
             return _run_locked(console, file, resource, run_folder, port, keep_serving)
 
-    return _guarded(console, body)
+    return guarded(console, body)
 
 
 def _run_locked(
@@ -125,7 +125,7 @@ def serve(console: Console, name: str, namespace: str, runs: Path, port: int) ->
         finally:
             service.stop()
 
-    return _guarded(console, body)
+    return guarded(console, body)
 
 
 def ui(console: Console, runs: Path, port: int) -> int:
@@ -139,7 +139,7 @@ def ui(console: Console, runs: Path, port: int) -> int:
         console.print(f"MLflow answers on http://127.0.0.1:{port} until Ctrl-C.", highlight=False)
         return serve_ui(runs, port)
 
-    return _guarded(console, body)
+    return guarded(console, body)
 
 
 def status(console: Console, name: str | None, namespace: str, runs: Path) -> int:
@@ -158,7 +158,7 @@ def status(console: Console, name: str | None, namespace: str, runs: Path) -> in
             console.print(f"Recorded at {found.run_url} (`p2m ui` serves it).", highlight=False, soft_wrap=True)
         return DONE
 
-    return _guarded(console, body)
+    return guarded(console, body)
 
 
 def plan(console: Console, file: Path, runs: Path) -> int:
@@ -169,7 +169,7 @@ def plan(console: Console, file: Path, runs: Path) -> int:
         console.print(plan_table(resource, RunFolder.of(runs, resource)))
         return DONE
 
-    return _guarded(console, body)
+    return guarded(console, body)
 
 
 def validate(console: Console, file: Path) -> int:
@@ -183,10 +183,10 @@ def validate(console: Console, file: Path) -> int:
             console.print(escape(line), highlight=False, soft_wrap=True)
         return DONE
 
-    return _guarded(console, body)
+    return guarded(console, body)
 
 
-def _guarded(console: Console, body: Callable[[], int]) -> int:
+def guarded(console: Console, body: Callable[[], int]) -> int:
     """Every expected error becomes one sentence and an exit code; SIGTERM ends a run as Ctrl-C does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:

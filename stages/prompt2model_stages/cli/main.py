@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from prompt2model_api.environment_names import P2M_CATALOGS, P2M_RUNS
+from prompt2model_stages.catalogs.building.hub import PER_MINUTE
+from prompt2model_stages.catalogs.entries import Kind
 from prompt2model_stages.cli import commands
 from prompt2model_stages.tracking.ui import PORT as UI_PORT
 
@@ -94,6 +97,57 @@ def plan(file: Path, runs: Path) -> None:
 def validate(file: Path) -> None:
     """Check FILE without running it."""
     sys.exit(commands.validate(Console(), file))
+
+
+@main.group()
+def catalog() -> None:
+    """Search the catalogs of datasets and models, or build your own from a hub."""
+
+
+KIND = click.argument("kind", type=click.Choice([kind.value for kind in Kind]))
+
+
+@catalog.command("build")
+@KIND
+@click.option(
+    "--to",
+    default="catalogs",
+    envvar=P2M_CATALOGS,
+    show_default=True,
+    help="Folder or s3:// address; what is there is brought up to date.",
+)
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="Only what changed at the hub since this day; without it, since the last build.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many entries, to try it out.")
+@click.option(
+    "--per-minute", type=click.IntRange(1, 6000), default=PER_MINUTE, show_default=True, help="Requests to the hub."
+)
+@click.option(
+    "--vectors/--no-vectors", default=True, show_default=True, help="Encode each text, for search by meaning."
+)
+def catalog_build(
+    kind: str, to: str, since: datetime | None, limit: int | None, per_minute: int, vectors: bool
+) -> None:
+    """Build a catalog of the datasets or models that the hub at HF_ENDPOINT lists. Ended midway, it goes on where it was."""
+    from prompt2model_stages.cli import catalogs  # other commands need none of what it imports
+
+    day = since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else None
+    sys.exit(catalogs.build_catalog(Console(), Kind(kind), to, day, limit, per_minute, vectors=vectors))
+
+
+@catalog.command("search")
+@KIND
+@click.argument("words", nargs=-1, required=True)
+@CATALOGS
+@click.option("--most", type=click.IntRange(1, 200), default=25, show_default=True, help="Lines.")
+def catalog_search(kind: str, words: tuple[str, ...], catalogs: str | None, most: int) -> None:
+    """Show the datasets or models that are nearest to WORDS."""
+    from prompt2model_stages.cli.catalogs import search_catalog
+
+    sys.exit(search_catalog(Console(), Kind(kind), " ".join(words), catalogs, most))
 
 
 if __name__ == "__main__":

@@ -40,12 +40,12 @@ def load_checked(file: Path, say: Callable[[str], None] = lambda line: None) -> 
     try:
         _check_key(resource)
         _check_token(resource)
+        _check_catalogs()
         _check_student(resource)
         _check_own("spec.datasets.own", resource.spec.datasets.own, say)
         _check_own("spec.evaluation.testData", resource.spec.evaluation.test_data, say)
         _check_choice(resource)
         _check_encoder(resource)
-        _check_catalogs()
     except StageError as error:
         raise SpecError(f"{error.failure.message} {error.failure.remedy}".strip()) from error
     return resource

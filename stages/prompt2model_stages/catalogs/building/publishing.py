@@ -1,0 +1,104 @@
+"""Puts a catalog in its place: entries and indexes in a folder of their own, then the pointer, then what is old goes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from prompt2model_api.base import Model
+from prompt2model_stages.catalogs.building.segments import Cursor
+from prompt2model_stages.catalogs.catalog import datasets, models
+from prompt2model_stages.catalogs.entries import CatalogEntry, Kind
+from prompt2model_stages.catalogs.opening import ENTRIES, POINTER, Catalog, Entries, Pointer, layered
+from prompt2model_stages.catalogs.schema import SCHEMA, arrow_schema, write_table
+from prompt2model_stages.catalogs.search import EncoderUnusable, build_lexical, build_vectors
+from prompt2model_stages.storage import Folder, sha256_of_file
+
+
+class Published(Model):
+    """A catalog that was put in its place. vectors: why it has none; empty: it has."""
+
+    digest: str
+    rows: int
+    without_vectors: str = ""
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Puts catalogs of a kind into a folder.
+
+    home: the kind's folder at the catalog's address. vectors: whether they are made. told: of texts encoded, and of how many.
+    """
+
+    home: Folder
+    kind: Kind
+    vectors: bool
+    told: Callable[[int, int], None]
+
+    def publish(self, hub: pa.Table, cursor: Cursor, before: Pointer | None) -> Published:
+        """The hub's rows below the entries that are written by hand. Raises: OSError."""
+        top = datasets() if self.kind is Kind.DATASETS else models()
+        entries: Entries[Any] = layered(self.kind, top, hub)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "version"
+            folder.mkdir()
+            table = entries.table()
+            write_table(folder / ENTRIES, self.kind, table, cursor.began, cursor.endpoint)
+            digest = sha256_of_file(folder / ENTRIES)
+            catalog: Catalog[CatalogEntry] = Catalog(
+                self.kind, Entries(self.kind, (), table), folder, digest, cursor.began, self.home.uri
+            )
+            without = self._indexes(catalog)
+            if before is None or before.digest != digest:  # what a reader may have open is not replaced
+                self.home.put(folder, f"v-{digest[:16]}")
+        pointer = Pointer(
+            catalog_schema=SCHEMA,
+            kind=self.kind,
+            folder=f"v-{digest[:16]}",
+            digest=digest,
+            made_at=cursor.began,
+            rows=table.num_rows,
+            source=cursor.endpoint,
+            newest_change="" if cursor.limit else cursor.newest or (before.newest_change if before else ""),
+        )
+        self.home.write_json(POINTER, pointer.dump())
+        # A reader that began with the version before still finds it.
+        self._remove_old({pointer.folder, before.folder if before else ""})
+        return Published(digest=digest, rows=table.num_rows, without_vectors=without)
+
+    def _indexes(self, catalog: Catalog[CatalogEntry]) -> str:
+        build_lexical(catalog)
+        if not self.vectors:
+            return "they were not asked for"
+        try:
+            build_vectors(catalog, told=lambda done: self.told(done, len(catalog.entries)))
+        except EncoderUnusable as error:
+            shutil.rmtree(catalog.folder / "vectors", ignore_errors=True)
+            return str(error)
+        return ""
+
+    def _remove_old(self, kept: set[str]) -> None:
+        for name in self.home.names():
+            if name.startswith("v-") and name not in kept:
+                self.home.remove(name)
+
+
+def hub_table(kind: Kind, pages: list[pa.Table], before: pa.Table | None) -> pa.Table:
+    """The new rows and those of the catalog before that are not among them, by name; entries written by hand are left out."""
+    new = pa.concat_tables([arrow_schema(kind).empty_table(), *pages])
+    if before is not None:
+        names = set(new.column("name").to_pylist())
+        keep = [
+            not by_hand and name not in names
+            for name, by_hand in zip(
+                before.column("name").to_pylist(), before.column("hand_written").to_pylist(), strict=True
+            )
+        ]
+        new = pa.concat_tables([new, before.filter(pa.array(keep, pa.bool_()))])
+    return new.sort_by("name")

@@ -1,0 +1,140 @@
+"""What `p2m catalog build` and `p2m catalog search` do. Each returns its exit code."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from prompt2model_stages.catalogs.building import Built, Told, build
+from prompt2model_stages.catalogs.building.hub import HubLister
+from prompt2model_stages.catalogs.building.segments import Cursor
+from prompt2model_stages.catalogs.entries import CatalogEntry, DatasetEntry, Kind, ModelEntry
+from prompt2model_stages.catalogs.language_names import shown
+from prompt2model_stages.catalogs.opening import Catalog, open_catalog
+from prompt2model_stages.catalogs.search import open_lexical
+from prompt2model_stages.cli.commands import DONE, guarded
+
+SHOWN_COLUMNS = 6
+"""Of a dataset, in the table."""
+
+
+class BuildProgress:
+    """A build on the terminal: what was listed, then how many texts are encoded."""
+
+    def __init__(self, console: Console, kind: Kind) -> None:
+        self._console, self._kind = console, kind
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._listing = self.progress.add_task(f"asking the hub for {kind.value}", total=None)
+        self._encoding: TaskID | None = None
+
+    def listed(self, cursor: Cursor, changed: str) -> None:
+        """After each page."""
+        back = f", changed since {changed[:10]}" if changed else ""
+        self.progress.update(self._listing, completed=cursor.entries, description=f"{self._kind.value}{back}")
+
+    def encoded(self, done: int, of: int) -> None:
+        """After each batch of texts."""
+        if self._encoding is None:
+            self._encoding = self.progress.add_task("vectors", total=of)
+        self.progress.update(self._encoding, completed=done, total=of)
+
+    def said(self, sentence: str) -> None:
+        """A sentence above the bars."""
+        self._console.print(escape(sentence), highlight=False, soft_wrap=True)
+
+
+def build_catalog(
+    console: Console, kind: Kind, to: str, since: str | None, limit: int | None, per_minute: int, *, vectors: bool
+) -> int:
+    """Builds a catalog, or brings it up to date."""
+
+    def body() -> int:
+        seen = BuildProgress(console, kind)
+        told = Told(seen.listed, seen.encoded, seen.said)
+        lister = HubLister(per_minute=per_minute)
+        with seen.progress:
+            built = build(kind, to, lister, since=since, limit=limit, vectors=vectors, told=told)
+        console.print(escape(_summary(kind, to, built)), highlight=False, soft_wrap=True)
+        return DONE
+
+    return guarded(console, body)
+
+
+def _summary(kind: Kind, to: str, built: Built) -> str:
+    since = f" that changed since {built.since[:10]}" if built.since else ""
+    lines = [
+        f"{to}: {built.entries:,} {kind.value}, digest {built.digest[:12]}. {built.listed:,} are from the hub's list{since}; "
+        f"{built.skipped:,} were left out: private, without text, or of no known architecture or size."
+    ]
+    if built.without_vectors:
+        lines.append(f"It has no vectors: {built.without_vectors.rstrip('.')}.")
+    lines.append(f"Use it with `p2m run FILE --catalogs {to}`.")
+    return "\n".join(lines)
+
+
+def search_catalog(console: Console, kind: Kind, words: str, uri: str | None, most: int) -> int:
+    """Shows the entries whose texts are nearest to the words."""
+
+    def body() -> int:
+        catalog = open_catalog(kind, uri)
+        table, found = _found(catalog, words, most)
+        if found:
+            console.print(table)
+        count = f"{found} of {len(catalog.entries):,} {kind.value}" if found else "No text shares a word with this"
+        where = f"the shipped catalog of {len(catalog.entries):,}" if uri is None else uri
+        said = f"{count}. From {where}, made {catalog.made_at[:10]}, digest {catalog.digest[:12]}."
+        console.print(escape(said), highlight=False, soft_wrap=True)
+        return DONE
+
+    return guarded(console, body)
+
+
+def _found(catalog: Catalog[DatasetEntry] | Catalog[ModelEntry], words: str, most: int) -> tuple[Table, int]:
+    """The table, and how many lines it has."""
+    index = open_lexical(catalog)
+    hits = index.search(words, most)
+    about = "columns" if catalog.kind is Kind.DATASETS else "made from"
+    table = Table(title=escape(f"{catalog.kind.value} for: {words}"), title_justify="left")
+    for name in ("name", "score", "license", "languages", "size", about, "why"):
+        table.add_column(name, justify="right" if name in ("score", "size") else "left", overflow="fold")
+    for hit in hits:
+        entry = catalog.entries[hit.row]
+        cells = [
+            entry.name, f"{hit.score:.1f}", entry.license, _languages(entry), _size(entry), _known(entry),
+            f"shares {index.shown(words, hit.row)}",
+        ]  # fmt: skip
+        table.add_row(*(escape(cell) for cell in cells))
+    return table, len(hits)
+
+
+def _languages(entry: CatalogEntry) -> str:
+    if isinstance(entry, ModelEntry) and entry.from_languages and entry.into_languages:
+        return f"{shown(entry.from_languages, 4)} → {shown(entry.into_languages, 4)}"
+    return shown(entry.languages, 4)
+
+
+def _size(entry: CatalogEntry) -> str:
+    """Rows of a dataset, or the hub's category of them; bytes of a model."""
+    if isinstance(entry, DatasetEntry):
+        return f"{entry.rows:,} rows" if entry.rows is not None else entry.rows_between.replace("unknown", "")
+    assert isinstance(entry, ModelEntry)
+    return f"{entry.size_bytes / 1e9:.1f} GB" if entry.size_bytes >= 1e9 else f"{entry.size_bytes / 1e6:.0f} MB"
+
+
+def _known(entry: CatalogEntry) -> str:
+    """A dataset's columns; what a model was made from."""
+    if isinstance(entry, DatasetEntry):
+        if entry.output_column:
+            return f"{', '.join(entry.input_columns)} → {entry.output_column}"
+        names = [column.name for column in entry.columns]
+        return ", ".join(names[:SHOWN_COLUMNS]) + (", …" if len(names) > SHOWN_COLUMNS else "")
+    return (entry.base_model or "") if isinstance(entry, ModelEntry) else ""
