@@ -44,7 +44,7 @@ class DatasetCandidate(Model):
     input_columns: list[Column] = Field(default=[], max_length=32, description="The columns that make the input.")
     output_column: Column | None = Field(default=None, description="The column that is the output.")
     license: Name | None = Field(default=None, description="The license of the dataset.")
-    score: float = Field(description="BM25 of its description against the instruction; higher is nearer.")
+    score: float = Field(description="How near its description is to the task in this search; higher is nearer.")
     recommended: bool = Field(default=False, description="Whether it is good enough to be chosen without a person.")
     reason: ShortText = Field(default="", description="Why it is recommended or not.")
 

@@ -8,6 +8,8 @@ answer, P = T(prompt), or T(instruction) + T(demonstrations) where they come in 
 | discover | parse (a prompt in one text only) | P + 1,500 (the examples that show how) | P + 200 |
 | | translate (prompts may be in any language) | P + 200 | P + 200 |
 | | describe the student wanted (HyDE) | P + 200 | 300 |
+| | keyphrases (a teacher that is named) | P + 200 | 48 |
+| | order 25 datasets, and 5 students (a teacher that is named) | P + 2,500, P + 1,200 | 192 |
 | generate | examples x outputsPerInput: one example a request, though a good teacher writes several | P + 10 E + 250 | E + 20 |
 | evaluate | rows: at most maxRows of each test split; twice as many where the teacher is asked in two ways | P + E + 100 | E |
 
@@ -41,10 +43,14 @@ def tokens_of(text: str) -> int:
 
 
 def of_discover(spec: Prompt2ModelSpec, done: Done) -> list[Request]:
-    """Taking the prompt apart, translating it, describing the student wanted."""
+    """Taking the prompt apart, translating it, describing the student wanted; a named teacher also helps to search."""
     task = _task_tokens(spec)
-    parse = [(1, task + 1500, task + 200)] if spec.prompt is not None else []
-    return [*parse, (1, task + 200, task + 200), (1, task + 200, 300)]
+    requests = [(1, task + 1500, task + 200)] if spec.prompt is not None else []
+    requests += [(1, task + 200, task + 200), (1, task + 200, 300)]
+    if spec.teacher is not None:
+        of_datasets = [(1, task + 200, 48), (1, task + 2500, 192)] if spec.datasets.enabled else []
+        requests += [*of_datasets, (1, task + 1200, 192)]
+    return requests
 
 
 def of_generate(spec: Prompt2ModelSpec, done: Done) -> list[Request]:

@@ -17,32 +17,67 @@ from prompt2model_api.results import DatasetCandidate
 from prompt2model_api.texts import cut
 from prompt2model_stages.catalogs.entries import DatasetEntry
 from prompt2model_stages.catalogs.opening import Catalog, Entries
-from prompt2model_stages.catalogs.search import LexicalIndex, MemoryIndex, open_lexical
-from prompt2model_stages.catalogs.search.protocol import Scores
+from prompt2model_stages.catalogs.search import (
+    DenseIndex,
+    EncoderUnusable,
+    FusedIndex,
+    IndexUnusable,
+    LexicalIndex,
+    MemoryIndex,
+    has_vectors,
+    open_lexical,
+    open_vectors,
+)
+from prompt2model_stages.catalogs.search.protocol import Scores, nearest
 from prompt2model_stages.discover.languages import NAMES, detect
 
 SHARED_WORDS = 2
 COVERAGE = 0.35
 MARGIN = 1.2
+TIED = 100
+"""The nearest rows, which are put in order by their downloads where they are equally near."""
 
 
 class DatasetRetriever(ABC):
     """Proposes datasets."""
 
+    notes: Sequence[str] = ()
+    """What a person should know of how it searches."""
+
     @abstractmethod
-    def retrieve(self, instruction: str, demonstrations: Sequence[Demonstration], most: int) -> list[DatasetCandidate]:
-        """At most so many candidates, nearest first. The instruction is in English."""
+    def retrieve(
+        self, instruction: str, demonstrations: Sequence[Demonstration], most: int, keyphrases: str = ""
+    ) -> list[DatasetCandidate]:
+        """At most so many candidates, nearest first.
+
+        Args:
+            instruction: in English.
+            demonstrations: of the task.
+            most: candidates.
+            keyphrases: what the task and its data are, in a few words; empty where nobody knows them.
+        """
+
+    def description(self, candidate: DatasetCandidate) -> str:
+        """The description of a candidate, for the teacher; empty where there is none."""
+        return ""
 
 
 class CatalogDatasetRetriever(DatasetRetriever):
-    """BM25 over the searched texts of a catalog.
+    """Searches the texts of a catalog: by words, and by meaning where the catalog was built with vectors.
 
     Only an entry that is written by hand may be used unasked. Whether one may is decided among these alone, so that what a
     larger catalog lists beside them changes nothing; where one is near enough, it stands first.
     """
 
-    def __init__(self, entries: Entries[DatasetEntry], index: LexicalIndex) -> None:
-        self._entries, self._index = entries, index
+    def __init__(
+        self,
+        entries: Entries[DatasetEntry],
+        index: LexicalIndex,
+        dense: DenseIndex | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self._entries, self._index, self._dense, self.notes = entries, index, dense, notes
+        self._rows: dict[tuple[str, str | None], int] = {}
         texts, by_hand = entries.column("description"), entries.column("hand_written")
         self._downloads, self._names = entries.column("downloads"), entries.column("name")
         self._known = [number for number, is_known in enumerate(by_hand) if is_known]
@@ -50,13 +85,26 @@ class CatalogDatasetRetriever(DatasetRetriever):
 
     @classmethod
     def of(cls, catalog: Catalog[DatasetEntry]) -> CatalogDatasetRetriever:
-        """The retriever of a catalog."""
-        return cls(catalog.entries, open_lexical(catalog))
+        """The retriever of a catalog. Vectors that do not serve are left out, with a note."""
+        lexical = open_lexical(catalog)
+        if not has_vectors(catalog):
+            return cls(catalog.entries, lexical)
+        try:
+            return cls(catalog.entries, lexical, open_vectors(catalog))
+        except (IndexUnusable, EncoderUnusable) as error:
+            return cls(catalog.entries, lexical, notes=[f"The datasets are searched by words alone: {error}"])
 
-    def retrieve(self, instruction: str, demonstrations: Sequence[Demonstration], most: int) -> list[DatasetCandidate]:
-        """See DatasetRetriever. What shares no word with the instruction is left out."""
-        scores = self._index.scores(instruction)
-        near = self._ordered([number for number in range(len(scores)) if scores[number] > 0], scores)
+    def retrieve(
+        self, instruction: str, demonstrations: Sequence[Demonstration], most: int, keyphrases: str = ""
+    ) -> list[DatasetCandidate]:
+        """See DatasetRetriever. By words alone, what shares no word with the instruction is left out."""
+        if self._dense is None and not keyphrases:
+            scores = self._index.scores(instruction)
+            rows = [number for number in range(len(scores)) if scores[number] > 0]
+        else:
+            scores = FusedIndex(self._index, self._dense).scores(instruction, keyphrases)
+            rows = [hit.row for hit in nearest(scores, max(most, TIED))]
+        near = self._ordered(rows, scores)
         best = self._best_known(instruction)
         if best is not None and not best.against:
             near = [best.number, *(number for number in near if number != best.number)]
@@ -66,6 +114,10 @@ class CatalogDatasetRetriever(DatasetRetriever):
             )
             for rank, number in enumerate(near[:most])
         ]
+
+    def description(self, candidate: DatasetCandidate) -> str:
+        """See DatasetRetriever."""
+        return self._entries[self._rows[candidate.name, candidate.config]].description
 
     def _ordered(self, numbers: list[int], scores: Sequence[float] | Scores) -> list[int]:
         return sorted(numbers, key=lambda n: (-scores[n], -self._downloads[n], self._names[n]))
@@ -102,7 +154,9 @@ class CatalogDatasetRetriever(DatasetRetriever):
 
     def _candidate(self, number: int, score: float, instruction: str, against: str | None) -> DatasetCandidate:
         entry = self._entries[number]
-        shared = f"Its description shares {self._shown(instruction, number)} with your task"
+        self._rows[entry.name, entry.config] = number
+        words = self._shown(instruction, number)
+        shared = f"Its description shares {words} with your task" if words else "Its description is near your task"
         if against is None:
             reason = f"{shared}; another one is nearer."
         elif against:

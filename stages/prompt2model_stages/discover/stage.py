@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from prompt2model_api.candidates import dataset_shortlist, student_shortlist
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.quantities import bytes_of
-from prompt2model_api.results import CatalogUsed, DatasetCandidate, Spent, StageOutputs
+from prompt2model_api.results import CatalogUsed, Spent, StageOutputs
 from prompt2model_api.stage_job import Named
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.catalogs.entries import DatasetEntry, ModelEntry
@@ -27,6 +27,7 @@ from prompt2model_stages.discover.naming import check_own_data, named_dataset, n
 from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, PromptParser
 from prompt2model_stages.discover.parsing import TeacherParser
 from prompt2model_stages.discover.revisions import RevisionResolver
+from prompt2model_stages.discover.searching import Found, Task, search
 from prompt2model_stages.discover.student_retrieval import (
     MOST,
     CatalogStudentRetriever,
@@ -58,11 +59,13 @@ class _Understood:
     parsed: ParsedPrompt
     english: EnglishInstruction
     card: HypotheticalCard
+    found: Found
     spent: Spent
 
     @property
     def notes(self) -> list[str]:
-        return [note for note in (*self.parsed.notes, self.english.note, self.card.note) if note]
+        notes = (*self.parsed.notes, self.english.note, self.card.note, *self.found.notes)
+        return [note for note in notes if note]
 
 
 @dataclass(frozen=True)
@@ -91,19 +94,12 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     revisions, largest = parts.revisions(), bytes_of(spec.student.max_size)
     student, dataset = named_student(named, largest), named_dataset(named, revisions)
     catalogs = _Catalogs.of(context)
-    understood = asyncio.run(_understand(context, parts))
+    understood = asyncio.run(_understand(context, catalogs, parts))
     _write_task(context.folder, understood)
-    context.reporter.progress(3, 5, "steps", "searching the catalogs")
-    instruction, demonstrations = understood.english.text, understood.parsed.demonstrations
-    dataset_candidates: list[DatasetCandidate] = []
-    if catalogs.datasets is not None:
-        found = parts.datasets(catalogs.datasets).retrieve(instruction, demonstrations, spec.datasets.top_k)
-        dataset_candidates = revisions.of_datasets(found)
-    dataset_candidates = with_named(dataset_candidates, dataset, MOST_DATASETS)
-    query = f"{instruction}\n{understood.card.text}".strip()
-    students = parts.students(catalogs.models).retrieve(query, spec.student.architectures, largest)
+    found = understood.found
     context.reporter.progress(4, 5, "steps", "resolving revisions")
-    student_candidates = revisions.of_students(students)
+    dataset_candidates = with_named(revisions.of_datasets(found.datasets), dataset, MOST_DATASETS)
+    student_candidates = revisions.of_students(found.students)
     if student is None:
         student_candidates = usable_first(student_candidates, named)
     student_candidates = with_named(student_candidates, student, MOST)
@@ -117,9 +113,9 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     datasets, other_datasets = dataset_shortlist(dataset_candidates, dataset.name if dataset else None)
     best_students, other_students = student_shortlist(student_candidates, student.name if student else None)
     return StageOutputs(
-        instruction=instruction[:SHOWN_INSTRUCTION],
+        instruction=understood.english.text[:SHOWN_INSTRUCTION],
         language=understood.english.language,
-        demonstrations=len(demonstrations),
+        demonstrations=len(understood.parsed.demonstrations),
         dataset_candidates=datasets,
         student_candidates=best_students,
         other_datasets=other_datasets or None,
@@ -129,8 +125,8 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     )
 
 
-async def _understand(context: StageContext, parts: Parts) -> _Understood:
-    """What needs the teacher: the parts of the prompt, the English instruction, the hypothetical model card."""
+async def _understand(context: StageContext, catalogs: _Catalogs, parts: Parts) -> _Understood:
+    """What needs the teacher: the parts of the prompt, the English instruction, the hypothetical model card, the candidates."""
     report = context.reporter.progress
     async with open_teacher(context.job, stage="discover") as teacher:
         report(0, 5, "steps", "taking the prompt apart")
@@ -139,7 +135,11 @@ async def _understand(context: StageContext, parts: Parts) -> _Understood:
         english = await in_english(teacher, parsed.instruction)
         report(2, 5, "steps", "describing the student")
         card = await hypothetical_card(teacher, english.text)
-        return _Understood(parsed, english, card, teacher.spent)
+        report(3, 5, "steps", "searching the catalogs")
+        task = Task(english.text, parsed.demonstrations, card.text)
+        datasets = None if catalogs.datasets is None else parts.datasets(catalogs.datasets)
+        found = await search(teacher, context.spec, task, datasets, parts.students(catalogs.models))
+        return _Understood(parsed, english, card, found, teacher.spent)
 
 
 def _given(spec: Prompt2ModelSpec) -> ParsedPrompt | None:

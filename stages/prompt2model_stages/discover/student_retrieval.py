@@ -50,6 +50,10 @@ class StudentRetriever(ABC):
     def retrieve(self, query: str, architectures: Sequence[Architecture], max_bytes: int) -> list[StudentCandidate]:
         """Candidates of these architectures within the size, best first."""
 
+    def description(self, candidate: StudentCandidate) -> str:
+        """The description of a candidate, for the teacher; empty where there is none."""
+        return ""
+
 
 class CatalogStudentRetriever(StudentRetriever):
     """BM25 over the searched texts of a catalog, weighted by downloads.
@@ -82,6 +86,10 @@ class CatalogStudentRetriever(StudentRetriever):
         best = self._ordered([number for number in fitting if known.get(number, 0.0) > 0], known)[:MOST_KNOWN]
         order = [*best, *self._ordered([number for number in fitting if number not in best], near)]
         return [self._candidate(query, self._score(n, near), n) for n in order[:MOST]]
+
+    def description(self, candidate: StudentCandidate) -> str:
+        """See StudentRetriever."""
+        return self._entries[self._names.index(candidate.name)].description
 
     def _ordered(self, numbers: Sequence[int], near: Mapping[int, float] | Scores) -> list[int]:
         return sorted(numbers, key=lambda n: (-self._score(n, near), -self._downloads[n], self._names[n]))

@@ -28,9 +28,9 @@ class Weights:
 
 
 class FusedIndex:
-    """A lexical and a dense index of the same texts."""
+    """A lexical and a dense index of the same texts; without the dense one, words alone."""
 
-    def __init__(self, lexical: LexicalIndex, dense: DenseIndex, weights: Weights | None = None) -> None:
+    def __init__(self, lexical: LexicalIndex, dense: DenseIndex | None, weights: Weights | None = None) -> None:
         self._lexical = lexical
         self._dense = dense
         self._weights = weights or Weights()
@@ -42,11 +42,13 @@ class FusedIndex:
             query: a sentence or more.
             keyphrases: the same in a few words, without those that say nothing about the data; empty where nobody knows them.
         """
-        weights, asked = self._weights, [query, keyphrases] if keyphrases else [query]
-        whole = weights.dense * _standardized(self._dense.scores_of(asked))
-        by_query = _standardized(self._lexical.scores(query))
+        weights, by_query = self._weights, _standardized(self._lexical.scores(query))
         by_keyphrases = _standardized(self._lexical.scores(keyphrases)) if keyphrases else by_query
-        return np.asarray(whole + weights.keyphrases * by_keyphrases + weights.query * by_query)
+        by_words = weights.keyphrases * by_keyphrases + weights.query * by_query
+        if self._dense is None:
+            return np.asarray(by_words)
+        asked = [query, keyphrases] if keyphrases else [query]
+        return np.asarray(weights.dense * _standardized(self._dense.scores_of(asked)) + by_words)
 
     def search(self, query: str, k: int, keyphrases: str = "") -> list[Hit]:
         """See Index."""

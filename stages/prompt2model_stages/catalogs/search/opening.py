@@ -65,12 +65,12 @@ class About(BaseModel):
 
 def open_lexical(catalog: Searchable) -> LexicalIndex:
     """The lexical index of a catalog; where that on disk does not serve, it is built again, and kept where that can be written."""
-    texts = catalog.texts()
-    if len(texts) <= SMALL:
-        return MemoryIndex(texts)
     try:
-        return _stored_lexical(catalog, len(texts))
+        return _stored_lexical(catalog)  # without reading the texts
     except IndexUnusable as error:
+        texts = catalog.texts()
+        if len(texts) <= SMALL:
+            return MemoryIndex(texts)
         logger.info("%s It is built again.", error)
     try:
         return build_lexical(catalog)
@@ -84,7 +84,7 @@ def build_lexical(catalog: Searchable) -> LexicalIndex:
     texts = catalog.texts()
     about = About(kind="bm25", catalog=catalog.digest, rows=len(texts), words=words.VERSION)
     _store(catalog.folder / LEXICAL, about, BuiltIndex.build(texts).save)
-    return _stored_lexical(catalog, len(texts))
+    return _stored_lexical(catalog)
 
 
 def build_vectors(catalog: Searchable, encoder: str = MINILM, told: Callable[[int], None] | None = None) -> About:
@@ -119,41 +119,47 @@ def has_vectors(catalog: Searchable) -> bool:
     return (catalog.folder / VECTORS / ABOUT).is_file()
 
 
-def open_vectors(catalog: Searchable, encoder: str = MINILM) -> DenseIndex:
+def open_vectors(catalog: Searchable, encoder: str | None = None) -> DenseIndex:
     """The vectors of a catalog. The encoder is loaded at the first query, or where FEW texts are to be encoded now.
+
+    Args:
+        catalog: whose vectors.
+        encoder: see `find_encoder`; by default the one that made the vectors, or `minilm` where there are none.
 
     Raises: IndexUnusable, EncoderUnusable.
     """
-    files, texts = find_encoder(encoder), catalog.texts()
+    if encoder is None:
+        encoder = (_about(catalog.folder / VECTORS, "vectors").encoder if has_vectors(catalog) else None) or MINILM
+    files = find_encoder(encoder)
     try:
-        return _stored_vectors(catalog, files, len(texts))
+        return _stored_vectors(catalog, files)  # without reading the texts
     except IndexUnusable:
+        texts = catalog.texts()
         if len(texts) > FEW:
             raise
     return DenseIndex.build(texts, _loaded(files))
 
 
-def open_fused(catalog: Searchable, encoder: str = MINILM, weights: Weights | None = None) -> FusedIndex:
+def open_fused(catalog: Searchable, encoder: str | None = None, weights: Weights | None = None) -> FusedIndex:
     """Both indexes of a catalog as one. Raises: IndexUnusable, EncoderUnusable."""
     return FusedIndex(open_lexical(catalog), open_vectors(catalog, encoder), weights)
 
 
-def _stored_lexical(catalog: Searchable, rows: int) -> BuiltIndex:
+def _stored_lexical(catalog: Searchable) -> BuiltIndex:
     folder = catalog.folder / LEXICAL
     about = _about(folder, "bm25")
-    expected = About(kind="bm25", catalog=catalog.digest, rows=rows, words=words.VERSION)
-    if about != expected:
+    if (about.version, about.words, about.catalog) != (VERSION, words.VERSION, catalog.digest):
         raise IndexUnusable(f"The lexical index in {folder} is of other texts or of another version.")
     try:
         index = BuiltIndex.load(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IndexUnusable(f"The lexical index in {folder} cannot be read ({error}).") from error
-    if index.rows != rows:
-        raise IndexUnusable(f"The lexical index in {folder} has {index.rows} rows, and the catalog has {rows}.")
+    if index.rows != about.rows:
+        raise IndexUnusable(f"The lexical index in {folder} is not the one that its {ABOUT} describes.")
     return index
 
 
-def _stored_vectors(catalog: Searchable, files: EncoderFiles, rows: int) -> DenseIndex:
+def _stored_vectors(catalog: Searchable, files: EncoderFiles) -> DenseIndex:
     folder = catalog.folder / VECTORS
     about = _about(folder, "vectors")
     if about.encoder_digest != files.digest:
@@ -161,13 +167,13 @@ def _stored_vectors(catalog: Searchable, files: EncoderFiles, rows: int) -> Dens
             f"The vectors in {folder} were made by the encoder {about.encoder}, not by this {files.name}: "
             f"{_AGAIN}, or name that encoder."
         )
-    if (about.version, about.catalog, about.rows) != (VERSION, catalog.digest, rows):
+    if (about.version, about.catalog) != (VERSION, catalog.digest):
         raise IndexUnusable(f"The vectors in {folder} are of other texts than the catalog has now: {_AGAIN}.")
     try:
         index = DenseIndex.load(folder, lambda texts: _loaded(files).queries(texts))
     except (OSError, ValueError) as error:
         raise IndexUnusable(f"The vectors in {folder} cannot be read ({error}): {_AGAIN}.") from error
-    if index.vectors.shape != (rows, about.dimension) or index.vectors.dtype != np.float32:
+    if index.vectors.shape != (about.rows, about.dimension) or index.vectors.dtype != np.float32:
         raise IndexUnusable(f"The vectors in {folder} are not those that its {ABOUT} describes: {_AGAIN}.")
     return index
 

@@ -1,0 +1,102 @@
+"""Searches the catalogs for a task. A teacher that is named helps: keyphrases before the search, an order after it.
+
+The embedded teacher does not: its keyphrases and its order are no better than none, and each costs seconds of a first run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
+from prompt2model_api.quantities import bytes_of
+from prompt2model_api.results import DatasetCandidate, StudentCandidate
+from prompt2model_api.texts import cut
+from prompt2model_stages.discover.asking import Asks
+from prompt2model_stages.discover.dataset_retrieval import DatasetRetriever
+from prompt2model_stages.discover.keyphrases import keyphrases
+from prompt2model_stages.discover.reranking import reranked
+from prompt2model_stages.discover.student_retrieval import MOST_KNOWN, StudentRetriever
+
+DATASETS_RANKED = 25
+"""The nearest ones, which the teacher orders; of students, only those that are written by hand: the first is used unasked."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is searched for. instruction: in English. card: of a student that would fit, or empty."""
+
+    instruction: str
+    demonstrations: Sequence[Demonstration]
+    card: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The candidates, best first, and what a person should know of how they were found."""
+
+    datasets: list[DatasetCandidate]
+    students: list[StudentCandidate]
+    notes: list[str]
+
+
+async def search(
+    teacher: Asks, spec: Prompt2ModelSpec, task: Task, datasets: DatasetRetriever | None, students: StudentRetriever
+) -> Found:
+    """The datasets and students for a task; datasets: None where the spec wants none. Raises: StageError of the teacher."""
+    strong, notes = spec.teacher is not None, list[str]()
+    found: list[DatasetCandidate] = []
+    if datasets is not None:
+        found = await _datasets(teacher if strong else None, spec.datasets.top_k, task, datasets, notes)
+    query, largest = f"{task.instruction}\n{task.card}".strip(), bytes_of(spec.student.max_size)
+    proposed = await asyncio.to_thread(students.retrieve, query, spec.student.architectures, largest)
+    if strong:
+        proposed = await _ordered_students(teacher, task, students, proposed, notes)
+    return Found(found, proposed, notes)
+
+
+async def _datasets(
+    teacher: Asks | None, most: int, task: Task, retriever: DatasetRetriever, notes: list[str]
+) -> list[DatasetCandidate]:
+    """The datasets, with the help of a teacher where there is one to help."""
+    phrases = ""
+    if teacher is not None:
+        asked = await keyphrases(teacher, task.instruction)
+        phrases = asked.text
+        notes += [asked.note] if asked.note else []
+    found = await asyncio.to_thread(retriever.retrieve, task.instruction, task.demonstrations, most, phrases)
+    notes += retriever.notes
+    return found if teacher is None else await _ordered_datasets(teacher, task, retriever, found, notes)
+
+
+async def _ordered_datasets(
+    teacher: Asks, task: Task, retriever: DatasetRetriever, found: list[DatasetCandidate], notes: list[str]
+) -> list[DatasetCandidate]:
+    head = found[:DATASETS_RANKED]
+    shown = [f"{c.name}{f' ({c.config})' if c.config else ''}: {retriever.description(c)}" for c in head]
+    ranked = await reranked(teacher, "datasets", task.instruction, task.demonstrations, shown)
+    notes += [ranked.note] if ranked.note else []
+    ordered = [head[row] for row in ranked.order] + found[DATASETS_RANKED:]
+    if ranked.named is None:
+        return ordered
+    return [
+        _doubted(candidate) if candidate.recommended and not (row == 0 and ranked.named) else candidate
+        for row, candidate in enumerate(ordered)
+    ]
+
+
+def _doubted(candidate: DatasetCandidate) -> DatasetCandidate:
+    """A candidate that is not used unasked, because the teacher does not put it first."""
+    reason = f"{candidate.reason.removesuffix('.')}, but it is not used unasked: the teacher does not put it first."
+    return candidate.model_copy(update={"recommended": False, "reason": cut(reason, 512)})
+
+
+async def _ordered_students(
+    teacher: Asks, task: Task, retriever: StudentRetriever, found: list[StudentCandidate], notes: list[str]
+) -> list[StudentCandidate]:
+    head = found[:MOST_KNOWN]
+    shown = [f"{c.name}: {retriever.description(c)}" for c in head]
+    ranked = await reranked(teacher, "students", task.instruction, task.demonstrations, shown)
+    notes += [ranked.note] if ranked.note else []
+    return [head[row] for row in ranked.order] + found[MOST_KNOWN:]
