@@ -116,7 +116,7 @@ class OwnDataSources(Model):
 class CatalogPlace(Model):
     """Where datasets and students are searched."""
 
-    uri: Uri | None = Field(
+    uri: Annotated[Uri, StringConstraints(pattern=r"^(s3|gs|gcs)://")] | None = Field(
         default=None,
         description="A folder with catalogs that `p2m catalog build` made, such as s3://bucket/catalogs. Empty: the catalogs "
         "that the stages image ships.",

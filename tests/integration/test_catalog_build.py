@@ -188,7 +188,7 @@ def test_a_build_whose_hub_died_goes_on_where_it_was(hub: ListingHub, tmp_path: 
     assert [path.rpartition("cursor=")[2] for path in hub.asked] == ["4", "6"], (
         "pages that are there are not asked for again"
     )
-    assert said[0].startswith("Going on with the build of")
+    assert said[0].startswith("Continuing the build of")
     assert open_datasets(str(tmp_path)).digest != whole
 
 
@@ -214,7 +214,7 @@ def test_a_build_that_was_killed_goes_on_where_it_was(hub: ListingHub, tmp_path:
     hub.asked.clear()
     hub.before = lambda number: None
     again = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=True)
-    assert "Going on with the build of" in again.stdout
+    assert "Continuing the build of" in again.stdout
     assert f"{7 + TOP} datasets, digest" in again.stdout
     assert f"p2m run FILE --catalogs {tmp_path}" in again.stdout
     assert [path.rpartition("cursor=")[2] for path in hub.asked] == ["4", "6"]
@@ -228,7 +228,7 @@ def test_another_date_begins_again(hub: ListingHub, tmp_path: Path):
     hub.before = lambda number: None
     said: list[str] = []
     assert built(hub, tmp_path, since="2026-01-05", told=Told(said=said.append)).listed == 3
-    assert "begins again" in said[0]
+    assert "starts again" in said[0]
     assert listed(tmp_path) == names(5, 6, 7)
 
 

@@ -31,6 +31,8 @@ def test_the_shipped_catalogs_are_whole_and_small():
     assert len(datasets.entries) > 1800
     assert len(models.entries) > 11300
     assert sum(shipped_file(kind).stat().st_size for kind in Kind) < 8e6
+    page = (Path(__file__).parents[2] / "docs/how-to/catalogs.md").read_text("utf-8")
+    assert f"{len(datasets.entries):,} datasets and {len(models.entries):,} models" in page
     assert len(datasets.texts()) == len(datasets.entries)
     assert datasets.digest != models.digest
     assert datasets.made_at == "2023-07-01T00:00:00Z"
@@ -104,7 +106,7 @@ def test_no_catalog_is_said_in_one_sentence(tmp_path: Path):
     assert refused(tmp_path)[0] == "CatalogMissing"
     assert "there is no catalog.json" in refused(tmp_path)[1]
     (tmp_path / "datasets" / "building").mkdir(parents=True)
-    assert "a build of it is not at its end" in refused(tmp_path)[1]
+    assert "its build is not finished" in refused(tmp_path)[1]
 
 
 @pytest.mark.parametrize(

@@ -267,4 +267,6 @@ def test_lint_finds_nothing() -> None:
 
 
 def pods(name: str) -> list[dict[str, Any]]:
-    return [body["spec"]["template"]["spec"] for body in rendered(name) if body["kind"] == "Deployment"]
+    templates = [body["spec"]["template"] for body in rendered(name) if body["kind"] == "Deployment"]
+    jobs = [body["spec"]["jobTemplate"]["spec"]["template"] for body in rendered(name) if body["kind"] == "CronJob"]
+    return [template["spec"] for template in (*templates, *jobs)]

@@ -45,6 +45,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"settings": {"pods": {"service": {"env": [{"name": "HTTPS_PROXY"}]}}}},
         "settings.pods.service.env: HTTPS_PROXY needs one of value and valueFrom",
     ),
+    "refresh-of-nothing": ({"catalogs": {"refresh": {"schedule": "0 3 * * *"}}}, "set settings.catalogs.uri"),
+    "refresh-offline": (
+        {
+            "catalogs": {"refresh": {"schedule": "0 3 * * *"}},
+            "settings": {"catalogs": {"uri": "s3://b/c"}, "huggingFace": {"offline": True}},
+        },
+        "settings.huggingFace.offline forbids it",
+    ),
+    "catalogs-on-a-path": ({"settings": {"catalogs": {"uri": "/catalogs"}}}, "/settings/catalogs/uri"),
     "credentials-for-nothing": ({"mlflow": {"artifacts": {"secret": "s"}}}, "set mlflow.artifacts.uri"),
 }
 

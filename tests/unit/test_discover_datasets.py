@@ -201,7 +201,7 @@ def test_what_the_hub_lists_is_not_used_unasked_however_near_it_is():
         "Name the flower's colour.", [Demonstration(input="rose", output="Red")], 5
     )
     assert [(c.name, c.recommended) for c in found] == [("a/listed", False), ("a/written", False)]
-    assert "nobody has checked its columns" in found[0].reason
+    assert "no one has checked its columns" in found[0].reason
     assert found[1].reason.endswith("another one is nearer.")
 
 

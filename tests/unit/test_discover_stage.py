@@ -142,7 +142,7 @@ def test_another_catalog_is_searched_instead(monkeypatch: pytest.MonkeyPatch, tm
     outputs, _, _ = discover(monkeypatch, tmp_path, spec, catalogs=str(tmp_path / "made"))
     assert outputs.dataset_candidates is not None and outputs.student_candidates is not None
     assert [(c.name, c.recommended) for c in outputs.dataset_candidates] == [("a/flowers", False)]
-    assert "nobody has checked its columns" in outputs.dataset_candidates[0].reason
+    assert "no one has checked its columns" in outputs.dataset_candidates[0].reason
     assert [c.name for c in outputs.student_candidates] == ["a/painter"]
     assert outputs.catalogs is not None
     assert [(used.entries, used.uri) for used in outputs.catalogs] == [(n, str(tmp_path / "made")) for n in (4, 1)]

@@ -16,11 +16,11 @@ from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_operator.manifests.common import literal
-from prompt2model_operator.manifests.job_files import job_file
+from prompt2model_operator.manifests.job_files import job_file, stage_settings
 from prompt2model_operator.manifests.record_jobs import storage_removal_job, tracking_job
 from prompt2model_operator.manifests.service import ServedModel, service_objects
 from prompt2model_operator.manifests.stage_jobs import stage_workload
-from prompt2model_operator.settings import EmbeddedTeacher, Ray, Settings
+from prompt2model_operator.settings import CatalogPlace, EmbeddedTeacher, Ray, Settings
 
 pytestmark = pytest.mark.unit
 
@@ -128,3 +128,10 @@ def test_every_pod_that_reads_the_job_mounts_it() -> None:
     for stage in Stage:
         text = json.dumps(stage_workload(stage_run(stage), 1, resource(), SETTINGS[0]))
         assert text.count('"P2M_JOB"') == text.count('"mountPath": "/job"') >= (2 if stage is Stage.TRAIN else 1)
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_the_catalogs_address_reaches_discover_alone(stage: Stage) -> None:
+    settings = SETTINGS[0].model_copy(update={"catalogs": CatalogPlace(uri="s3://bucket/catalogs")})
+    told = stage_settings(stage, resource(), settings)
+    assert told.catalogs == ("s3://bucket/catalogs" if stage is Stage.DISCOVER else None)

@@ -68,6 +68,14 @@ http://{{ include "prompt2model.host" (dict "root" . "component" "mlflow") }}:50
 {{- if and .Values.teacher.model (not .Values.teacher.url) -}}
 {{- fail "teacher.model is served nowhere: set teacher.url." -}}
 {{- end -}}
+{{- if .Values.catalogs.refresh.schedule -}}
+{{- if not (.Values.settings.catalogs | default dict).uri -}}
+{{- fail "catalogs.refresh.schedule has no catalogs to refresh: set settings.catalogs.uri, such as s3://bucket/catalogs." -}}
+{{- end -}}
+{{- if (.Values.settings.huggingFace | default dict).offline -}}
+{{- fail "catalogs.refresh.schedule asks a hub, and settings.huggingFace.offline forbids it: remove one of them." -}}
+{{- end -}}
+{{- end -}}
 {{- include "prompt2model.check-env" . -}}
 {{- end -}}
 

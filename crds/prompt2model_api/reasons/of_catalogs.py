@@ -7,7 +7,7 @@ from prompt2model_api.reasons.base import BLOCKED, KnownReason
 CATALOGS = (
     KnownReason(
         "CatalogMissing",
-        "There is no catalog at the address, or its first build is not at its end.",
+        "There is no catalog at the address, or its first build is not finished.",
         "Build it with `p2m catalog build`. Without `settings.catalogs.uri`, or P2M_CATALOGS in a local run, the shipped catalogs "
         "are used.",
         BLOCKED,

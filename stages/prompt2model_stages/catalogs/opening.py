@@ -2,7 +2,7 @@
 
     <uri>/datasets/catalog.json                  names the version that counts; written last
     <uri>/datasets/v-<digest>/entries.parquet    the entries; beside it the indexes, bm25/ and vectors/
-    <uri>/datasets/building/                     a build that is not at its end
+    <uri>/datasets/building/                     a build that is not finished
 
 The shipped one is shipped/<kind>.parquet beside this module, with the entries that are written by hand on top. Its folder, for
 its indexes, is in the cache.
@@ -218,7 +218,7 @@ def read_pointer(home: Folder, kind: Kind) -> Pointer:
             raise _unusable(uri, kind, f"it has version {version} of the schema, and this release reads {SCHEMA}")
         return Pointer.model_validate(tree)
     except FileNotFoundError:
-        half = "a build of it is not at its end" if home.exists("building") else f"there is no {POINTER}"
+        half = "its build is not finished" if home.exists("building") else f"there is no {POINTER}"
         raise blocked(
             "CatalogMissing",
             f"There is no catalog of {kind.value} at {uri}: {half}.",

@@ -1,6 +1,6 @@
 """A catalog's Parquet file: one row an entry, and who made it when in the file's metadata.
 
-docs/reference/catalogs.md has the columns. A file of another SCHEMA is refused: an entry that is half understood would be
+docs/how-to/catalogs.md has the columns. A file of another SCHEMA is refused: an entry that is half understood would be
 a wrong fact. Raise SCHEMA whenever a column is added, removed or means something else.
 """
 

@@ -131,7 +131,7 @@ KIND = click.argument("kind", type=click.Choice([kind.value for kind in Kind]))
 def catalog_build(
     kind: str, to: str, since: datetime | None, limit: int | None, per_minute: int, vectors: bool
 ) -> None:
-    """Build a catalog of the datasets or models that the hub at HF_ENDPOINT lists. Ended midway, it goes on where it was."""
+    """Build a catalog of what the hub at HF_ENDPOINT lists. A stopped build continues with the same command."""
     from prompt2model_stages.cli import catalogs  # other commands need none of what it imports
 
     day = since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else None

@@ -149,7 +149,7 @@ class CatalogDatasetRetriever(DatasetRetriever):
             return None
         entry = self._entries[number]
         if not entry.hand_written or best is None or best.number != number:
-            return "nobody has checked its columns, and what its outputs look like"
+            return "no one has checked its columns, and what its outputs look like"
         return best.against or _form(entry, demonstrations) or entry.usable
 
     def _candidate(self, number: int, score: float, instruction: str, against: str | None) -> DatasetCandidate:

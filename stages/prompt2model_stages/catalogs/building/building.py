@@ -144,10 +144,10 @@ def _resumed(segments: Segments, asked: Cursor, told: Told) -> Cursor:
     found = segments.cursor()
     same = ("kind", "endpoint", "since", "limit")
     if found is not None and all(getattr(found, name) == getattr(asked, name) for name in same):
-        told.said(f"Going on with the build of {found.began}: {found.entries:,} entries are there.")
+        told.said(f"Continuing the build of {found.began}: {found.entries:,} entries are there.")
         return found
     if found is not None:
-        told.said("A build of another hub, date or limit was not at its end: it begins again.")
+        told.said("A build of another hub, date or limit was not finished: it starts again.")
     segments.clear()
     segments.move(asked)
     return asked
@@ -169,7 +169,7 @@ def _before(home: Folder, kind: Kind, told: Told) -> tuple[Pointer, Any] | None:
     return None
 
 
-_ANEW = "A new one takes its place, and all is listed again."
+_ANEW = "It is built again from the whole list."
 
 
 @contextmanager

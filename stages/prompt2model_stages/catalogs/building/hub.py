@@ -125,7 +125,7 @@ def _unreachable(endpoint: str, why: str) -> StageError:
     return blocked(
         "HubUnreachable",
         f"The hub at {endpoint} does not answer: {why}.",
-        "Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE; the same command goes on where it stopped.",
+        "Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE; the same command continues where it stopped.",
     )
 
 
