@@ -179,7 +179,7 @@ def test_a_whole_chain(s3: S3Server, tmp_path: Path) -> None:
     with fake_teacher() as teacher, fake_api_server(tmp_path / "account") as api:
         tree = yaml.safe_load(local_runs.write(tmp_path, teacher.url).read_text())
         tree["spec"]["service"] = {"enabled": True}
-        tree["spec"]["training"] |= {"epochs": 30, "checkpointEvery": 5}
+        tree["spec"]["training"] |= {"epochs": 15, "checkpointEvery": 10}
         resource = Prompt2Model.model_validate(tree)
         assert isinstance(resource.spec.teacher, TeacherSpec)
         cluster = Cluster(tmp_path, api, resource, storage)

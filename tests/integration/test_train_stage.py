@@ -120,7 +120,8 @@ def test_killed_training_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path) 
     for root in (whole, killed):
         prepare(root)
     student = tiny_t5(tmp_path / "student")
-    settings = {"epochs": 60, "checkpointEvery": 25}
+    epochs = 20
+    settings = {"epochs": epochs, "checkpointEvery": 10}
     job = write_job(killed, student, **settings)
     folder = killed / f"train-{DIGEST[:8]}"
 
@@ -133,9 +134,9 @@ def test_killed_training_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path) 
     reached = steps_in(folder)[-1]
 
     finish(write_job(killed, student, attempt=2, **settings))
-    assert json.loads((folder / "training.json").read_text("utf-8"))["beganAt"] >= 24
+    assert json.loads((folder / "training.json").read_text("utf-8"))["beganAt"] >= 9
     steps = steps_in(folder)
-    assert steps == sorted(set(steps)) and steps[-1] == 60 * 12 > reached
+    assert steps == sorted(set(steps)) and steps[-1] == epochs * 12 > reached
     assert sha256_of_tree(folder / "model") == sha256_of_tree(finish(write_job(whole, student, **settings)) / "model")
 
 
