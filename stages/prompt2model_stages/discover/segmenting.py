@@ -14,9 +14,9 @@ from prompt2model_stages.discover.layouts.arrows import arrows
 from prompt2model_stages.discover.layouts.common import Found
 from prompt2model_stages.discover.layouts.fields import several_fields, two_fields
 from prompt2model_stages.discover.layouts.jsons import chat_messages, json_objects
-from prompt2model_stages.discover.layouts.labels import labelled
+from prompt2model_stages.discover.layouts.labels import labelled, labelled_texts
 from prompt2model_stages.discover.layouts.prose import quoted_in_sentences, verbs_in_sentences
-from prompt2model_stages.discover.layouts.tables import markdown_table, separated_values
+from prompt2model_stages.discover.layouts.tables import markdown_table, separated_values, tabs
 from prompt2model_stages.discover.layouts.xml import attributes, tags
 from prompt2model_stages.discover.parsed_prompt import ParsedPrompt
 
@@ -29,13 +29,15 @@ LAYOUTS: tuple[Callable[[str], Found | None], ...] = (
     json_objects,
     tags,
     attributes,
-    several_fields,
-    labelled,
     markdown_table,
     separated_values,
+    several_fields,
+    labelled,
     two_fields,
-    arrows,
+    labelled_texts,
+    tabs,
     quoted_in_sentences,
+    arrows,
     verbs_in_sentences,
 )
 """In this order: what stands in the values of one layout may look like a later one."""

@@ -51,7 +51,7 @@ def understood(text: str, prompt: str, at_least: int = 0) -> ParsedPrompt:
         (given.read(spot.given), output.read(spot.output)) for (given, output), spot in zip(values, spots, strict=True)
     ]
     _check_examples(pairs, spots, prompt)
-    _check_layout(pairs, by_layout)
+    pairs = _with_layout(pairs, by_layout)
     instruction = _instruction(instruction, spots, prompt, is_cut=len(values) >= MOST)
     demonstrations, notes = bounded(pairs)
     lost = notes or (by_layout.notes if len(demonstrations) == len(by_layout.demonstrations) else ())
@@ -98,7 +98,7 @@ def _is_labelled_output(before: str) -> bool:
 def _check_examples(pairs: Sequence[tuple[str, str]], spots: Sequence[Placed], prompt: str) -> None:
     if not spots:
         return
-    if any(is_template(given, output) for given, output in pairs):
+    if is_template(*pairs[0]):
         raise ValueError("what names the kind of input and output is no demonstration")
     if not middles_agree(prompt, spots) or any(
         is_cut_quote(prompt, span) for s in spots for span in (*s.given, *s.output)
@@ -108,20 +108,37 @@ def _check_examples(pairs: Sequence[tuple[str, str]], spots: Sequence[Placed], p
         raise ValueError("a demonstration must not hold two examples")
 
 
-def _check_layout(pairs: Sequence[tuple[str, str]], by_layout: ParsedPrompt) -> None:
-    """Each demonstration that the layout shows beyond doubt must be there, with the same output and the same input."""
-    at = 0
+def _with_layout(pairs: Sequence[tuple[str, str]], by_layout: ParsedPrompt) -> list[tuple[str, str]]:
+    """The pairs, with the layout's text where the teacher left out a mark.
+
+    Raises: ValueError where one that the layout shows beyond doubt is not there, with the same output and the same input.
+    """
+    at, kept = 0, list(pairs)
     for shown in by_layout.demonstrations:
-        found = next((n for n in range(at, len(pairs)) if _same(pairs[n], (shown.input, shown.output))), None)
+        texts = shown.input, shown.output
+        found = next((n for n in range(at, len(pairs)) if _same(pairs[n], texts)), None)
         if found is None:
             raise ValueError(f"the prompt's layout shows the demonstration {squeezed(shown.input)[:60]!r}")
+        given, output = (_whole(text, there) for text, there in zip(pairs[found], texts, strict=True))
+        kept[found] = given, output
         at = found + 1
+    return kept
 
 
 def _same(pair: tuple[str, str], shown: tuple[str, str]) -> bool:
-    given, output = (worded(text) or bare(text) or text for text in pair)
-    shown_given, shown_output = (worded(text) or bare(text) or text for text in shown)
-    return output == shown_output and (given == shown_given or _fields(pair[0]) == _fields(shown[0]))
+    given, output = (_compared(text) for text in pair)
+    if output != _compared(shown[1]):
+        return False
+    return given == _compared(shown[0]) or _fields(pair[0]) == _fields(shown[0])
+
+
+def _compared(text: str) -> str:
+    return worded(text) or bare(text) or text
+
+
+def _whole(text: str, shown: str) -> str:
+    """The teacher's text, or the layout's where it differs by more than quotes, emphasis and labels."""
+    return shown if bare(text) != bare(shown) and _compared(text) == _compared(shown) else text
 
 
 def _fields(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from prompt2model_stages.discover.believing.aligning import Placed
 from prompt2model_stages.discover.believing.views import MARKS, Span, bare, runs_on
 from prompt2model_stages.discover.layouts.common import is_heading, is_open
 from prompt2model_stages.discover.layouts.templates import is_template
-from prompt2model_stages.discover.layouts.words import ANSWERS, EXAMPLES, FAMILIES, PHRASES, VERBS, is_label
+from prompt2model_stages.discover.layouts.words import ANSWERS, EXAMPLES, FAMILIES, PHRASES, TITLES, VERBS, is_label
 
 _BREAK = re.compile(
     rf"\n|(?<=[.!?;:,])\s+|(?<=[。！？；：，、])|(?=[(（])|(?<=[)）])|\s+(?=[–—]\s)|(?<=\S)\s+(?=(?i:{PHRASES}))|(?<=>)|(?=</?\w)"
@@ -28,20 +28,6 @@ _AND = re.compile(r"(?i)^[\s,;\"'“”«»]*(?:and|und|et|y|e|i|и|та|og|och|
 _FENCE = re.compile(r"^\s*(?:```|~~~)\s*\w*\s*$")
 _MOST_WORDS = {"before": 5, "between": 3, "after": 3}
 _NAMES = tuple(word for inputs, outputs in FAMILIES[:3] for word in (*inputs, *outputs))
-_TITLES = (
-    "task",
-    "instruction",
-    "instructions",
-    "system",
-    "prompt",
-    "aufgabe",
-    "anweisung",
-    "tarea",
-    "tâche",
-    "задача",
-    "任务",
-    "指示",
-)
 
 
 @dataclass(frozen=True)
@@ -60,8 +46,7 @@ class Unit:
 def worded(text: str) -> str:
     """The text without white space, quotes, emphasis, bullets and punctuation, but for points within numbers."""
     text = re.sub(r"(?m)^[ \t]*(?:[-*•‣·>#]+[ \t]+)+", "", text)
-    text = re.sub(r"\\(?=[*_`#\[\]|])", "", text)
-    return re.sub(r"(?<!\d)[.,:]|[.,:](?!\d)|[;!?。，、；：！？…\\#]", "", bare(text))
+    return bare(re.sub(r"(?<!\d)[.,:]|[.,:](?!\d)|[;!?。，、；：！？…\\#]", "", text))
 
 
 def gap_units(prompt: str, demonstrations: Sequence[Placed]) -> list[Unit]:
@@ -88,12 +73,14 @@ def middles_agree(prompt: str, demonstrations: Sequence[Placed]) -> bool:
         return False
     if len({_normal(middle) for middle in middles}) == 1 and len(middles) > 1:
         return True
-    return all(_separates(middle) for middle in middles)
+    return all(_separates(middle, len(middles) > 1) for middle in middles)
 
 
 def is_cut_quote(prompt: str, span: Span) -> bool:
-    """Whether a text begins where a quote begins and ends before it does, or the other way round."""
+    """Whether a text begins where a quote or bracket begins and ends before it does, or the other way round."""
     text = prompt[span.start : span.end]
+    if text[0] in "{[" and text.count("{") + text.count("[") > text.count("}") + text.count("]"):
+        return True
     before, after = prompt[max(0, span.start - 2) : span.start], prompt[span.end : span.end + 2]
     for opening, closing in ('""', "''", "“”", "«»", "„“", "「」"):
         if opening in text or closing in text:
@@ -114,7 +101,7 @@ def holds_separator(prompt: str, demonstrations: Sequence[Placed]) -> bool:
     if token is None:
         return False
     texts = [prompt[spans[0].start : spans[-1].end] for d in demonstrations for spans in (d.given, d.output)]
-    return any(token.search(text) for text in texts)
+    return any(re.search(r"\n|[,;、，；]", text) and token.search(text) for text in texts)
 
 
 def _middles(prompt: str, demonstrations: Sequence[Placed]) -> list[str]:
@@ -143,13 +130,18 @@ def _token(middles: Sequence[str]) -> re.Pattern[str] | None:
     return re.compile(rf"{line}{words}(?=\s*\S)" + (r"(?!\w)" if text[-1].isalnum() and not runs_on(text) else ""))
 
 
-def _separates(middle: str) -> bool:
-    """Whether one text between input and output is no part of either: marks, a label, or a few words."""
+def _separates(middle: str, is_odd: bool) -> bool:
+    """Whether one text between input and output is no part of either: marks, a label, or a few words.
+
+    is_odd: it is another text than in other demonstrations; then only usual words will do.
+    """
     lines = [line for line in middle.splitlines() if _WORD.search(line)]
     if not lines:
         return True
     if "\n" not in middle.strip(" \t"):
         text = middle.strip()
+        if is_odd and not all(_is_mark(part) for part in _parts(text)):
+            return re.sub(r"[^\w\s]", "", text).strip().lower() in VERBS
         is_short = len(text) <= 12 if runs_on(text) else len(re.findall(r"[^\W_]+", text)) <= 5
         return is_short and not re.search(r"[.!?。]\s|\w\W?[,;、，；]\W*\w", text)
     first = middle.splitlines()[0]
@@ -186,11 +178,15 @@ def _tail(gap: str, token: re.Pattern[str] | None, last: str) -> list[Unit]:
 def _is_open_block(block: str) -> bool:
     """Whether a last paragraph asks for an output: it ends with a label, as in `Input: foo` and `Output:`."""
     lines = [line for line in block.splitlines() if line.strip()]
-    if not lines or (
-        not _LABEL.match(lines[-1]) and not (_KEY.match(lines[-1]) or is_open(lines[-1].partition(":")[2]))
-    ):
+    if not lines or not (_LABEL.match(lines[-1]) or _KEY.match(lines[-1]) or _asks(lines[-1])):
         return False
     return (len(lines) > 1 and ":" in lines[0]) or (len(lines) == 1 and re.search(r"[:：]", block) is not None)
+
+
+def _asks(line: str) -> bool:
+    """Whether a line has a place for a text behind its label: `Output: {output}`."""
+    place = line.partition(":")[2].strip()
+    return bool(place) and is_open(place)
 
 
 def _parts(text: str) -> list[str]:
@@ -207,7 +203,7 @@ def _is_mark(part: str) -> bool:
         any(pattern.match(text) for pattern in (_LABEL, _TAG, _KEY))
         or is_heading(text)
         or plain in _NAMES
-        or plain in _TITLES
+        or plain in TITLES
         or is_label(plain, ANSWERS)
         or (text.startswith("#") and len(plain.split()) <= 3)
         or is_template(*([*text.split("/", 1), ""])[:2])

@@ -19,9 +19,10 @@ QUOTES = "\"'`“”‘’„‚«»‹›「」『』"
 MARKS = frozenset(QUOTES + "*_~")
 """Characters that a copy may lack or add: quotes and the emphasis of Markdown."""
 
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|\w{2,8});|<br ?/?>")
 _ESCAPE = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[nrt\"\\/|*_`#<>\[\]{}()~-]"
-    r"|&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|\w{2,8});|<br ?/?>"
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[nrt\"\\/|*_`#<>\[\]{}()~-]|"
+    + _ENTITY.pattern
 )
 _DOUBLED = re.compile(r'""')
 _EMPHASIS = re.compile(r"(\*\*|__|~~|`|(?<!\w)[*_](?=\S))(?=\S)(.+?)(?<=\S)\1(?!\w)")
@@ -102,7 +103,7 @@ class View:
         return found
 
     def _edge(self, left: int, right: int) -> bool | None:
-        """Whether words run on between two neighbours without a space, as in Chinese; None within a word or number."""
+        """Whether a text may end between two neighbours, though none has to; None within a word or number."""
         if left < 0 or right >= len(self.text):
             return False
         a, b = self.text[left], self.text[right]
@@ -110,10 +111,10 @@ class View:
             return True if _RUNS_ON.match(a) or _RUNS_ON.match(b) else None
         before = self.text[left - 1] if left else " "
         after = self.text[right + 1] if right + 1 < len(self.text) else " "
-        in_number = (a in ".,-" and b.isdigit() and (before.isdigit() or (a == "-" and not before.isalnum()))) or (
-            b in ".," and a.isdigit() and after.isdigit()
-        )
-        return None if in_number else False
+        if (a == "," and before.isdigit() and b.isdigit()) or (b == "," and a.isdigit() and after.isdigit()):
+            return True  # of a number, or of a row of numbers
+        starts = b.isdigit() and ((a == "." and before.isdigit()) or (a == "-" and not before.isalnum()))
+        return None if starts or (b == "." and a.isdigit() and after.isdigit()) else False
 
 
 class Views:
@@ -121,7 +122,11 @@ class Views:
 
     def __init__(self, prompt: str) -> None:
         raw = View.of(prompt)
-        written = [raw, raw.replaced(_ESCAPE, decoded), raw.replaced(_DOUBLED, lambda _: '"')]
+        written = [
+            raw,
+            *(raw.replaced(escape, decoded) for escape in (_ENTITY, _ESCAPE)),
+            raw.replaced(_DOUBLED, lambda _: '"'),
+        ]
         self._written = _different(written)
         self._plain = _different([*written, *(_without_emphasis(view) for view in written)])
 

@@ -15,7 +15,7 @@ from prompt2model_stages.discover.layouts.common import (
     is_in_quotes,
     is_open,
 )
-from prompt2model_stages.discover.layouts.templates import is_template
+from prompt2model_stages.discover.layouts.templates import without_template
 from prompt2model_stages.discover.layouts.words import EXAMPLES, INPUTS, OUTPUTS, pattern
 
 _KINDS = ("-{1,2}>", "={1,2}>", "→|⟶|➔|➜|➡️?", "⇒|⟹", "↦", ">>>?")
@@ -76,7 +76,7 @@ def _in_lines(prompt: str, arrow: re.Pattern[str]) -> Found | None:
     if len(hits) > 1 and _is_open_text(lines, hits):
         return None
     pairs = [_pair(lines[n].text, arrow) for n in hits]
-    kept = [pair for pair in pairs if not is_template(*pair) and not is_open(pair[0]) and not is_open(pair[1])]
+    kept = [pair for pair in without_template(pairs) if not is_open(pair[0]) and not is_open(pair[1])]
     if not kept:
         return None
     return Found(around("\n".join(before), "\n".join(line.text for line in lines[last + 1 :])), kept)
@@ -131,9 +131,9 @@ def _in_one_line(prompt: str, arrow: re.Pattern[str]) -> Found | None:
     body, rest = _body(line[opening.end() :], opening.group()[0] in "(（")
     for separator in (r"\s*[;；]\s+", r"\s*,\s+(?:and\s+|und\s+|y\s+|et\s+|e\s+|и\s+)?", r"\s*[、，；]\s*"):
         parts = re.split(separator, body)
-        if all(len(arrow.findall(part)) == 1 for part in parts):
+        if all(len(arrow.findall(part)) == 1 and part.count('"') % 2 == 0 for part in parts):
             pairs = [_pair(part, arrow) for part in parts]
-            pairs = [pair for pair in pairs if not is_template(*pair)]
+            pairs = without_template(pairs)
             after = "\n".join(filter(None, (rest, *lines[hits[0] + 1 :])))
             before = "\n".join([*lines[: hits[0]], line[: opening.start()].rstrip(" ,;:-(（")])
             return Found(around(before, after), pairs) if pairs else None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prompt2model_stages.discover.layouts.words import EXAMPLE, EXAMPLES
+from prompt2model_stages.discover.layouts.words import EXAMPLE, EXAMPLES, TITLES
 
 _HEADING = re.compile(
     r"(?i)^[\W\d]*(?:(?:here|these|below|following|the|some|a few|few|several|more|other|our|for|as|with|hier|sind|ist|einige|"
@@ -15,10 +16,11 @@ _HEADING = re.compile(
     r"เหล่านี้|là|các|berikut|adalah|هذه|بعض|कुछ)\W+)*"
     rf"(?:{EXAMPLES})(?:\W*(?:\d+|[A-Za-z]|below|follow|of the task|one|two|three|to follow))?\W*$"
 )
-_NOTHING = re.compile(r"^[\W_]*$")
+_NOTHING = re.compile(r"^\s*(?:([-=*_#~`+|>])(?:\s?\1)*)?\s*$")
 _OPENING = re.compile(r"^\s*(?:```|~~~)[ \t]*[\w+-]*[ \t]*\n")
 _CLOSING = re.compile(r"\n[ \t]*(?:```|~~~)\s*$")
 _QUOTED = {'"': '"', "“": "”", "'": "'", "„": "“”", "«": "»", "`": "`", "‘": "’", "「": "」", "『": "』"}
+_ARROW = re.compile(r"\S\s*(?:[=-]{1,2}>|[→⇒↦])\s*\S")
 BULLET = re.compile(r"^[ \t]*(?:[-*•‣·>][ \t]+|\(?\d{1,3}[.)][ \t]+)")
 
 
@@ -39,6 +41,12 @@ def is_heading(line: str) -> bool:
     return len(line) <= 100 and (_HEADING.match(line) is not None or _announces(line))
 
 
+def is_title(line: str) -> bool:
+    """Whether a line is only a heading above the instruction: `## Task`, `Instructions:`."""
+    plain = line.strip().strip("#*_[]<>=:：- \t").lower()
+    return plain in TITLES and plain != line.strip().lower()
+
+
 def _announces(line: str) -> bool:
     """`Here are a few examples of what I mean:`, in any language."""
     return (
@@ -53,7 +61,7 @@ def without_headings(text: str) -> str:
     lines = text.strip().splitlines()
     while lines and (is_heading(lines[-1]) or (_NOTHING.match(lines[-1]) and len(lines[-1].strip()) != 1)):
         lines.pop()
-    while lines and is_heading(lines[0]):
+    while lines and (is_heading(lines[0]) or is_title(lines[0])):
         lines.pop(0)
     return "\n".join(lines)
 
@@ -95,6 +103,14 @@ def _bare(text: str) -> str:
         if text.startswith(mark) and text.endswith(mark) and mark not in inner and inner.strip():
             text = inner.strip()
     return text
+
+
+def holds_others(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether all values show that these labels are inside another layout's: an arrow after the label, half of a quote."""
+    outputs = [output for _, output in pairs]
+    return all(_ARROW.search(output) for output in outputs) or all(
+        output.strip().count('"') % 2 and given.strip().count('"') % 2 == 0 for given, output in pairs
+    )
 
 
 def is_open(text: str) -> bool:

@@ -11,30 +11,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prompt2model_stages.discover.layouts.common import Found, around, bare_pair, is_heading, is_open
+from prompt2model_stages.discover.layouts.common import Found, around, bare_pair, holds_others, is_heading, is_open
 from prompt2model_stages.discover.layouts.templates import is_template
-from prompt2model_stages.discover.layouts.words import FAMILIES, INPUTS, LABELS, TEXTS, is_label
+from prompt2model_stages.discover.layouts.words import FAMILIES, INPUTS, LABELS, QUESTIONS, TEXTS, TITLES, is_label
 
 _FIELD = re.compile(
     r"^[ \t]*(?:[-*•>][ \t]+|\d{1,3}[.)][ \t]+)?(?:\*\*|__)?(?P<name>[^\W\d_][^:：=\n.!?;|<>\"“”{}()。！？]{0,29}?)[ \t]*"
     r"(?:\*\*|__)?[ \t]*[:：](?:\*\*|__)?(?=\s|[^\x00-\x7f]|[\"'\d]|$)[ \t]*(?P<value>.*)$"
 )
 _OUTPUT_WORDS = (*LABELS, *(word for family in FAMILIES[:3] for word in family[1]))
-_RULES = (
-    "task",
-    "instruction",
-    "instructions",
-    "note",
-    "rules",
-    "aufgabe",
-    "hinweis",
-    "tarea",
-    "tâche",
-    "任务",
-    "说明",
-    "指示",
-    "任務",
-)
+_RULES = (*TITLES, "note", "notes", "rules", "rule", "hinweis", "regeln", "nota", "注意", "注")
 
 
 @dataclass(frozen=True)
@@ -73,15 +59,19 @@ def _found(prompt: str, fits: Callable[[tuple[str, ...]], bool]) -> Found | None
     if not of_examples or not _is_sure(names, counts[names], len(of_examples)):
         return None
     first, last = of_examples[0], of_examples[-1]
-    between = [text for text, _, _ in paragraphs[first + 1 : last] if not _is_empty(text)]
-    heads = [head for n in of_examples[1:] if not _is_empty(head := paragraphs[n][1])]
-    if heads or (any(n not in of_examples for n in range(first, last)) and len(between) > len(of_examples) - 2):
+    between = [paragraphs[n][0] for n in range(first, last) if n not in of_examples]
+    heads = [paragraphs[n][1] for n in of_examples[1:]]
+    if not all(map(_is_empty, (*between, *heads))):
         return None  # text between examples: it may belong to one
-    pairs = [_pair(group) for n in of_examples for group in paragraphs[n][2] if not group.is_open]
-    pairs = [pair for pair in pairs if not is_template(*pair)]
+    groups = [group for n in of_examples for group in paragraphs[n][2]]
+    pairs = [_pair(group) for group in groups if not group.is_open]
+    if any(_FIELD.match(group.fields[0][1]) for group in groups) or not pairs or is_template(*pairs[0]):
+        return None  # `Input: Question: …`: the first label is around the others
+    if holds_others(pairs) or "".join(text for text, _, _ in paragraphs[:first]).count('"') % 2:
+        return None
     before = [*(text for text, _, _ in paragraphs[:first]), paragraphs[first][1]]
     after = [text for text, _, groups in paragraphs[last + 1 :] if not any(group.is_open for group in groups)]
-    return Found(around("\n\n".join(filter(None, before)), "\n\n".join(after)), pairs) if pairs else None
+    return Found(around("\n\n".join(filter(None, before)), "\n\n".join(after)), pairs)
 
 
 def _is_empty(text: str) -> bool:
@@ -114,6 +104,8 @@ def _is_sure(names: tuple[str, ...], groups: int, paragraphs: int) -> bool:
     ends_usual, starts_usual = is_label(names[-1], _OUTPUT_WORDS), is_label(names[0], _OUTPUT_WORDS)
     if len(set(names)) < len(names):
         return False
+    if len(names) > 2 and is_label(names[-2], _OUTPUT_WORDS) and not is_label(names[-2], (*TEXTS, *QUESTIONS)):
+        return False  # the last two may both be outputs
     if groups == 1:
         return ends_usual and not starts_usual and is_label(names[0], TEXTS)
     return ends_usual or (not starts_usual and groups == paragraphs)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prompt2model_stages.discover.layouts.common import Found, around, is_heading
-from prompt2model_stages.discover.layouts.templates import is_template
+from prompt2model_stages.discover.layouts.templates import without_template
 from prompt2model_stages.discover.layouts.words import FAMILIES, is_label
 
 _OPENING = re.compile(
@@ -40,7 +40,7 @@ def json_objects(prompt: str) -> Found | None:
             continue
         fitting, given_keys, output_key = keyed
         pairs = [(_given(o.value, given_keys), _text(o.value[output_key])) for o in fitting]
-        pairs = [pair for pair in pairs if pair[0].strip() and pair[1].strip() and not is_template(*pair)]
+        pairs = [pair for pair in without_template(pairs) if pair[0].strip() and pair[1].strip()]
         between = [prompt[a.end : b.start] for a, b in itertools.pairwise(fitting)]
         if not pairs or any(
             re.search(r"\w", _unwrapped(text)) and not is_heading(text.strip(" \n,")) for text in between

@@ -10,6 +10,7 @@ from prompt2model_stages.discover.layouts.common import (
     Found,
     around,
     bare_pair,
+    holds_others,
     is_in_quotes,
     is_open,
     without_headings,
@@ -25,39 +26,44 @@ _END = re.compile(r"\n[ \t]*(?:\n|(?:-{3,}|={3,}|\*{3,}|#{3,})[ \t]*(?:\n|\Z))")
 
 def labelled(prompt: str) -> Found | None:
     """Pairs of the first family of labels that the prompt has; None where no input is followed by an output."""
-    for inputs, outputs in FAMILIES[:3]:
-        if (found := _of_family(prompt, inputs, outputs)) is not None:
-            return found
-    return None
+    return next(filter(None, (_of_family(prompt, *family) for family in FAMILIES[:3])), None)
 
 
-def _of_family(prompt: str, inputs: Sequence[str], outputs: Sequence[str]) -> Found | None:
-    marks = _marks(prompt, inputs, outputs)
+def labelled_texts(prompt: str) -> Found | None:
+    """Pairs of labels that name a kind of text, such as `Review:` and `Sentiment:`, each at the start of a line."""
+    return _of_family(prompt, *FAMILIES[3], in_lines=False)
+
+
+def _of_family(prompt: str, inputs: Sequence[str], outputs: Sequence[str], in_lines: bool = True) -> Found | None:
+    marks = _marks(prompt, inputs, outputs, in_lines)
     kinds = "".join(mark.kind for mark in marks)
+    if "ioo" in kinds:
+        return None  # two outputs of one input, or one of them is in a value
     order = _order(prompt, marks, kinds)
-    starts = [n for n in range(len(marks) - 1) if kinds[n : n + 2] == order]
+    starts = [n for n in range(len(marks) - 1) if kinds[n : n + 2] == order and not _asks(prompt, marks, n)]
+    gaps = (prompt[marks[n + 1].end : marks[n + 2].start] for n in starts[:-1])
+    longest = max(map(_paragraphs, gaps), default=1)
     pairs: list[tuple[str, str]] = []
     first, end = None, 0
-    longest = max(
-        (_paragraphs(prompt[marks[n + 1].end : marks[n + 2].start]) for n in starts if n + 2 < len(marks)), default=1
-    )
     for n in starts:
         given, output = marks[n : n + 2]
-        last = n + 2 >= len(marks)
-        value_end = _end_of_last(prompt, output.end) if last else marks[n + 2].start
-        if last and longest > 1 and prompt[value_end:].strip():
+        value_end = marks[n + 2].start if n + 2 < len(marks) else len(prompt)
+        is_last, whole_end = n == starts[-1], value_end
+        if is_last:
+            value_end = min(_end_of_last(prompt, output.end), value_end)
+        if is_last and longest > 1 and without_headings(prompt[value_end:whole_end]):
             return None  # examples with blank lines: where the last one ends cannot be told
         values = prompt[given.end : output.start], without_headings(prompt[output.end : value_end])
-        if is_open(values[0]) or is_open(values[1]) or is_template(values[0].strip(), values[1].strip()):
+        if first is None and is_template(*map(str.strip, values)):
             continue
         first = given.start if first is None else first
         pairs.append(values if order == "io" else (values[1], values[0]))
         end = value_end
-    if first is None or _leads(prompt, first):
+    if first is None or prompt[:first].count('"') % 2 or _leads(prompt, first) or holds_others(pairs):
         return None
     # An open `Input: … Output:` at the end asks; it does not tell.
-    tail = "" if any(mark.start >= end for mark in marks) else prompt[end:]
-    return Found(around(prompt[:first], tail), _bare_pairs(pairs))
+    asked = next((mark.start for mark in marks if mark.start >= end), len(prompt))
+    return Found(around(prompt[:first], prompt[end:asked]), _bare_pairs(pairs))
 
 
 @dataclass(frozen=True)
@@ -67,17 +73,39 @@ class _Mark:
     kind: str
     start: int
     end: int
+    word: str
 
 
-def _marks(prompt: str, inputs: Sequence[str], outputs: Sequence[str]) -> list[_Mark]:
+def _marks(prompt: str, inputs: Sequence[str], outputs: Sequence[str], in_lines: bool) -> list[_Mark]:
     marks = []
     for match in _label((*inputs, *outputs)).finditer(prompt):
-        if _counts(match, outputs):
+        if _is_at_start(match) or (in_lines and _counts(match["word"], outputs)):
             word = (match["word"] or match["heading"]).lower()
-            marks.append(_Mark("i" if word in inputs else "o", match.start(), match.end()))
+            marks.append(_Mark("i" if word in inputs else "o", match.start(), match.end(), word))
+    marks = _of_two_words(marks)
     fenced = [match.span() for match in _FENCED.finditer(prompt)]
     outside = [mark for mark in marks if not any(start < mark.start < end for start, end in fenced)]
     return outside if len(outside) >= 2 else marks  # all examples may stand in one fence
+
+
+def _of_two_words(marks: list[_Mark]) -> list[_Mark]:
+    """The marks without those in values: a question in `Input:`, an answer that is given in a `Q:` before its `A:`."""
+    kinds = "".join(mark.kind for mark in marks)
+    if "ii" in kinds:
+        word = marks[kinds.index("i")].word
+        marks = [mark for mark in marks if mark.kind == "o" or mark.word == word]
+    kinds = "".join(mark.kind for mark in marks)
+    if twice := re.search("ioo+", kinds):
+        word = marks[twice.end() - 1].word
+        marks = [mark for mark in marks if mark.kind == "i" or mark.word == word]
+    return marks
+
+
+def _asks(prompt: str, marks: Sequence[_Mark], n: int) -> bool:
+    """Whether the input and output of two marks are an open question: one of them is empty, or a place for a text."""
+    end = marks[n + 2].start if n + 2 < len(marks) else len(prompt)
+    values = prompt[marks[n].end : marks[n + 1].start], prompt[marks[n + 1].end : end]
+    return any(is_open(without_headings(value)) for value in values)
 
 
 def _order(prompt: str, marks: Sequence[_Mark], kinds: str) -> str:
@@ -104,12 +132,15 @@ def _bare_pairs(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [bare_pair(given, output) for given, output in stripped]
 
 
-def _counts(mark: re.Match[str], outputs: Sequence[str]) -> bool:
+def _is_at_start(mark: re.Match[str]) -> bool:
+    return mark["word"] is None or mark["at_start"] is not None
+
+
+def _counts(word: str, outputs: Sequence[str]) -> bool:
     """Within a line, a capitalized label counts, and an output's: `look at the input: …` is prose."""
-    word = mark["word"]
-    if word is None or mark["at_start"] is not None:
-        return True
-    return len(word) > 1 and (word[0].isupper() or (word.lower() in outputs and len(word) > 3) or not word.isascii())
+    if not word.isascii():
+        return len(word) > 1
+    return len(word) > 3 and (word[0].isupper() or word.lower() in outputs)
 
 
 def _label(words: Sequence[str]) -> re.Pattern[str]:

@@ -48,13 +48,10 @@ def quoted_in_sentences(prompt: str) -> Found | None:
     start = _start(prompt, chosen[0][0].start())
     end = chosen[-1][1].end()
     rest = prompt[end:]
+    if re.search(_QUOTED, rest):
+        return None  # one more example, perhaps
     ends = re.match(r"[\s)）]*(?:[.。!;；]|$|\n)", rest)
-    if (
-        start is None
-        or ends is None
-        or not all(_separates(gap) for gap in gaps)
-        or any(is_template(*pair) for pair in pairs)
-    ):
+    if start is None or ends is None or not all(_separates(gap) for gap in gaps) or is_template(*pairs[0]):
         return None
     return Found(around(prompt[:start].rstrip(" ,;:(（—-"), rest[ends.end() :]), pairs)
 
@@ -82,8 +79,6 @@ def _clauses(text: str) -> list[tuple[str, str]]:
         parts = [re.split(spaced, clause) for clause in clauses]
         if len(verb) < 2 or not all(len(part) == 2 and all(0 < len(p) <= _LONGEST for p in part) for part in parts):
             continue
-        if not re.search(rf"(?i){_VERB}", " ") and any(is_template(*part) for part in parts):
-            return []
         return [(part[0].strip(" '‘’"), part[1].strip(" '‘’")) for part in parts]
     return []
 

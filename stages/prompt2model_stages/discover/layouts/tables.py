@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from prompt2model_stages.discover.layouts.common import Found, around, is_heading
-from prompt2model_stages.discover.layouts.templates import is_template
+from prompt2model_stages.discover.layouts.templates import without_template
 from prompt2model_stages.discover.layouts.words import FAMILIES, is_label
 
 _ROW = re.compile(r"^\s*\|?(.*?)\|?\s*$")
@@ -36,7 +36,7 @@ def markdown_table(prompt: str) -> Found | None:
 
 
 def separated_values(prompt: str) -> Found | None:
-    """Pairs in lines of CSV (comma, semicolon) or between tabs; None where there are none."""
+    """Pairs in lines between commas, semicolons or tabs below a row of column names; None where there are none."""
     lines = prompt.splitlines()
     for by in ("\t", ",", ";"):
         for at, line in enumerate(lines):
@@ -51,11 +51,12 @@ def separated_values(prompt: str) -> Found | None:
                 before = [text for text in lines[:at] if not _FENCE.match(text)]
                 after = [text for text in lines[end:] if not _FENCE.match(text)]
                 return Found(around("\n".join(before), "\n".join(after)), found)
-    return _tabs(lines)
+    return None
 
 
-def _tabs(lines: Sequence[str]) -> Found | None:
-    """Two lines or more, one below the other, with one tab each."""
+def tabs(prompt: str) -> Found | None:
+    """Pairs in two lines or more, one below the other, with one tab each; None where there are none."""
+    lines = prompt.splitlines()
     numbers = [
         n for n, line in enumerate(lines) if line.count("\t") == 1 and all(cell.strip() for cell in line.split("\t"))
     ]
@@ -115,7 +116,7 @@ def _rows(header: Sequence[str], rows: Sequence[Sequence[str]], is_announced: bo
         return None
     given, output = order or ([0], 1)
     pairs = [(_given([row[n] for n in columns], names, given), row[columns[output]].strip()) for row in rows]
-    pairs = [pair for pair in pairs if pair[0].strip() and pair[1] and not is_template(*pair)]
+    pairs = [pair for pair in without_template(pairs) if pair[0].strip() and pair[1]]
     return _without_quotes(pairs) or None
 
 

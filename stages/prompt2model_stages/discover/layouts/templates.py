@@ -39,6 +39,11 @@ def is_template(given: str, output: str) -> bool:
     return _names_kind(given) and (_names_outputs(output) or _names_kind(output) or _BRACKETS.match(output) is not None)
 
 
+def without_template(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The pairs without the first where that is a template: later ones are examples, whatever words they have."""
+    return pairs[1:] if pairs and is_template(*pairs[0]) else pairs
+
+
 def _names_outputs(text: str) -> bool:
     return _ALTERNATIVES.match(text.strip()) is not None or (
         _ONE_OF.search(text) is not None and len(text.split()) <= 20
@@ -47,9 +52,9 @@ def _names_outputs(text: str) -> bool:
 
 def _names_kind(text: str) -> bool:
     """`a review`, `the text of a ticket`, `einen Satz`: few words, a kind of text among them, no sentence."""
-    text = text.strip().rstrip(".。")
+    text = text.strip()
     words = text.split()
-    if len(words) > _MOST_WORDS or re.search(r"[.!?:;\n\"]", text):
+    if len(words) > _MOST_WORDS or re.search(r"[.!?:;\n\"。！？]", text):
         return False
     kind = _KIND.search(text)
     if kind is None:

@@ -43,39 +43,46 @@ ASSISTANTS = _words(
 )
 TEXTS = _words(
     """text, sentence, source, x, review, comment, message, tweet, email, e-mail, mail, ticket, article, passage,
-    paragraph, document, context, title, headline, prompt, query, request, utterance, phrase, word, premise, english,
-    original, before, code, dialogue, conversation, description, post, statement, claim, problem, riddle,
-    instruction, product, name, string, bad, wrong, informal, satz, quelle, bewertung, nachricht, kommentar, artikel,
-    beschreibung, wort, aufgabe, anfrage, deutsch, englisch, vorher, falsch, texto, frase, oración, reseña, mensaje,
-    comentario, artículo, palabra, fuente, inglés, español, antes, texte, avis, critique, commentaire, mot, anglais,
-    français, avant, testo, recensione, messaggio, commento, parola, inglese, italiano, tekst, zin, recensie,
-    bericht, zdanie, recenzja, wiadomość, metin, cümle, yorum, kelime, текст, предложение, отзыв, сообщение,
-    комментарий, слово, фраза, до, речення, відгук, 文本, 句子, 原文, 评论, 評論, 单词, 英文, 中文, テキスト, 文,
-    文章, レビュー, 単語, 英語, 日本語, 텍스트, 문장, 리뷰, 단어, 영어, 한국어, ข้อความ, ประโยค, รีวิว, คำ, văn bản,
-    câu, đánh giá, teks, kalimat, ulasan, نص, النص, جملة, الجملة, مراجعة, पाठ, वाक्य, समीक्षा"""
+    paragraph, document, context, title, headline, prompt, query, request, utterance, phrase, word, premise,
+    hypothesis, english, original, code, dialogue, conversation, description, post, statement, claim, problem,
+    riddle, instruction, product, name, string, bad, wrong, informal, satz, quelle, bewertung, nachricht, kommentar,
+    artikel, beschreibung, wort, aufgabe, anfrage, deutsch, englisch, falsch, texto, frase, oración, reseña, mensaje,
+    comentario, artículo, palabra, fuente, inglés, español, texte, avis, critique, commentaire, mot, anglais,
+    français, testo, recensione, messaggio, commento, parola, inglese, italiano, tekst, zin, recensie, bericht,
+    zdanie, recenzja, wiadomość, metin, cümle, yorum, kelime, текст, предложение, отзыв, сообщение, комментарий,
+    слово, фраза, речення, відгук, 文本, 句子, 原文, 评论, 評論, 单词, 英文, 中文, テキスト, 文, 文章, レビュー,
+    単語, 英語, 日本語, 텍스트, 문장, 리뷰, 단어, 영어, 한국어, ข้อความ, ประโยค, รีวิว, คำ, văn bản, câu, đánh giá,
+    teks, kalimat, ulasan, نص, النص, جملة, الجملة, مراجعة, पाठ, वाक्य, समीक्षा"""
 )
 LABELS = _words(
     """label, target, result, response, summary, translation, y, sentiment, category, class, classification, topic,
     intent, verdict, tag, tags, rating, score, title, headline, subject, subject line, correction, corrected,
     rewrite, rewritten, paraphrase, simplified, completion, reply, keywords, keyword, entities, entity, language,
-    emotion, tone, hypothesis, sql, json, code, query, regex, command, python, french, german, spanish, italian,
-    japanese, chinese, russian, formal, good, right, after, fixed, expected, value, number, date, plural, past,
-    past tense, antonym, synonym, opposite, solution, conclusion, decision, type, priority, sarcastic, toxic, colour,
-    color, capital, genre, grade, formula, emoji, bewertung, ergebnis, kategorie, klasse, thema, stimmung,
-    zusammenfassung, übersetzung, urteil, etikett, titel, antwort, lösung, korrektur, sprache, absicht, nachher,
-    richtig, wert, mehrzahl, gegenteil, gefühl, betreff, deutsch, englisch, etiqueta, resultado, categoría, clase,
-    tema, sentimiento, resumen, traducción, veredicto, título, corrección, idioma, intención, después, correcto,
-    español, inglés, polaridad, valor, étiquette, résultat, catégorie, classe, thème, sujet, résumé, traduction,
-    titre, langue, intention, après, français, anglais, valeur, ton, polarité, etichetta, risultato, categoria,
-    argomento, sentimento, riassunto, traduzione, titolo, correzione, lingua, italiano, tradução, resumo, rótulo,
-    categorie, samenvatting, vertaling, kategoria, etykieta, tłumaczenie, streszczenie, wynik, duygu, etiket,
-    kategori, çeviri, özet, sonuç, метка, класс, категория, тема, тональность, перевод, резюме, результат, оценка,
-    исправление, язык, после, заголовок, мітка, тональність, переклад, категорія, 标签, 標籤, 类别, 類別, 情感, 翻译,
-    翻譯, 摘要, 结果, 結果, 译文, 主题, 分类, ラベル, 分類, 感情, 翻訳, 要約, カテゴリ, カテゴリー, 訳, 레이블, 라벨,
-    감정, 번역, 요약, 결과, 분류, 카테고리, ป้ายกำกับ, ความรู้สึก, หมวดหมู่, คำแปล, สรุป, ผล, nhãn, cảm xúc,
-    bản dịch, tóm tắt, kết quả, thể loại, sentimen, terjemahan, ringkasan, hasil, تصنيف, التصنيف, ترجمة, الترجمة,
-    ملخص, النتيجة, المشاعر, لیبل, लेबल, भावना, अनुवाद, सारांश, परिणाम, श्रेणी"""
+    emotion, tone, sql, json, code, query, regex, command, python, french, german, spanish, italian, japanese,
+    chinese, russian, formal, good, right, fixed, expected, value, number, date, plural, past, past tense, antonym,
+    synonym, opposite, solution, conclusion, decision, type, priority, sarcastic, toxic, colour, color, capital,
+    genre, grade, formula, emoji, bewertung, ergebnis, kategorie, klasse, thema, stimmung, zusammenfassung,
+    übersetzung, urteil, etikett, titel, antwort, lösung, korrektur, sprache, absicht, richtig, wert, mehrzahl,
+    gegenteil, gefühl, betreff, deutsch, englisch, etiqueta, resultado, categoría, clase, tema, sentimiento, resumen,
+    traducción, veredicto, título, corrección, idioma, intención, correcto, español, inglés, polaridad, valor,
+    étiquette, résultat, catégorie, classe, thème, sujet, résumé, traduction, titre, langue, intention, français,
+    anglais, valeur, ton, polarité, etichetta, risultato, categoria, argomento, sentimento, riassunto, traduzione,
+    titolo, correzione, lingua, italiano, tradução, resumo, rótulo, categorie, samenvatting, vertaling, kategoria,
+    etykieta, tłumaczenie, streszczenie, wynik, duygu, etiket, kategori, çeviri, özet, sonuç, метка, класс,
+    категория, тема, тональность, перевод, резюме, результат, оценка, исправление, язык, заголовок, мітка,
+    тональність, переклад, категорія, 标签, 標籤, 类别, 類別, 情感, 翻译, 翻譯, 摘要, 结果, 結果, 译文, 主题, 分类,
+    ラベル, 分類, 感情, 翻訳, 要約, カテゴリ, カテゴリー, 訳, 레이블, 라벨, 감정, 번역, 요약, 결과, 분류, 카테고리,
+    ป้ายกำกับ, ความรู้สึก, หมวดหมู่, คำแปล, สรุป, ผล, nhãn, cảm xúc, bản dịch, tóm tắt, kết quả, thể loại, sentimen,
+    terjemahan, ringkasan, hasil, تصنيف, التصنيف, ترجمة, الترجمة, ملخص, النتيجة, المشاعر, لیبل, लेबल, भावना, अनुवाद,
+    सारांश, परिणाम, श्रेणी"""
 )
+TITLES = _words(
+    """task, instruction, instructions, system, system prompt, prompt, description, your task, goal, objective, aufgabe,
+    anweisung, tarea, instrucción, instrucciones, tâche, consigne, istruzioni, compito, tarefa, instruções, opdracht,
+    задача, задание, инструкция, завдання, 任务, 任務, 说明, 指令, 指示, タスク, 작업, 지시, งาน, คำสั่ง, nhiệm vụ,
+    yêu cầu, görev, talimat, المهمة, التعليمات, कार्य, निर्देश"""
+)
+"""Headings above an instruction."""
 FAMILIES = ((INPUTS, OUTPUTS), (QUESTIONS, ANSWERS), (USERS, ASSISTANTS), (TEXTS, (*LABELS, *ANSWERS, *OUTPUTS)))
 """Labels that belong together: of an input, of an output; the first family that a prompt has is its layout."""
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from prompt2model_stages.discover.layouts.common import Found, around, bare_pair
-from prompt2model_stages.discover.layouts.templates import is_template
+from prompt2model_stages.discover.layouts.templates import without_template
 from prompt2model_stages.discover.layouts.words import FAMILIES, is_label
 
 _LEAF = re.compile(r"<(?P<name>[^\W\d][\w.:-]*)(?P<rest>\s[^<>]*)?>(?P<text>.*?)</(?P=name)\s*>", re.DOTALL)
@@ -41,7 +41,7 @@ def tags(prompt: str) -> Found | None:
         if inputs is None:
             found = _repeated(found)
         pairs = [bare_pair(html.unescape(first.text), html.unescape(second.text)) for first, second in found]
-        kept = [pair for pair in pairs if all(pair) and not is_template(*pair)]
+        kept = [pair for pair in without_template(pairs) if all(pair)]
         if kept and not _between(prompt, found):
             return Found(_instruction(prompt[: found[0][0].start], prompt[found[-1][1].end :]), kept)
     return None
