@@ -1,11 +1,11 @@
 """BM25 over stems: rank-bm25 in memory for small catalogs, bm25s on memory-mapped files for built ones.
 
 Both are Okapi's: k1 = 1.5, b = 0.75, a word's part tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length)), and the weight
-idf = max(0, ln((N - df + 0.5) / (df + 0.5))), so a word that more than half of the texts have counts for nothing. A word
-that the query repeats counts once. bm25s keeps 32-bit scores, so equal order is meant up to their rounding.
+idf = ln((N - df + 0.5) / (df + 0.5)). A word that more than half of the texts have, whose idf is below 0, weighs a quarter of
+the mean idf. A word that the query repeats counts once. bm25s keeps 32-bit scores: the order is the same up to their rounding.
 
-Source: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009); rank-bm25's BM25Okapi with epsilon 0; bm25s's
-tf part `atire` with the idf `robertson`.
+Source: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009); rank-bm25's BM25Okapi with its own epsilon; bm25s's
+tf part `atire`, its idf replaced.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from prompt2model_stages.catalogs.search.protocol import Hit, Scores, nearest
 from prompt2model_stages.catalogs.search.words import ENGLISH, stems, tokens, words
 
 K1 = 1.5
 B = 0.75
+EPSILON = 0.25
 
 
 class LexicalIndex(ABC):
@@ -85,7 +87,7 @@ class MemoryIndex(LexicalIndex):
 
         documents = [tokens(text, language) for text in texts]
         self._texts = [frozenset(document) for document in documents]
-        self._bm25 = BM25Okapi(documents, k1=K1, b=B, epsilon=0.0) if any(documents) else None
+        self._bm25 = BM25Okapi(documents, k1=K1, b=B, epsilon=EPSILON) if any(documents) else None
         self._idf: dict[str, float] = {} if self._bm25 is None else self._bm25.idf
 
     @property
@@ -111,6 +113,7 @@ class BuiltIndex(LexicalIndex):
         self._bm25 = bm25
         self._starts = np.asarray(bm25.scores["indptr"])
         self.rows = int(bm25.scores["num_docs"])
+        self._idf = okapi_idf(np.diff(self._starts), self.rows)
 
     @classmethod
     def build(cls, texts: Sequence[str], language: str = ENGLISH) -> BuiltIndex:
@@ -119,8 +122,11 @@ class BuiltIndex(LexicalIndex):
         numbered = [[vocabulary.setdefault(word, len(vocabulary)) for word in tokens(text, language)] for text in texts]
         if not vocabulary:  # bm25s cannot be made of no words at all
             vocabulary, numbered[0] = {"": 0}, [0]
-        bm25 = _bm25s().BM25(k1=K1, b=B, method="atire", idf_method="robertson", csc_backend="numpy")
+        bm25 = _bm25s().BM25(k1=K1, b=B, method="atire", idf_method="lucene", csc_backend="numpy")
         bm25.index((numbered, vocabulary), show_progress=False)
+        scores, having = bm25.scores, np.diff(bm25.scores["indptr"])
+        lucene = np.log1p((len(numbered) - having + 0.5) / (having + 0.5))  # above 0, so that it can be divided by
+        scores["data"] *= np.repeat(okapi_idf(having, len(numbered)) / lucene, having).astype(np.float32)
         return cls(bm25)
 
     @classmethod
@@ -134,10 +140,11 @@ class BuiltIndex(LexicalIndex):
 
     @property
     def _rarest(self) -> float:
-        return _idf(1, self.rows)
+        return float(self._idf.max(initial=0.0))
 
     def _weight(self, word: str) -> float | None:
-        return _idf(len(rows), self.rows) if len(rows := self._having(word)) else None
+        number = self._number(word)
+        return None if number is None else float(self._idf[number])
 
     def _has(self, row: int, word: str) -> bool:
         rows = self._having(word)  # ascending
@@ -151,14 +158,26 @@ class BuiltIndex(LexicalIndex):
         return whole
 
     def _having(self, word: str) -> Any:
-        number = self._bm25.vocab_dict.get(word)
-        if number is None or number + 1 >= len(self._starts):
+        number = self._number(word)
+        if number is None:
             return ()
         return self._bm25.scores["indices"][self._starts[number] : self._starts[number + 1]]
 
+    def _number(self, word: str) -> int | None:
+        """A stem's column; None where no text has it."""
+        number = self._bm25.vocab_dict.get(word)
+        return None if number is None or number >= len(self._idf) else int(number)
 
-def _idf(having: int, of: int) -> float:
-    return max(0.0, float(np.log((of - having + 0.5) / (having + 0.5))))
+
+def okapi_idf(having: npt.NDArray[np.integer], of: int) -> npt.NDArray[np.float64]:
+    """The weights of words, [words].
+
+    Args:
+        having: how many texts have each word, at least one, [words].
+        of: all texts.
+    """
+    idf = np.log(of - having + 0.5) - np.log(having + 0.5)
+    return np.asarray(np.where(idf < 0, EPSILON * idf.mean(), idf)) if len(idf) else idf
 
 
 def _bm25s() -> Any:

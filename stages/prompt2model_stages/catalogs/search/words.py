@@ -6,8 +6,8 @@ import re
 from functools import cache
 from typing import Any
 
-VERSION = 2
-"""Changes with what `tokens` returns: an index of another version is built again."""
+VERSION = 3
+"""Changes with what `tokens` returns and with how words weigh: an index of another version is built again."""
 
 _STOP_WORDS = """
 a about after all also an and any are as at be because been before being between both but by can could did do does
