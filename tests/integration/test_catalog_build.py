@@ -21,8 +21,10 @@ from prompt2model_stages.catalogs.building.segments import BUILDING, CURSOR
 from prompt2model_stages.catalogs.entries import DatasetEntry, Kind
 from prompt2model_stages.catalogs.opening import POINTER, open_catalog, open_datasets, open_models
 from prompt2model_stages.errors import StageError
+from prompt2model_stages.storage import Folder
 from tests.hub_server import online
 from tests.listing_hub import Answer, ListingHub, dataset, listing, model
+from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.integration
 
@@ -37,7 +39,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ListingHub]
         yield running
 
 
-def built(hub: ListingHub, root: Path, kind: Kind = Kind.DATASETS, **options: object) -> Built:
+def built(hub: ListingHub, root: Path | str, kind: Kind = Kind.DATASETS, **options: object) -> Built:
     lister = HubLister(endpoint=hub.url, per_minute=60000, retries=1)
     return build(kind, str(root), lister, vectors=False, **options)  # type: ignore[arg-type]
 
@@ -255,21 +257,41 @@ def test_a_second_build_of_the_same_folder_is_refused(hub: ListingHub, tmp_path:
     assert refused == ["CatalogInUse"]
 
 
-def test_a_catalog_is_built_to_an_object_store(hub: ListingHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import fsspec
-
+def test_a_catalog_is_built_to_a_bucket_and_read_from_there(
+    hub: ListingHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("P2M_CACHE", str(tmp_path / "cache"))
-    lister = HubLister(endpoint=hub.url, per_minute=60000)
-    try:
-        build(Kind.DATASETS, "memory://built-catalogs", lister, vectors=False)
+    with s3_server(tmp_path / "server.log") as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        where = server.uri("team/catalogs")
+        with pytest.raises(StageError, match="There is no catalog of datasets at s3://p2m/team/catalogs/datasets"):
+            open_datasets(where)
+        hub.before = lambda number: (404, {}, b"") if number == 2 else None
+        with pytest.raises(StageError, match="it answers 404"):
+            built(hub, where)
+        with pytest.raises(StageError, match="its build is not finished"):
+            open_datasets(where)
+        hub.before = lambda number: None
+        hub.asked.clear()
+        assert built(hub, where).listed == 7
+        assert len(hub.asked) == 2
         hub.items["datasets"].append(dataset(8, "2026-02-02"))
-        build(Kind.DATASETS, "memory://built-catalogs", lister, vectors=False)
-        catalog = open_datasets("memory://built-catalogs")
-        assert len(catalog.entries) == 8 + TOP
+        built(hub, where)
+        hub.items["datasets"].append(dataset(9, "2026-02-03"))
+        built(hub, where)
+        catalog = open_datasets(where)
+        assert len(catalog.entries) == 9 + TOP
         assert catalog.folder.parent == tmp_path / "cache" / "catalogs"
         assert (catalog.folder / "bm25" / "index.json").is_file()
-    finally:
-        fsspec.filesystem("memory").rm("/built-catalogs", recursive=True)
+        assert len([name for name in Folder(f"{where}/datasets").names() if name.startswith("v-")]) == 2
+        with pytest.raises(StageError, match="bucket does not exist") as caught:
+            built(hub, "s3://no-such-bucket/catalogs")
+        assert caught.value.failure.reason == "CatalogUnreachable"
+    for work in (open_datasets, lambda uri: built(hub, uri)):
+        with pytest.raises(StageError) as caught:
+            work(where)
+        assert caught.value.failure.reason == "CatalogUnreachable"
 
 
 def test_vectors_are_made_where_they_are_wanted(hub: ListingHub, tmp_path: Path):

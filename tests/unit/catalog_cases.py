@@ -9,6 +9,7 @@ from prompt2model_api.base import Architecture
 from prompt2model_stages.catalogs.entries import CatalogEntry, DatasetEntry, Kind, ModelEntry, TypedColumn
 from prompt2model_stages.catalogs.opening import ENTRIES, POINTER, Pointer
 from prompt2model_stages.catalogs.schema import SCHEMA, write_entries
+from prompt2model_stages.storage import sha256_of_file
 
 MADE_AT = "2026-11-26T00:00:00Z"
 FLOWERS = DatasetEntry(
@@ -27,7 +28,7 @@ def built(root: Path, kind: Kind, entries: list[CatalogEntry], **pointed: object
     folder.mkdir(parents=True)
     write_entries(folder / ENTRIES, kind, entries, MADE_AT, "a test")
     facts: dict[str, object] = {
-        "catalog_schema": SCHEMA, "kind": kind, "folder": "v-1", "digest": "0" * 64, "made_at": MADE_AT,
+        "catalog_schema": SCHEMA, "kind": kind, "folder": "v-1", "digest": sha256_of_file(folder / ENTRIES), "made_at": MADE_AT,
         "rows": len(entries), "source": "a test",
     }  # fmt: skip
     pointer = Pointer.model_construct(**(facts | pointed))

@@ -86,14 +86,36 @@ def test_a_catalog_elsewhere_is_copied_once(tmp_path: Path, monkeypatch: pytest.
     away.put(str(tmp_path / "made"), "/catalogs-copied-once", recursive=True)
     try:
         catalog = open_models("memory://catalogs-copied-once")
-        assert catalog.folder == tmp_path / "cache" / "catalogs" / ("0" * 16)
+        assert catalog.folder == tmp_path / "cache" / "catalogs" / catalog.digest[:16]
         away.rm("/catalogs-copied-once/models/v-1", recursive=True)
         assert list(open_models("memory://catalogs-copied-once").entries) == [PAINTER]
     finally:
         away.rm("/catalogs-copied-once", recursive=True)
 
 
-def refused(root: Path, kind: Kind = Kind.DATASETS) -> tuple[str, str]:
+def test_a_copy_that_is_not_the_file_that_is_meant_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import fsspec
+
+    monkeypatch.setenv("P2M_CACHE", str(tmp_path / "cache"))
+    file = built(tmp_path / "made", Kind.DATASETS, [FLOWERS])
+    write_entries(file, Kind.DATASETS, [FLOWERS, FLOWERS], MADE_AT, "another")
+    away = fsspec.filesystem("memory")
+    away.put(str(tmp_path / "made"), "/another-file", recursive=True)
+    try:
+        assert "is not the file that its catalog.json names" in refused("memory://another-file")[1]
+        assert list((tmp_path / "cache" / "catalogs").iterdir()) == []
+    finally:
+        away.rm("/another-file", recursive=True)
+
+
+@pytest.mark.parametrize("uri", ["http://host/catalogs", "ftp://host/catalogs"])
+def test_an_address_of_no_storage_is_said_in_one_sentence(uri: str):
+    with pytest.raises(StageError, match="is no storage: name a path") as caught:
+        open_models(uri)
+    assert caught.value.failure.reason == "CatalogUnreachable"
+
+
+def refused(root: Path | str, kind: Kind = Kind.DATASETS) -> tuple[str, str]:
     with pytest.raises(StageError) as caught:
         open_catalog(kind, str(root))
     failure = caught.value.failure

@@ -20,11 +20,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
+from pydantic import ValidationError
+
 from prompt2model_api.base import Model
 from prompt2model_api.environment_names import P2M_CACHE, P2M_CATALOGS
 from prompt2model_api.results import CatalogUsed
 from prompt2model_stages.catalogs.catalog import DATASETS, HERE, MODELS, datasets, models
 from prompt2model_stages.catalogs.entries import CatalogEntry, DatasetEntry, Kind, ModelEntry
+from prompt2model_stages.catalogs.places import home_of, reached
 from prompt2model_stages.catalogs.schema import SCHEMA, NoCatalogError, arrow_schema, entry_of, read_table
 from prompt2model_stages.errors import blocked
 from prompt2model_stages.storage import Folder, sha256_of_file
@@ -159,7 +162,7 @@ def open_catalog(kind: Kind, uri: str | None = None) -> Catalog[DatasetEntry] | 
 def _opened(kind: Kind, top: Sequence[Entry], uri: str | None) -> tuple[Entries[Entry], Path, str, str, str]:
     if uri is None:
         return _shipped(kind, top)
-    pointer = read_pointer(Folder(f"{uri.rstrip('/')}/{kind.value}"), kind)
+    pointer = read_pointer(home_of(uri, kind), kind)
     folder = _local(uri, pointer)
     try:
         _, table = read_table(folder / ENTRIES, kind)
@@ -211,28 +214,30 @@ def _with_facts(entry: Entry, kind: Kind, table: pyarrow.Table, numbers: Sequenc
 def read_pointer(home: Folder, kind: Kind) -> Pointer:
     """The catalog.json of a folder. Raises: StageError CatalogMissing, CatalogUnusable, CatalogUnreachable, Blocked."""
     uri = str(home.local or home.uri)
+    with reached(uri):
+        try:
+            tree = home.read_json(POINTER)
+        except FileNotFoundError:
+            half = "its build is not finished" if home.exists("building") else f"there is no {POINTER}"
+            raise blocked(
+                "CatalogMissing",
+                f"There is no catalog of {kind.value} at {uri}: {half}.",
+                f"Run `p2m catalog build {kind.value} --to` with this address, or name another catalog.",
+            ) from None
+        except ValueError:
+            tree = None
+    version = tree.get("catalogSchema") if isinstance(tree, dict) else None
+    if isinstance(version, int) and version != SCHEMA:
+        raise _unusable(uri, kind, f"it has version {version} of the schema, and this release reads {SCHEMA}")
     try:
-        tree = home.read_json(POINTER)
-        version = tree.get("catalogSchema") if isinstance(tree, dict) else None
-        if version != SCHEMA:
-            raise _unusable(uri, kind, f"it has version {version} of the schema, and this release reads {SCHEMA}")
         return Pointer.model_validate(tree)
-    except FileNotFoundError:
-        half = "its build is not finished" if home.exists("building") else f"there is no {POINTER}"
-        raise blocked(
-            "CatalogMissing",
-            f"There is no catalog of {kind.value} at {uri}: {half}.",
-            f"Run `p2m catalog build {kind.value} --to` with this address, or name another catalog.",
-        ) from None
-    except ValueError as error:  # no JSON, or other fields; pydantic's error is one
+    except ValidationError as error:
         raise _unusable(uri, kind, f"its {POINTER} is not one of a catalog") from error
-    except OSError as error:
-        raise _unreachable(uri, error) from error
 
 
 def _local(uri: str, pointer: Pointer) -> Path:
     """The folder of the version that counts: itself, or a copy in the cache that is made once."""
-    away = Folder(f"{uri.rstrip('/')}/{pointer.kind.value}/{pointer.folder}")
+    away = home_of(uri, pointer.kind) / pointer.folder
     if away.local is not None:
         return away.local
     target = cache_folder(pointer.digest)
@@ -241,14 +246,17 @@ def _local(uri: str, pointer: Pointer) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     half = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
-        away.fetch(half / "copy")
+        with reached(uri):
+            away.fetch(half / "copy")
+        if sha256_of_file(half / "copy" / ENTRIES) != pointer.digest:
+            raise _unusable(uri, pointer.kind, f"{pointer.folder}/{ENTRIES} is not the file that its {POINTER} names")
         shutil.rmtree(target, ignore_errors=True)
         (half / "copy").rename(target)
     except FileNotFoundError as error:
-        raise _unusable(uri, pointer.kind, f"{pointer.folder} is not there") from error
-    except OSError as error:
+        raise _unusable(uri, pointer.kind, f"{pointer.folder} is not there, or not whole") from error
+    except OSError:
         if not (target / ENTRIES).is_file():  # else another process was first
-            raise _unreachable(uri, error) from error
+            raise
     finally:
         shutil.rmtree(half, ignore_errors=True)
     return target
@@ -265,12 +273,4 @@ def _unusable(uri: str, kind: Kind, why: str) -> Exception:
         "CatalogUnusable",
         f"The catalog of {kind.value} at {uri} cannot be used: {why}.",
         f"Run `p2m catalog build {kind.value} --to` with this address again, or name another catalog.",
-    )
-
-
-def _unreachable(uri: str, error: OSError) -> Exception:
-    return blocked(
-        "CatalogUnreachable",
-        f"The catalog at {uri} cannot be read: {error}.",
-        "Check the address, the network and the credentials, or name no catalog to use the shipped one.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from prompt2model_stages.catalogs.building.publishing import Publisher, hub_tabl
 from prompt2model_stages.catalogs.building.segments import Cursor, Segments
 from prompt2model_stages.catalogs.entries import Kind
 from prompt2model_stages.catalogs.opening import ENTRIES, Pointer, read_pointer
+from prompt2model_stages.catalogs.places import home_of, reached, unreachable
 from prompt2model_stages.catalogs.schema import NoCatalogError, arrow_schema, read_table
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.storage import Folder
@@ -66,9 +67,14 @@ def build(
 
     Raises: StageError HubUnreachable, HubRefused, CatalogUnreachable (Blocked); OSError. What was listed is kept.
     """
-    home = Folder(f"{uri.rstrip('/')}/{kind.value}")
-    with _locked(home):
-        return _build(kind, home, lister, since, limit, vectors, told or Told())
+    home = home_of(uri, kind)
+    with _locked(home), nullcontext() if home.local is not None else reached(uri):
+        try:
+            return _build(kind, home, lister, since, limit, vectors, told or Told())
+        except FileNotFoundError as error:  # a bucket that does not exist
+            if home.local is not None:
+                raise
+            raise unreachable(uri, error) from error
 
 
 def _build(
