@@ -20,7 +20,7 @@ from tests.unit.wrong_answers import wrong_answers
 pytestmark = pytest.mark.unit
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "data/prompts.jsonl").read_text().splitlines()]
-FEW_WITHOUT_LAYOUT = 6
+FEW_WITHOUT_LAYOUT = 8
 """So many of the prompts have examples that the layout alone does not show beyond doubt."""
 
 

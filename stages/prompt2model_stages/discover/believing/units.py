@@ -69,11 +69,21 @@ def gap_units(prompt: str, demonstrations: Sequence[Placed]) -> list[Unit]:
 def middles_agree(prompt: str, demonstrations: Sequence[Placed]) -> bool:
     """Whether what stands between input and output separates them: the same everywhere, or a label."""
     middles = _middles(prompt, demonstrations)
+    pairs = list(zip(middles, demonstrations, strict=True))
     if any(not re.search(r"[^ ]", middle) or _AND.match(middle) for middle in middles):
+        return False
+    if any(_WORD.search(middle) is None and "\n" in middle and not _fills_lines(prompt, d) for middle, d in pairs):
         return False
     if len({_normal(middle) for middle in middles}) == 1 and len(middles) > 1:
         return True
     return all(_separates(middle, len(middles) > 1) for middle in middles)
+
+
+def _fills_lines(prompt: str, demonstration: Placed) -> bool:
+    """Whether a demonstration in lines without labels begins and ends a line."""
+    before = prompt[: demonstration.start].rpartition("\n")[2]
+    after = prompt[demonstration.end :].partition("\n")[0]
+    return not _WORD.search(after) and (not _WORD.search(before) or re.search(r"[:：>]\W*$", before) is not None)
 
 
 def is_cut_quote(prompt: str, span: Span) -> bool:

@@ -75,11 +75,20 @@ def _in_lines(prompt: str, arrow: re.Pattern[str]) -> Found | None:
         return None
     if len(hits) > 1 and _is_open_text(lines, hits):
         return None
-    pairs = [_pair(lines[n].text, arrow) for n in hits]
+    texts, rest = _cut_last([lines[n].text for n in hits])
+    pairs = [_pair(text, arrow) for text in texts]
     kept = [pair for pair in without_template(pairs) if not is_open(pair[0]) and not is_open(pair[1])]
     if not kept:
         return None
-    return Found(around("\n".join(before), "\n".join(line.text for line in lines[last + 1 :])), kept)
+    return Found(around("\n".join(before), "\n".join([*rest, *(line.text for line in lines[last + 1 :])])), kept)
+
+
+def _cut_last(texts: list[str]) -> tuple[list[str], list[str]]:
+    """The examples, and the lines below the last one: where all others have one line, these do not belong to it."""
+    first, *below = texts[-1].splitlines()
+    if below and len(texts) > 1 and not any("\n" in text for text in texts[:-1]):
+        return [*texts[:-1], first], below
+    return texts, []
 
 
 def _is_open_text(lines: Sequence[_Line], hits: Sequence[int]) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _BRACKETS = re.compile(
-    r"^\s*(?:<[^<>]{1,80}>|\[[^\[\]]{1,80}\]|\{{1,2}[\w .,/|-]{1,80}\}{1,2}|\(.{1,80}\)|_{2,}|\.{3}|…)\s*[.。]?\s*$"
+    r"^\s*(?:<[^<>]{1,80}>|\[(?=[^\]]*[^\W\d_])[^\[\],\"]{1,80}\]|\{{1,2}[\w .,/|-]{1,80}\}{1,2}|\(.{1,80}\)|_{2,}|"
+    r"\.{3}|…)\s*[.。]?\s*$"
 )
 _ARTICLE = re.compile(
     r"(?i)^(?:an?|the|one|some|any|your|its|their|ein|eine|einen|der|die|das|un|une|una|uno|el|la|le|les|los|il|lo|um|uma|o|een|het|"
