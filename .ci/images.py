@@ -28,6 +28,9 @@ IMAGES = ("stages", "operator", "service", "mlflow")
 KIT = Path(os.environ.get("P2M_KUBE_KIT") or ROOT.parent / "shared" / "kube") / "cluster"
 SAY_EVERY_S = 15.0
 LINE_LENGTH = 100
+NO_DAEMON = (
+    "\nStart Docker, or set IMAGE_BUILDER=podman, or name the folder of a single-node kit in P2M_KUBE_KIT (see --help)."
+)
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 
 
@@ -100,7 +103,8 @@ def run(what: str, command: list[str], every_s: float = SAY_EVERY_S) -> None:
                 say(f"{what}: {time.monotonic() - started:.0f} s. {newest(lines)}".rstrip())
         status = process.wait()
     if status:
-        sys.exit(f"{''.join(lines)}\n{what}: {shlex.join(command)}: exit status {status}")
+        hint = NO_DAEMON if "Cannot connect to the Docker daemon" in "".join(lines) else ""
+        sys.exit(f"{''.join(lines)}\n{what}: {shlex.join(command)}: exit status {status}{hint}")
     say(f"{what}: done in {time.monotonic() - started:.1f} s")
 
 

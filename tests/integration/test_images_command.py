@@ -72,6 +72,13 @@ def test_a_failed_step_shows_all_that_the_builder_said(tmp_path: Path) -> None:
     assert "first\nlast\n" in done.stderr and "exit status 7" in done.stderr and "operator" in done.stderr
 
 
+def test_a_docker_that_does_not_run_brings_the_other_ways_to_mind(tmp_path: Path) -> None:
+    script(tmp_path / "docker", "echo ERROR: Cannot connect to the Docker daemon at unix:///x. >&2; exit 1")
+    done = images(tmp_path, "operator")
+    assert done.returncode == 1
+    assert "IMAGE_BUILDER=podman" in done.stderr and "P2M_KUBE_KIT" in done.stderr
+
+
 def test_a_builder_that_is_not_installed_is_named(tmp_path: Path) -> None:
     done = images(tmp_path, "operator", builder="podman")
     assert done.returncode == 1
