@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from prompt2model_stages.discover.layouts.words import FAMILIES, is_label
+
 QUOTES = "\"'`“”‘’„‚«»‹›「」『』"
 MARKS = frozenset(QUOTES + "*_~")
 """Characters that a copy may lack or add: quotes and the emphasis of Markdown."""
@@ -24,6 +26,7 @@ _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[nrt\"\\/|*_`#<>\[\]{}()~-]|"
     + _ENTITY.pattern
 )
+_LABELS = tuple(word for family in FAMILIES for words in family for word in words)
 _DOUBLED = re.compile(r'""')
 _EMPHASIS = re.compile(r"(\*\*|__|~~|`|(?<!\w)[*_](?=\S))(?=\S)(.+?)(?<=\S)\1(?!\w)")
 _RUNS_ON = re.compile(
@@ -41,7 +44,7 @@ class Span:
     end: int
     text: str
     loose_ends: int = 0
-    """How many of its two ends stand within a run of characters of a script without spaces."""
+    """How many of its two ends stand within a run of characters of a script without spaces; one more for a label."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +101,15 @@ class View:
             first, last = indices[at], indices[at + len(needle) - 1]
             ends = (self._edge(first - 1, first), self._edge(last, last + 1))
             if None not in ends:
-                loose = sum(end is True for end in ends)
+                loose = sum(end is True for end in ends) + self._is_label(first, last)
                 found.append(Span(self.starts[first], self.ends[last], self.text[first : last + 1], loose))
         return found
+
+    def _is_label(self, first: int, last: int) -> bool:
+        """Whether a text is a label where it stands, such as the first A of `A: A`."""
+        return re.match(r"\s*[:：]", self.text[last + 1 : last + 4]) is not None and is_label(
+            self.text[first : last + 1], _LABELS
+        )
 
     def _edge(self, left: int, right: int) -> bool | None:
         """Whether a text may end between two neighbours, though none has to; None within a word or number."""
