@@ -9,6 +9,7 @@ from typing import Any
 from prompt2model_api.conditions import Failure
 from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.stage_run import StageRun
+from prompt2model_operator.arriving import Arrivals
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, Listing, NotFoundError
 from prompt2model_operator.clients.mlflow_api import MlflowApi
 from prompt2model_operator.deleting import Deleter
@@ -63,6 +64,8 @@ class MemoryApi:
         self.logs_read = 0
 
     async def list(self, kind: Kind, namespace: str | None = None, selector: str = "", fields: str = "") -> Listing:
+        if kind.plural in self.missing:
+            raise NotFoundError(404, "the server could not find the requested resource")
         wanted = dict(pair.split("=") for pair in selector.split(",") if pair)
         found = [b for k, b in self.objects.items() if k[0] == kind.plural and namespace in (None, k[1])]
         found = [b for b in found if wanted.items() <= (b["metadata"].get("labels") or {}).items()]
@@ -215,7 +218,8 @@ class Cluster:
         self.retainer = Retainer(self.api, self.settings, self.mlflow)
         self.deleter = Deleter(self.api, self.store, self.retainer, self.mlflow)
         recording = Recording(self.api, self.store, self.settings, None)
-        self.worker = Worker(self.api, self.store, self.waker, self.settings, recording, self.deleter)
+        self.arrivals = Arrivals(self.api, self.store, self.waker)
+        self.worker = Worker(self.api, self.store, self.waker, self.settings, recording, self.deleter, self.arrivals)
 
     async def look(self) -> None:
         """The watches bring everything, then one look; a new operator reads the notes first."""
@@ -223,6 +227,8 @@ class Cluster:
             await self.retainer.read([None])
             self.synced = True
         for kind in (*OBSERVED, *BY_SETTING):
+            if kind.plural in self.api.missing:
+                continue
             found = await self.api.list(kind)
             self.store.replace(kind, found.items, found.version)
         if self.settings.watch_nodes:

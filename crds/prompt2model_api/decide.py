@@ -192,7 +192,7 @@ class _Walk:
             return status
         if (missing := missing_before(self.snapshot, run.spec.stage)) is not None:
             return self._wait(run, missing)
-        if status.retry_at is not None and status.retry_at > self.now:
+        if status.retry_at is not None and status.retry_at > self.now and not self._is_fixed(status):
             self.wakes.append(status.retry_at)
             return status
         return self._start(run, status.attempt + 1)
@@ -205,6 +205,11 @@ class _Walk:
             return False  # it works with what it has
         made_of, now = run.status.basis, self.snapshot.bases.get(run.spec.stage)
         return made_of is not None and now is not None and made_of != now
+
+    def _is_fixed(self, status: StageRunStatus) -> bool:
+        """Whether what blocked the stage run is known to be fixed."""
+        failure = status.failure if status.phase is StageRunPhase.BLOCKED else None
+        return failure is not None and failure.reason in self.snapshot.fixed
 
     def _is_stuck(self, run: StageRun) -> bool:
         """Whether the attempt waits for something outside before it can start."""

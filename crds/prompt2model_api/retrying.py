@@ -13,7 +13,7 @@ from typing import Literal
 from prompt2model_api.conditions import MACHINE_REASONS, Failure, FailureState
 from prompt2model_api.spec.running import Retries
 from prompt2model_api.stage_run import StageRunPhase, StageRunStatus
-from prompt2model_api.texts import MESSAGE_LIMIT, cut
+from prompt2model_api.texts import MESSAGE_LIMIT, cut, told
 
 MOST_INTERRUPTIONS = 20
 """Attempts that the machine may end without progress between them: some two hours with the default back-off."""
@@ -60,6 +60,15 @@ def after_failure(
 def after_step_in(status: StageRunStatus) -> StageRunStatus:
     """The status once a person has stepped in: as if nothing had failed."""
     return status.model_copy(update={**NO_COUNTS, "phase": StageRunPhase.PENDING, "failure": None, "retry_at": None})
+
+
+def failure_text(status: StageRunStatus) -> str:
+    """The failure with its remedy, and when the next attempt of a blocked stage run starts at the latest; empty where none is."""
+    if (failure := status.failure) is None:
+        return ""
+    waits = status.phase is StageRunPhase.BLOCKED and status.retry_at is not None
+    again = f" (next try at {status.retry_at:%H:%M} UTC)" if waits else ""
+    return told(failure.message, f"{failure.remedy}{again}".strip())
 
 
 def _count(failure: Failure) -> Literal["failures", "interruptions", "blocks"]:

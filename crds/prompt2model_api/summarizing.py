@@ -13,6 +13,7 @@ from prompt2model_api.gates import GateState, compared_score
 from prompt2model_api.graph import GRAPH
 from prompt2model_api.names import stage_folder
 from prompt2model_api.results import Interval, Spent, StageOutputs
+from prompt2model_api.retrying import failure_text
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.sources import known_sources
 from prompt2model_api.stage_run import STARTING_RAY, Stage, StageRun, StageRunPhase, StageRunStatus
@@ -136,7 +137,7 @@ def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
     if step.succeeded:
         return ("True", "Succeeded", _said(step))
     if status.failure is not None and (status.phase.value in ("Retrying", "Blocked", "Failed") or step.stuck):
-        return ("False", status.failure.reason, told(status.failure.message, status.failure.remedy))
+        return ("False", status.failure.reason, failure_text(status))
     return ("Unknown", status.phase.value, f"Attempt {status.attempt}.")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from prompt2model_api.conditions import ConditionType, FailureState
 from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.retrying import failure_text
 from prompt2model_api.snapshot import (
     Action,
     Deploy,
@@ -97,8 +98,7 @@ def resource_change(
 def _told_by_stages(runs: Iterable[StageRun]) -> set[str]:
     """The messages of failures that ended an attempt: each has an event of its own."""
     ended = (StageRunPhase.RETRYING, StageRunPhase.BLOCKED, StageRunPhase.FAILED)
-    failures = [run.status.failure for run in runs if run.status.phase in ended]
-    return {told(failure.message, failure.remedy) for failure in failures if failure is not None}
+    return {failure_text(run.status) for run in runs if run.status.phase in ended}
 
 
 def count_stage_change(run: StageRun, new: StageRunStatus) -> None:

@@ -11,6 +11,7 @@ from prometheus_client import start_http_server
 
 from prompt2model_operator import handlers
 from prompt2model_operator.access_check import check_access
+from prompt2model_operator.arriving import Arrivals
 from prompt2model_operator.clients.kubernetes_api import ClusterApi, NotFoundError
 from prompt2model_operator.clients.mlflow_api import MlflowApi
 from prompt2model_operator.deleting import Deleter
@@ -43,7 +44,8 @@ class Operator:
         self._retainer = Retainer(self._api, settings, self._mlflow)
         self._deleter = Deleter(self._api, self._store, self._retainer, self._mlflow)
         recording = Recording(self._api, self._store, settings, self._mlflow)
-        self._worker = Worker(self._api, self._store, self._waker, settings, recording, self._deleter)
+        self._arrivals = Arrivals(self._api, self._store, self._waker)
+        self._worker = Worker(self._api, self._store, self._waker, settings, recording, self._deleter, self._arrivals)
 
     async def run(self) -> None:
         """Until told to end, or until the lease is lost.
@@ -107,6 +109,7 @@ class Operator:
         tasks = [
             asyncio.create_task(leader.keep()),
             asyncio.create_task(self._resync()),
+            asyncio.create_task(self._arrivals.watch(self._namespaces())),
             *(
                 [asyncio.create_task(watch_nodes(self._api, self._store, self._waker))]
                 if self._settings.watch_nodes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_api.texts import cut, told
 from prompt2model_operator.applying import Applier
+from prompt2model_operator.arriving import Arrivals
 from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
 from prompt2model_operator.deleting import Deleter
 from prompt2model_operator.hearing import Hearing
@@ -66,7 +67,14 @@ class Worker:
     """Looks at resources, one at a time each."""
 
     def __init__(
-        self, api: KubernetesApi, store: Store, waker: Waker, settings: Settings, recording: Recording, deleter: Deleter
+        self,
+        api: KubernetesApi,
+        store: Store,
+        waker: Waker,
+        settings: Settings,
+        recording: Recording,
+        deleter: Deleter,
+        arrivals: Arrivals,
     ) -> None:
         self._api = api
         self._store = store
@@ -74,6 +82,7 @@ class Worker:
         self._settings = settings
         self._recording = recording
         self._deleter = deleter
+        self._arrivals = arrivals
         self._memories: dict[Key, Memory] = {}
 
     async def look(self, key: Key) -> None:
@@ -129,11 +138,12 @@ class Worker:
     async def _decide(self, key: Key, resource: Prompt2Model, memory: Memory) -> None:
         applier = Applier(self._api, self._store, self._settings, resource, memory.applied)
         refused = await self._keep_service(key, applier)
-        snapshot = await self._observe(resource, memory)
+        fixed = self._arrivals.take(key)
+        snapshot = replace(await self._observe(resource, memory), fixed=fixed)
         outcome = decide(snapshot, datetime.now(UTC))
         if memory.own.of and any(isinstance(action, StartAttempt) for action in outcome.actions):
             memory.own = OwnMaps()  # what was read seconds ago may be gone: work starts on what is there now
-            snapshot = await self._observe(resource, memory)
+            snapshot = replace(await self._observe(resource, memory), fixed=fixed)
             outcome = decide(snapshot, datetime.now(UTC))
         try:
             await self._deleter.note(resource)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from prompt2model_operator.kinds import (
     AUTOSCALER,
     CLAIM,
     DEPLOYMENT,
+    EVENT,
     HTTPROUTE,
     JOB,
     PROMPT2MODEL,
@@ -119,6 +121,44 @@ def test_without_kuberay_it_says_so_and_goes_on_when_it_comes() -> None:
         cluster.api.missing = set()
         await asyncio.sleep(1.1)
         assert await cluster.run(outputs) == "Ready"
+
+    asyncio.run(scenario())
+
+
+def test_a_run_that_waits_for_kuberay_is_tried_again_as_soon_as_it_comes_and_says_when_it_is_otherwise() -> None:
+    cluster = Cluster({"retries": {"backoffSeconds": 600}})
+    cluster.api.missing = {RAYJOB.plural}
+
+    async def scenario() -> None:
+        for _ in range(6):
+            await cluster.look()
+            cluster.finish(outputs)
+        generate = next(run for run in cluster.of(STAGERUN) if run["spec"]["stage"] == "generate")
+        again = datetime.fromisoformat(generate["status"]["retryAt"])
+        assert f"(next try at {again:%H:%M} UTC)" in cluster.condition("DataReady")["message"]
+        assert not [event for event in cluster.of(EVENT) if event["reason"] == "KubeRayMissing"]
+        await cluster.arrivals.look([None])
+        assert await cluster.run(outputs) == "Blocked"
+        cluster.api.missing = set()
+        await cluster.arrivals.look([None])
+        assert await cluster.run(outputs) == "Ready"
+
+    asyncio.run(scenario())
+
+
+def test_a_kind_that_is_there_wakes_nobody_twice() -> None:
+    cluster = Cluster({"retries": {"backoffSeconds": 600}})
+    cluster.api.missing = {RAYJOB.plural}
+
+    async def scenario() -> None:
+        for _ in range(6):
+            await cluster.look()
+            cluster.finish(outputs)
+        cluster.api.missing = set()
+        await cluster.arrivals.look([None])
+        assert cluster.arrivals.take(KEY) == {"KubeRayMissing"} and cluster.arrivals.take(KEY) == frozenset()
+        await cluster.arrivals.look([None])
+        assert cluster.arrivals.take(KEY) == frozenset()
 
     asyncio.run(scenario())
 
