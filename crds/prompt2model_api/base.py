@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
@@ -14,6 +14,19 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 Uri = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Quantity = Annotated[str, StringConstraints(pattern=QUANTITY_PATTERN, max_length=32)]
+
+
+def _in_quotes(given: Any) -> Any:
+    """A whole number as text."""
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+IntOrQuantity = Annotated[
+    Quantity,
+    BeforeValidator(_in_quotes),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": QUANTITY_PATTERN, "maxLength": 32, "minimum": 0}),
+]
+"""A quantity that may be written as a whole number too, as in a pod's resources; it is text here in either case."""
 Seconds = Annotated[int, Field(ge=1, le=30 * 86400)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 

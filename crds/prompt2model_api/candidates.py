@@ -29,6 +29,13 @@ def student_shortlist(
     return _split(candidates, next((c for c in candidates if c.name == named), None))
 
 
+def students_to_show(candidates: Sequence[StudentCandidate], named: str | None) -> list[StudentCandidate]:
+    """The students in a resource's status: where the spec names one, no other was asked for."""
+    if named is not None:
+        return [candidate for candidate in candidates if candidate.name == named]
+    return student_shortlist(candidates, None)[0]
+
+
 def _split(candidates: Sequence[C], *needed: C | None) -> tuple[list[C], list[OtherCandidate]]:
     order = sorted(range(len(candidates)), key=lambda at: (candidates[at] not in needed, at))
     shown = set(order[:SHOWN])

@@ -19,7 +19,7 @@ Schema = dict[str, Any]
 
 KEPT = (
     *("type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"),
-    *("minProperties", "maxProperties", "description"),
+    *("minProperties", "maxProperties", "description", "x-kubernetes-int-or-string"),
 )
 INT32_MAX = 2**31 - 1
 TIME_LENGTH = 64
@@ -78,7 +78,7 @@ class _Renderer:
         if not defaults:
             rendered.pop("default", None)
         if "description" in rendered:
-            rendered["description"] = _one_line(rendered["description"])
+            rendered["description"] = _one_line(rendered["description"] + _default_said(rendered.get("default")))
         return rendered
 
     def _value(self, raw: Mapping[str, Any], defaults: bool) -> Schema:
@@ -109,6 +109,21 @@ def _default(made: Model) -> Schema:
     It is not short where rules look at it: an API server runs them on a default before it fills in anything.
     """
     return made.dump() if type(made) in RULES else made.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _default_said(default: Any) -> str:
+    """The default as a sentence for the end of the description, because `kubectl explain` shows descriptions alone."""
+    if default in (None, "", []) or isinstance(default, dict):
+        return ""
+    values = default if isinstance(default, list) else [default]
+    return f" Default {', '.join(map(_shown, values))}."
+
+
+def _shown(value: Any) -> str:
+    """As YAML has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _scalar(raw: Mapping[str, Any]) -> Schema:

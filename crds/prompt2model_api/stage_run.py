@@ -104,8 +104,8 @@ class ReportedFailure(Model):
 class StageRunStatus(Model):
     """Where the stage run stands; every field has one writer.
 
-    The operator, or the local runner, writes the fields down to retry_at. The stage writes progress, result,
-    reported_failure and run_url, and is heard only while `attempt` is its own.
+    The operator, or the local runner, writes the fields down to retryAt. The stage writes progress, result,
+    reportedFailure and runURL, and is heard only while `attempt` is its own.
     """
 
     phase: StageRunPhase = Field(default=StageRunPhase.PENDING, description="Where the stage run stands.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from prompt2model_api.candidates import FILE, dataset_shortlist, student_shortlist
+from prompt2model_api.candidates import FILE, dataset_shortlist, students_to_show
 from prompt2model_api.conditions import Condition, ConditionType, Failure, FailureState
 from prompt2model_api.estimate import estimate, total
 from prompt2model_api.gates import GateState, compared_score
@@ -289,7 +289,7 @@ def _discovered(snapshot: Snapshot, steps: Steps) -> DiscoveredStatus | None:
         return None
     outputs, choice = step.outputs, spec.datasets.choice
     datasets, _ = dataset_shortlist(outputs.dataset_candidates or [], choice.name if choice else None)
-    students, _ = student_shortlist(outputs.student_candidates or [], spec.student.name)
+    students = students_to_show(outputs.student_candidates or [], spec.student.name)
     return DiscoveredStatus(
         instruction=outputs.instruction,
         language=outputs.language,

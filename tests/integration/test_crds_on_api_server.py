@@ -20,7 +20,7 @@ from prompt2model_api.loading import parse
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.spec.training import Training
 from prompt2model_api.stage_run import StageRun
-from tests.unit.api_cases import CHOICE, LOCAL_ONLY, REFUSED, TAKEN, Refused, resource
+from tests.unit.api_cases import AMOUNTS, CHOICE, LOCAL_ONLY, REFUSED, TAKEN, WRONG_AMOUNTS, Refused, resource
 
 KUBECONFIG = os.environ.get("P2M_E2E_KUBECONFIG", "")
 
@@ -96,6 +96,19 @@ def test_what_is_refused(name: str) -> None:
     case: Refused = REFUSED[name]
     sentence = refused("create", "-n", NAMESPACE, "-f", "-", given=resource(name, case.spec))
     assert (case.there or case.here) in sentence
+
+
+def test_cpu_and_memory_are_taken_as_pods_take_them() -> None:
+    for number, (given, meant) in enumerate(AMOUNTS.items()):
+        for part in ("training", "evaluation", "service"):
+            amounts = {"cpu": given, "memory": given}
+            stored = created(resource(f"amount-{number}-{part}", {"prompt": "p", part: {"resources": amounts}}))
+            assert stored["spec"][part]["resources"]["cpu"] == given
+            read = Prompt2Model.model_validate(stored).spec.dump()
+            assert read[part]["resources"]["cpu"] == read[part]["resources"]["memory"] == meant
+    for given in WRONG_AMOUNTS:
+        spec = {"prompt": "p", "training": {"resources": {"cpu": given}}}
+        assert "spec.training.resources.cpu" in refused("create", "-n", NAMESPACE, "-f", "-", given=resource("a", spec))
 
 
 @pytest.mark.parametrize("name", ["dates", "tickets-in-a-cluster"])

@@ -84,6 +84,10 @@ TAKEN: dict[str, dict[str, Any]] = {
     "labels": {"prompt": "p", "scheduling": {"labels": {"team": "nlp"}, "nodeSelector": {"gpu": "true"}}},
 }
 
+AMOUNTS: dict[int | str, str] = {2: "2", 0: "0", "2": "2", "500m": "500m", 1073741824: "1073741824", "0.5": "0.5"}
+"""What cpu and memory may be, and what is meant."""
+WRONG_AMOUNTS: tuple[object, ...] = (-1, 0.5, True, "2 cores", "-1")
+
 REFUSED: dict[str, Refused] = {
     "neither": Refused({"seed": 1}, "write exactly one of prompt and instruction"),
     "both": Refused({"prompt": "p", "instruction": "i"}, "write exactly one of prompt and instruction"),

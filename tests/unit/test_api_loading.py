@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from prompt2model_api.loading import SpecError, cluster_only_fields, load, parse, resolve_paths
 from prompt2model_api.prompt2model import Prompt2Model
-from tests.unit.api_cases import REFUSED, TAKEN, resource
+from tests.unit.api_cases import AMOUNTS, REFUSED, TAKEN, WRONG_AMOUNTS, resource
 
 pytestmark = pytest.mark.unit
 
@@ -121,6 +121,16 @@ def test_values_mean_what_they_mean_in_a_cluster() -> None:
     assert spec.demonstrations[0].input == "1:30"
     assert spec.demonstrations[0].output == "2021-05-03"
     assert spec.training.learning_rate == 5e-5
+
+
+def test_cpu_and_memory_are_taken_as_pods_take_them() -> None:
+    for written, meant in AMOUNTS.items():
+        found = made(training={"resources": {"cpu": written, "memory": written}})
+        assert found == made(training={"resources": {"cpu": meant, "memory": meant}})
+        assert found == Prompt2Model.model_validate(found.dump())
+    for wrong in WRONG_AMOUNTS:
+        with pytest.raises(SpecError, match=r"spec\.training\.resources\.cpu is "):
+            made(training={"resources": {"cpu": wrong}})
 
 
 def test_other_documents_and_a_byte_order_mark_are_allowed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import yaml
 from prompt2model_api import render
 from prompt2model_api.cluster_places import CHOICE, ENCODER, OWN_DATA, STORAGE, STUDENT
 from prompt2model_api.fields import models_in
+from prompt2model_api.graph import GRAPH
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.rules import RULES
+from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_run import StageRun
 from prompt2model_api.status import Phase
+from prompt2model_operator.settings import PodDefaults
 
 pytestmark = pytest.mark.unit
 
@@ -24,7 +28,7 @@ KNOWN = {
     *("type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum"),
     *("minItems", "maxItems", "maxProperties", "description", "default", "properties", "required", "items"),
     *("additionalProperties", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations"),
-    *("x-kubernetes-list-type", "x-kubernetes-list-map-keys"),
+    *("x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-int-or-string"),
 }
 
 
@@ -74,7 +78,7 @@ def test_every_value_is_bounded_and_typed() -> None:
     for parameter in nodes():
         schema = parameter.values[0]
         assert set(schema) <= KNOWN, parameter.id
-        kind = schema["type"]
+        kind = "string" if schema.get("x-kubernetes-int-or-string") else schema["type"]
         bound = {"string": "maxLength", "array": "maxItems"}.get(kind)
         if kind == "object" and "properties" not in schema:
             bound = "maxProperties"
@@ -90,6 +94,47 @@ def test_status_has_no_defaults() -> None:
     for path in FILES:
         status = root(path)["properties"]["status"]
         assert [at for at, schema in schemas(status) if "default" in schema] == []
+
+
+def test_kubectl_explain_tells_the_defaults() -> None:
+    spec = root(render.FOLDER / "prompt2models.yaml")["properties"]["spec"]
+    values = [s for _, s in schemas(spec) if s.get("default") not in (None, "", []) and s.get("type") != "object"]
+    silent = [s["description"] for s in values if not re.search(r" Default \S[^.]*(\.\d+)?\.$", s["description"])]
+    assert len(values) > 40 and silent == []
+    fields = spec["properties"]
+    assert fields["training"]["properties"]["learningRate"]["description"].endswith(" Default 5e-05.")
+    assert fields["evaluation"]["properties"]["gate"]["properties"]["margin"]["description"].endswith(" Default 0.")
+    key = fields["teacher"]["properties"]["apiKeySecretRef"]["properties"]["key"]
+    assert key["description"] == "The key in the Secret. Default api-key."
+
+
+def test_the_defaults_of_pods_are_those_of_the_code() -> None:
+    fields = Resources.model_fields
+    cpu, memory = fields["cpu"].description or "", fields["memory"].description or ""
+    for stage in (stage for stage, node in GRAPH.items() if node.resources):
+        compute = GRAPH[stage].compute
+        assert f"{compute.cpu} for {stage}" in cpu
+        assert f"{compute.memory} and {compute.memory_limit} for {stage}" in memory
+    service = PodDefaults().service
+    assert f"{service.requests['cpu']} for the service" in cpu
+    assert f"{service.requests['memory']} and {service.limits['memory']} for the service" in memory
+
+
+def test_descriptions_name_fields_as_yaml_has_them() -> None:
+    snakes = {
+        name for model in (Prompt2Model, StageRun) for one in models_in(model).values() for name in one.model_fields
+    }
+    told = [s.get("description", "") for path in FILES for _, s in schemas(root(path))]
+    words = {word for text in told for word in re.findall(r"\w+", text)}
+    assert {name for name in words & snakes if "_" in name} == set()
+
+
+def test_cpu_and_memory_may_be_numbers() -> None:
+    spec = root(render.FOLDER / "prompt2models.yaml")["properties"]["spec"]["properties"]
+    for part in ("training", "evaluation", "service"):
+        for name in ("cpu", "memory"):
+            schema = spec[part]["properties"]["resources"]["properties"][name]
+            assert schema["x-kubernetes-int-or-string"] is True and "type" not in schema
 
 
 def test_defaults_reach_every_level() -> None:

@@ -107,6 +107,15 @@ def test_a_result_of_an_earlier_version_is_shown_with_five_and_where_all_of_them
     assert len(json.dumps(found)) < 4096
 
 
+def test_a_resource_that_names_its_student_shows_no_other() -> None:
+    def outputs(stage: Stage) -> StageOutputs:
+        return whole(12) if stage is Stage.DISCOVER else stage_outputs.outputs(stage)
+
+    cluster = Cluster({"student": {"name": "org/s3"}})
+    assert asyncio.run(cluster.run(outputs)) == "Ready"
+    assert [c["name"] for c in cluster.status()["discovered"]["studentCandidates"]] == ["org/s3"]
+
+
 def test_a_status_of_an_earlier_version_can_be_read() -> None:
     old = {"discovered": {"datasetCandidates": [c.dump() for c in datasets(0)], "studentCandidates": []}}
     read = Prompt2ModelStatus.model_validate(old).discovered

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from prompt2model_api.base import Model, Quantity
+from prompt2model_api.base import IntOrQuantity, Model
 
 
 class Resources(Model):
     """CPU, memory and GPUs of one pod, as Kubernetes quantities."""
 
-    cpu: Quantity | None = Field(
-        default=None, description="The CPU request, such as 2 or 500m. Without it the chart's settings decide."
+    cpu: IntOrQuantity | None = Field(
+        default=None,
+        description="The CPU request, such as 2 or 500m. Without it the chart's settings decide; their defaults are 500m for "
+        "train, 250m for evaluate and 100m for the service.",
     )
-    memory: Quantity | None = Field(
-        default=None, description="The memory request and limit, such as 16Gi. Without it the chart's settings decide."
+    memory: IntOrQuantity | None = Field(
+        default=None,
+        description="The memory request and limit, such as 16Gi. Without it the chart's settings decide; their defaults for "
+        "request and limit are 4Gi and 12Gi for train, 2Gi and 8Gi for evaluate, and 1Gi and 4Gi for the service.",
     )
     gpu: int = Field(
         default=0,
