@@ -45,7 +45,7 @@ class FailureState(StrEnum):
     FAILED = "Failed"  # needs an edit of the spec
 
 
-MACHINE_REASONS = frozenset({"Evicted", "Preempted", "NodeLost", "Interrupted"})
+MACHINE_REASONS = frozenset({"Evicted", "Preempted", "NodeLost", "Interrupted", "RayHeadLost"})
 """Reasons of attempts that the machine ended: nothing is wrong with the work, and nothing of it has to change."""
 
 

@@ -7,19 +7,23 @@ steps in.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Literal
 
 from prompt2model_api.conditions import MACHINE_REASONS, Failure, FailureState
 from prompt2model_api.spec.running import Retries
 from prompt2model_api.stage_run import StageRunPhase, StageRunStatus
-from prompt2model_api.texts import MESSAGE_LIMIT, cut, told
+from prompt2model_api.texts import MESSAGE_LIMIT, cut, sentence, told
 
 MOST_INTERRUPTIONS = 20
 """Attempts that the machine may end without progress between them: some two hours with the default back-off."""
 LONGEST_BACKOFF = timedelta(minutes=10)
 LEAST_PROGRESS = 0.01
 """Of the whole work. Less may be done again by the next attempt, so a failure that comes at once would never count."""
+
+PROMISE = re.compile(r"\b(next attempt|tried again)\b", re.IGNORECASE)
+"""What a remedy says of another attempt."""
 
 NO_COUNTS = {"failures": 0, "interruptions": 0, "blocks": 0}
 
@@ -95,10 +99,14 @@ def _given_up(failure: Failure, number: int, retries: Retries, how_to_retry: str
     if is_interruption(failure):
         most, note = MOST_INTERRUPTIONS, f" ({number} attempts in a row were interrupted before any progress.)"
     if failure.state is FailureState.RETRYING and number >= most:
-        message = cut(failure.message, MESSAGE_LIMIT - len(note)) + note
-        failure = failure.model_copy(update={"state": FailureState.FAILED, "message": message})
+        message = cut(sentence(failure.message), MESSAGE_LIMIT - len(note)) + note
+        remedy = _without_promises(failure.remedy)
+        failure = failure.model_copy(update={"state": FailureState.FAILED, "message": message, "remedy": remedy})
     if failure.state is FailureState.FAILED:
-        room = MESSAGE_LIMIT - len(how_to_retry) - 1
-        remedy = f"{cut(failure.remedy, room)} {how_to_retry}".strip()
-        failure = failure.model_copy(update={"remedy": remedy})
+        failure = failure.model_copy(update={"remedy": told(failure.remedy, how_to_retry)})
     return failure
+
+
+def _without_promises(remedy: str) -> str:
+    """The remedy without its sentences on the next attempt: there is none."""
+    return " ".join(part for part in re.split(r"(?<=[.!?]) +", remedy) if PROMISE.search(part) is None)

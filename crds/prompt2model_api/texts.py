@@ -11,7 +11,20 @@ def cut(text: str, most: int = MESSAGE_LIMIT) -> str:
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
+def because(what: str, said: str) -> str:
+    """What happened, with somebody else's words on it where there are any; on one line."""
+    words = " ".join(said.split())
+    return f"{what}: {words}" if words else what
+
+
+def sentence(text: str) -> str:
+    """The text on one line with a full stop, so that another sentence may follow."""
+    line = " ".join(text.split()).rstrip(" :;,")
+    return line if not line or line.rstrip("\"')`”*")[-1:] in ("", *".!?…") else f"{line}."
+
+
 def told(message: str, remedy: str, most: int = MESSAGE_LIMIT) -> str:
-    """A message with its remedy. Where both do not fit, the message is cut, to half of the room at least."""
+    """A message with its remedy, as sentences. Where both do not fit, the message is cut, to half of the room at least."""
+    remedy = sentence(remedy)
     room = max(most - len(remedy) - 1, most // 2)
-    return cut(f"{cut(message, room)} {remedy}".strip(), most)
+    return cut(f"{cut(sentence(message), room)} {remedy}".strip(), most)

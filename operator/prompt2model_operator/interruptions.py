@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from prompt2model_api.conditions import Failure, FailureState
-from prompt2model_api.texts import cut
+from prompt2model_api.texts import because, cut
 from prompt2model_operator.manifests.stage_jobs import DISRUPTED
 
 Body = dict[str, Any]
@@ -38,7 +38,7 @@ def _interrupted(reason: str, message: str) -> Failure:
 
 
 def _because(failure: Failure, said: str) -> Failure:
-    return failure.model_copy(update={"message": cut(f"{failure.message}: {said}")})
+    return failure.model_copy(update={"message": cut(because(failure.message, said))})
 
 
 ENDED = _interrupted("Interrupted", "The cluster ended the pod")

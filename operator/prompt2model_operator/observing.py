@@ -34,7 +34,8 @@ from prompt2model_operator.kinds import (
 from prompt2model_operator.manifests.common import folder_uri
 from prompt2model_operator.manifests.service import DIGEST, served_model, service_url
 from prompt2model_operator.own_maps import OwnMaps
-from prompt2model_operator.ray_starting import not_started, ray_not_started
+from prompt2model_operator.ray_ending import rayjob_ended, told_by_ray
+from prompt2model_operator.ray_starting import ray_not_started
 from prompt2model_operator.recording import Record
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, Store
@@ -45,15 +46,7 @@ Attempts = Mapping[tuple[str, int], Failure]
 MARK_LENGTH = 64
 """Characters of the annotation that count."""
 
-RAY_ENDED = ("Complete", "Failed")
-RAY_LATE = "PreRunningDeadlineExceeded"
 CRASHES = ("CrashLoop", "Crashed")
-RAY_REASONS = {
-    "AppFailed": "The Ray job failed",
-    "DeadlineExceeded": "The Ray job took too long",
-    "SubmissionFailed": "The job could not be submitted",
-    "JobDeploymentStatusTransitionGracePeriodExceeded": "The Ray head was lost",
-}
 
 
 def observe(
@@ -154,17 +147,19 @@ def _workloads(
         if (of := _attempt_of(pod)) is not None:
             pods.setdefault(of, []).append(pod)
     found = [Workload(name, attempt, False, failure) for (name, attempt), failure in never_made.items()]
-    for kind, ended in ((JOB, _job_ended), (RAYJOB, _rayjob_ended)):
+    for kind in (JOB, RAYJOB):
         for body in store.owned(kind, key):
             of = _attempt_of(body)
             if of is None or of[0] not in runs:
                 continue
-            failed, why = ended(body)
+            stage = runs[of[0]].spec.stage
+            failed, why = _job_ended(body) if kind is JOB else rayjob_ended(body, stage)
             going = bool(body["metadata"].get("deletionTimestamp"))
             own = pods.get(of, [])
             failure = failure_of_pods(own, now, words) or (None if own and kind is JOB else refused_pods(body, now))
             if kind is RAYJOB and not _is_heard(runs[of[0]], of[1]) and (not failure or failure.reason in CRASHES):
                 failure = ray_not_started(body, own, now, words) or failure
+            failure = told_by_ray(failure, why, stage) if kind is RAYJOB else failure
             ended_by = _interruption(own) or (why if why is not None and is_interruption(why) else None)
             if failed or going:
                 failure = _final(_reported(runs[of[0]], of[1]), ended_by) or failure or _as_seen(why, runs[of[0]])
@@ -199,22 +194,6 @@ def _job_ended(body: Body) -> tuple[bool, Failure | None]:
             interrupted = condition.get("reason") == "PodFailurePolicy"
             return True, interrupted_job(condition.get("message", "")) if interrupted else None
     return False, None
-
-
-def _rayjob_ended(body: Body) -> tuple[bool, Failure | None]:
-    """Whether the RayJob is over, and what KubeRay says of it."""
-    status = body.get("status") or {}
-    if status.get("jobDeploymentStatus") not in RAY_ENDED:
-        return False, None
-    if status.get("jobDeploymentStatus") == "Complete":
-        return True, None
-    if status.get("reason") == RAY_LATE:
-        remedy = "It is tried again by itself. The chart's settings.ray.preRunningDeadlineSeconds gives it more time."
-        return True, not_started(cut(f"The Ray cluster was not ready in time: {status.get('message', '')}"), remedy)
-    what = RAY_REASONS.get(status.get("reason", ""), status.get("reason") or "The Ray job failed")
-    message = cut(f"{what}: {status.get('message', '')}".strip())
-    remedy = "It is tried again from the last checkpoint; the attempt's log is kept in storage as log-<attempt>.txt."
-    return True, Failure(state=FailureState.RETRYING, reason="RayJobFailed", message=message, remedy=remedy)
 
 
 def _interruption(pods: Iterable[Body]) -> Failure | None:

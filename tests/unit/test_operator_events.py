@@ -84,7 +84,7 @@ def test_a_blocked_attempt_has_one_event_however_often_it_is_looked_at() -> None
     asyncio.run(scenario())
     assert cluster.phase() == "Blocked" and sorted(cluster.attempts("discover")) == ["1", "2"]
     (event,) = warnings(cluster)
-    assert event["reason"] == "DiscoverBlocked" and "WrongKey: 401 Set another key." in event["message"]
+    assert event["reason"] == "DiscoverBlocked" and "WrongKey: 401. Set another key." in event["message"]
 
 
 def test_an_attempt_that_waits_for_its_image_has_one_event_also_when_it_is_ended_for_it() -> None:

@@ -222,7 +222,7 @@ def test_the_root_cause_of_a_long_message_is_kept() -> None:
 def test_texts_that_do_not_fit_lose_their_end() -> None:
     assert cut("as it is", 8) == "as it is"
     assert cut("one two three", 8) == "one two…"
-    assert told("short", "do this", 100) == "short do this"
-    assert told("m" * 90, "do this", 60) == "m" * 51 + "… do this"
+    assert told("short", "do this", 100) == "short. do this."
+    assert told("m" * 90, "do this", 60) == "m" * 50 + "… do this."
     both = told("m" * 90, "r" * 90, 60)
     assert len(both) == 60 and both.startswith("m" * 29 + "…") and both.endswith("…")

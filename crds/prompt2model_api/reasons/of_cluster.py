@@ -75,6 +75,13 @@ CLUSTER = (
         RETRYING,
     ),
     KnownReason(
+        "RayHeadLost",
+        "The connection to Ray's head broke while the job ran: its pod was deleted, its process ended, or its node was lost. No "
+        "attempt is used up.",
+        "Nothing; look at the pods with `kubectl get pods` and `kubectl describe pod` where it happens again and again.",
+        RETRYING,
+    ),
+    KnownReason(
         "CrashLoop",
         "A container ends again and again after its start.",
         "See `kubectl logs --previous` of the pod.",

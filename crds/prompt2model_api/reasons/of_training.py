@@ -43,9 +43,9 @@ TRAINING = (
     ),
     KnownReason(
         "OutOfMemory",
-        "The training ran out of memory, on the GPU or in the process.",
-        "The next attempt computes batches in smaller parts. If it happens again, raise `training.resources.memory`, lower "
-        "`training.maxInputTokens`, or choose a smaller student.",
+        "The training ran out of memory, on the GPU or in the process, or Ray's memory monitor ended a worker.",
+        "The next attempt of train computes batches in smaller parts. If it happens again, raise `training.resources.memory`, "
+        "lower `training.maxInputTokens`, or choose a smaller student. For generate: the chart's `settings.pods`.",
         RETRYING,
     ),
     KnownReason(

@@ -11,6 +11,7 @@ import logging
 import os
 from typing import Any
 
+from prompt2model_api.ray_texts import memory_shortage
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_run import STARTING_RAY
 from prompt2model_api.texts import cut
@@ -181,6 +182,8 @@ def _cause(error: Exception) -> Exception:
             return cause
     text = " ".join(f"{type(cause).__name__}: {cause}" for cause in causes) or str(error)
     logger.error("the training ended with an error\n%s", error)
+    if (shortage := memory_shortage(text)) is not None:
+        return retrying("OutOfMemory", shortage, MEMORY_REMEDY)
     message = cut(" ".join(text.split()), 500)
     if any(sign in text for sign in OUT_OF_MEMORY):
         return retrying("OutOfMemory", f"The training ran out of memory: {message}", MEMORY_REMEDY)

@@ -1,0 +1,112 @@
+"""How Ray's own words at the end of a job become a cause and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from prompt2model_api.conditions import FailureState
+from prompt2model_api.ray_texts import memory_shortage
+from prompt2model_api.stage_run import Stage
+from prompt2model_operator.kinds import EVENT, POD, RAYJOB
+from prompt2model_operator.ray_ending import rayjob_ended
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.train.stage import _cause
+from tests.memory_cluster import Cluster
+from tests.unit.test_operator_ray_starting import at_the_first_rayjob, status_of
+
+pytestmark = pytest.mark.unit
+
+DUMP = """Unexpected error occurred: 1 worker(s) were killed due to the node running low on memory.
+Memory on the node (IP: 10.244.0.7, ID: 3f1c) was 0.97GB used / 1.00GB limit (0.970000), which exceeds the threshold.
+Object store memory usage: [- objects spillable: 0
+- bytes spillable: 0
+- objects unsealed: 0
+Eviction Stats:
+(global lru) capacity: 200000000]
+OOM kill reason: the worker with the newest task"""
+CLOSED = "RuntimeError: WebSocket connection closed unexpectedly with close code 1006"
+USED = "0.97GB of 1.00GB were in use"
+
+
+def rayjob(message: str) -> dict[str, Any]:
+    return {"status": {"jobDeploymentStatus": "Failed", "reason": "AppFailed", "message": message}}
+
+
+@pytest.mark.parametrize(
+    ("stage", "field"),
+    [(Stage.TRAIN, "spec.training.resources.memory"), (Stage.GENERATE, "settings.pods.generate.limits.memory")],
+)
+def test_a_worker_that_rays_memory_monitor_ends_is_out_of_memory(stage: Stage, field: str) -> None:
+    _, found = rayjob_ended(rayjob(f"Job entrypoint failed. {DUMP}"), stage)
+    assert found is not None and (found.state, found.reason) == (FailureState.RETRYING, "OutOfMemory")
+    assert USED in found.message and "spillable" not in found.message and len(found.message) < 120
+    assert field in found.remedy and "tried again" not in found.remedy
+
+
+def test_a_shortage_without_amounts_is_one_too() -> None:
+    assert memory_shortage("OOM kill reason: x") == "Ray ended a worker because its pod ran out of memory."
+    assert memory_shortage("CUDA out of memory") is None
+
+
+def test_the_training_names_the_shortage_without_the_dump() -> None:
+    cause = _cause(RuntimeError(DUMP))
+    assert isinstance(cause, StageError) and cause.failure.reason == "OutOfMemory"
+    assert USED in cause.failure.message and "spillable" not in cause.failure.message
+
+
+def test_another_end_keeps_its_words_on_one_line() -> None:
+    _, found = rayjob_ended(rayjob("Job entrypoint\n failed."), Stage.TRAIN)
+    assert found is not None and (found.reason, found.message) == (
+        "RayJobFailed",
+        "The Ray job failed: Job entrypoint failed.",
+    )
+    _, silent = rayjob_ended(rayjob(""), Stage.TRAIN)
+    assert silent is not None and silent.message == "The Ray job failed"
+
+
+def ended_rayjob(message: str, log: str) -> tuple[Cluster, dict[str, Any]]:
+    """The only attempt of a stage on Ray, whose RayJob failed and whose submitter left a log."""
+    cluster, job = at_the_first_rayjob({})
+    container = {
+        "name": "submitter",
+        "state": {"terminated": {"reason": "Error", "exitCode": 1, "containerID": "c://1"}},
+    }
+    labels = {**job["metadata"]["labels"], "prompt2model.dev/role": "submitter"}
+    meta = {"name": "submitter", "namespace": job["metadata"]["namespace"], "labels": labels, "creationTimestamp": "1"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": {"containerStatuses": [container]}}
+    cluster.api.put({**pod, "apiVersion": POD.api_version})
+    cluster.api.logs["submitter", "submitter", False] = log
+    cluster.api.put({**cluster.of(RAYJOB)[0], **rayjob(message)})
+    asyncio.run(cluster.look())
+    return cluster, job
+
+
+def test_a_lost_head_uses_up_no_attempt() -> None:
+    cluster, job = ended_rayjob("", f"Traceback (most recent call last):\n{CLOSED}\n")
+    found = status_of(cluster, job)
+    assert (found["phase"], found["failure"]["reason"]) == ("Retrying", "RayHeadLost")
+    assert (found.get("failures", 0), found["interruptions"]) == (0, 1)
+    assert found["failure"]["message"].startswith("Ray's head went away")
+    assert not any("WebSocket" in event["message"] for event in cluster.of(EVENT))
+
+
+def test_a_shortage_goes_before_the_submitters_end_and_promises_nothing_once_given_up() -> None:
+    cluster, job = ended_rayjob(DUMP, "exit 1")
+    found = status_of(cluster, job)
+    assert (found["phase"], found["failure"]["reason"]) == ("Failed", "OutOfMemory")
+    assert found["failure"]["message"].endswith("in use. (1 of 1 attempts failed.)")
+
+
+def test_a_stage_that_is_given_up_is_not_promised_another_attempt() -> None:
+    cluster, job = ended_rayjob("Job entrypoint failed.", "exit 1")
+    found = status_of(cluster, job)
+    assert (found["phase"], found["failure"]["reason"]) == ("Failed", "Crashed")
+    cluster, job = at_the_first_rayjob({})
+    cluster.api.put({**cluster.of(RAYJOB)[0], **rayjob("Job entrypoint failed.")})
+    asyncio.run(cluster.look())
+    failure = status_of(cluster, job)["failure"]
+    assert failure["reason"] == "RayJobFailed" and "from what is kept" not in failure["remedy"]
+    assert "log-<attempt>.txt. It is tried again when its resources" in failure["remedy"]
