@@ -42,7 +42,16 @@ from prompt2model_api.snapshot import (
 )
 from prompt2model_api.sources import known_sources, missing_before, missing_for
 from prompt2model_api.stage_changes import why_it_runs
-from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
+from prompt2model_api.stage_run import (
+    Decision,
+    Stage,
+    StageRun,
+    StageRunPhase,
+    StageRunSpec,
+    StageRunState,
+    StageRunStatus,
+)
+from prompt2model_api.stage_states import state_of, superseded
 from prompt2model_api.summarizing import Step, summarize
 
 UNDER_WAY = (StageRunPhase.RUNNING, StageRunPhase.RETRYING, StageRunPhase.BLOCKED)
@@ -111,10 +120,15 @@ class _Walk:
         for workload in self.snapshot.workloads:
             if workload.alive and workload.stage_run not in wanted:
                 self.actions.append(StopAttempt(workload.stage_run, workload.attempt, "the spec no longer asks for it"))
+        gone = superseded(self.snapshot.stage_runs, wanted, self.digests, graph.stages_of(self.spec))
         for name, run in self.snapshot.stage_runs.items():
-            if name not in wanted and run.status.phase in UNDER_WAY:
+            if name in wanted:
+                continue
+            status = run.status
+            if status.phase in UNDER_WAY:
                 update = {"phase": StageRunPhase.PENDING, "failure": None, "retry_at": None}
-                self._set(run, run.status.model_copy(update=update))
+                status = status.model_copy(update=update)
+            self._set(run, status, StageRunState.SUPERSEDED if name in gone else None)
 
     def deploy(self) -> GateState | None:
         """Makes the service answer with the evaluated model, where it is good enough; returns the score gate."""
@@ -178,7 +192,7 @@ class _Walk:
             run = self._step_in(run)
         status = run.status
         if status.phase is StageRunPhase.FAILED:
-            return status
+            return self._set(run, status)
         if self.spec.suspend:
             return self._suspend(run, live)
         for workload in live:
@@ -189,12 +203,14 @@ class _Walk:
         if status.phase is StageRunPhase.RUNNING:
             return self._watch(run)
         if live:
-            return status
+            return self._set(run, status)
         if (missing := missing_before(self.snapshot, run.spec.stage)) is not None:
             return self._wait(run, missing)
         if status.retry_at is not None and status.retry_at > self.now and not self._is_fixed(status):
             self.wakes.append(status.retry_at)
-            return status
+            return self._set(run, status)
+        if self._is_fixed(status):
+            run = run.model_copy(update={"status": status.model_copy(update={"failure": None})})
         return self._start(run, status.attempt + 1)
 
     def _is_to_be_tried_anew(self, run: StageRun) -> bool:
@@ -297,7 +313,7 @@ class _Walk:
         for workload in live:
             self.actions.append(StopAttempt(workload.stage_run, workload.attempt, "spec.suspend"))
         if run.status.phase is not StageRunPhase.RUNNING:
-            return run.status
+            return self._set(run, run.status)
         return self._set(run, run.status.model_copy(update={"phase": StageRunPhase.PENDING}))
 
     def _start(self, run: StageRun, attempt: int) -> StageRunStatus:
@@ -308,7 +324,8 @@ class _Walk:
         self.wakes.append(self.now + timedelta(seconds=start_seconds(self.spec.deadlines)))
         return status
 
-    def _set(self, run: StageRun, status: StageRunStatus) -> StageRunStatus:
+    def _set(self, run: StageRun, status: StageRunStatus, state: StageRunState | None = None) -> StageRunStatus:
+        status = status.model_copy(update={"state": state or state_of(status)})
         if status != run.status:
             self.actions.append(SetStageRunStatus(run.metadata.name, status))
         return status

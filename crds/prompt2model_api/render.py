@@ -48,6 +48,7 @@ PROMPT2MODEL_COLUMNS: tuple[Column, ...] = (
     Column("Progress", ".status.progress"),
     Column("Score", ".status.score"),
     Column("Teacher", ".status.teacherScore"),
+    Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', wide=True),
     Column("Model", ".status.model.name", wide=True),
     Column("URL", ".status.service.url", wide=True),
     Column("Run", ".status.runURL", wide=True),
@@ -55,7 +56,8 @@ PROMPT2MODEL_COLUMNS: tuple[Column, ...] = (
 )
 STAGE_RUN_COLUMNS: tuple[Column, ...] = (
     Column("Stage", ".spec.stage"),
-    Column("State", ".status.phase"),
+    Column("State", ".status.state"),
+    Column("Reason", ".status.failure.reason"),
     Column("Progress", ".status.progress.summary"),
     Column("Attempt", ".status.attempt", "integer"),
     Column("Run", ".status.runURL", wide=True),

@@ -68,6 +68,18 @@ class StageRunPhase(StrEnum):
     FAILED = "Failed"
 
 
+class StageRunState(StrEnum):
+    """What `kubectl get` shows of a stage run."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    RETRYING = "Retrying"
+    BLOCKED = "Blocked"
+    FAILED = "Failed"
+    SUPERSEDED = "Superseded"
+
+
 STARTING_RAY = "starting Ray"
 """Progress.message starts with it while the stage waits for Ray."""
 
@@ -104,7 +116,7 @@ class ReportedFailure(Model):
 class StageRunStatus(Model):
     """Where the stage run stands; every field has one writer.
 
-    The operator, or the local runner, writes the fields down to retryAt. The stage writes progress, result,
+    The operator, or the local runner, writes the fields down to state. The stage writes progress, result,
     reportedFailure and runURL, and is heard only while `attempt` is its own.
     """
 
@@ -134,6 +146,11 @@ class StageRunStatus(Model):
     )
     failure: Failure | None = Field(default=None, description="Why the last attempt failed, and what becomes of it.")
     retry_at: datetime | None = Field(default=None, description="When the next attempt may start.")
+    state: StageRunState | None = Field(
+        default=None,
+        description="The phase in kubectl's table. It is Blocked where a running attempt waits for something outside, such as a "
+        "missing Secret, and Superseded where the spec as it is now uses another stage run instead.",
+    )
     progress: Progress | None = Field(default=None, description="Written by the stage alone.")
     result: StageResult | None = Field(default=None, description="Written by the stage alone.")
     reported_failure: ReportedFailure | None = Field(default=None, description="Written by the stage alone.")

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 OPERATORS_FIELDS = (
     *("phase", "attempt", "startedAt", "failures", "interruptions", "blocks", "furthest", "basis", "retry"),
-    *("failure", "retryAt"),
+    *("failure", "retryAt", "state"),
 )
 
 

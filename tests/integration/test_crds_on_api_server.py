@@ -194,6 +194,8 @@ def test_a_stage_reports_with_one_patch() -> None:
     created(stage_run("reporting"))
     status = {
         "phase": "Running",
+        "state": "Blocked",
+        "failure": {"state": "Blocked", "reason": "SecretMissing", "message": "It is not there."},
         "attempt": 1,
         "progress": {"attempt": 1, "done": 120, "total": 500, "unit": "rows", "at": "2026-11-21T05:00:00Z"},
     }
@@ -203,8 +205,8 @@ def test_a_stage_reports_with_one_patch() -> None:
     stored = json.loads(done("get", "-n", NAMESPACE, "p2msr", "reporting", "-o", "json"))
     assert StageRun.model_validate_json(json.dumps(stored)).status == run.status
     columns, row = table("p2msr", "reporting")
-    assert columns == ["NAME", "STAGE", "STATE", "PROGRESS", "ATTEMPT", "AGE"]
-    assert row[:6] == ["reporting", "prepare", "Running", "120/500", "rows", "1"]
+    assert columns == ["NAME", "STAGE", "STATE", "REASON", "PROGRESS", "ATTEMPT", "AGE"]
+    assert row[:7] == ["reporting", "prepare", "Blocked", "SecretMissing", "120/500", "rows", "1"]
     assert table("p2msr", "reporting", "-o", "wide")[0] == [*columns[:-1], "RUN", "AGE"]
 
 
@@ -238,7 +240,7 @@ def test_status_is_kept_whole_and_conditions_are_a_map() -> None:
     assert columns == ["NAME", "PHASE", "PROGRESS", "SCORE", "TEACHER", "AGE"]
     assert row[:4] == ["whole", "Ready", "97.0", "12.5"]
     wide, row = table("p2m", "whole", "-o", "wide")
-    assert wide == [*columns[:-1], "MODEL", "URL", "RUN", "AGE"]
-    assert row[4:6] == ["default.whole", "http://whole.default:3000"]
+    assert wide == [*columns[:-1], "REASON", "MODEL", "URL", "RUN", "AGE"]
+    assert row[4:7] == ["Ready", "default.whole", "http://whole.default:3000"]
     twice = refused(*patch, json.dumps({"status": {"conditions": [condition, condition]}}))
     assert "Duplicate value" in twice

@@ -189,8 +189,10 @@ def test_columns_point_at_fields_that_exist() -> None:
             *_, top = column["jsonPath"].split(".")[1:2]
             if top == "metadata":
                 continue
-            for part in column["jsonPath"].split(".")[1:]:
-                schema = schema["properties"][part]
+            path = column["jsonPath"].replace('[?(@.type=="Ready")]', "[]")
+            for part in path.split(".")[1:]:
+                schema = schema["properties"][part.removesuffix("[]")]
+                schema = schema["items"] if part.endswith("[]") else schema
             assert schema["type"] == column["type"]
 
 
@@ -208,4 +210,4 @@ def test_a_line_of_kubectl_get_fits_into_a_hundred_characters() -> None:
     }
     assert set(narrow) == set(longest)
     assert sum(longest.values()) + 3 * len(longest) + 30 <= 100
-    assert {column["name"] for column in columns if column.get("priority") == 1} == {"Model", "URL", "Run"}
+    assert {column["name"] for column in columns if column.get("priority") == 1} == {"Reason", "Model", "URL", "Run"}
