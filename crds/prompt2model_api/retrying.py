@@ -71,7 +71,7 @@ def failure_text(status: StageRunStatus) -> str:
     if (failure := status.failure) is None:
         return ""
     waits = status.phase is StageRunPhase.BLOCKED and status.retry_at is not None
-    again = f" (next try at {status.retry_at:%H:%M} UTC)" if waits else ""
+    again = f" Next try at {status.retry_at:%H:%M} UTC." if waits else ""
     return told(failure.message, f"{failure.remedy}{again}".strip())
 
 

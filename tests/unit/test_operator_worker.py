@@ -135,7 +135,7 @@ def test_a_run_that_waits_for_kuberay_is_tried_again_as_soon_as_it_comes_and_say
             cluster.finish(outputs)
         generate = next(run for run in cluster.of(STAGERUN) if run["spec"]["stage"] == "generate")
         again = datetime.fromisoformat(generate["status"]["retryAt"])
-        assert f"(next try at {again:%H:%M} UTC)" in cluster.condition("DataReady")["message"]
+        assert f" Next try at {again:%H:%M} UTC." in cluster.condition("DataReady")["message"]
         assert not [event for event in cluster.of(EVENT) if event["reason"] == "KubeRayMissing"]
         await cluster.arrivals.look([None])
         assert await cluster.run(outputs) == "Blocked"
