@@ -131,7 +131,7 @@ def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
         return ("False", step.gate.reason, step.gate.message)
     status = step.status
     if step.missing is not None:
-        return ("False", step.missing.reason, f"{step.missing.message} {step.missing.remedy}")
+        return ("False", step.missing.reason, told(step.missing.message, step.missing.remedy))
     if status is None:
         return ("Unknown", "Waiting", "Waits for the stages before it.")
     if step.succeeded:
@@ -148,7 +148,11 @@ def _deployed_verdict(snapshot: Snapshot, steps: Steps, score: GateState | None)
         return ("False", score.reason, score.message)
     service = snapshot.service
     if service is None or score is None or service.digest != _evaluated(steps):
-        return ("Unknown", "Waiting", "An earlier model answers." if service and service.ready else "")
+        return (
+            "Unknown",
+            "Waiting",
+            "An earlier model answers." if service and service.ready else "Waits for the model.",
+        )
     if service.failure is not None:
         return ("False", service.failure.reason, told(service.failure.message, service.failure.remedy))
     if service.ready:
@@ -166,7 +170,7 @@ def _ready_verdict(snapshot: Snapshot, found: dict[ConditionType, Verdict], scor
         if status != "True":
             return ("False" if status == "False" else "Unknown", reason, message)
     if score is None:
-        return ("Unknown", "Waiting", "")
+        return ("Unknown", "Waiting", "Waits for the scores.")
     if not score.open:
         return ("False", score.reason, score.message)
     return ("True", "Ready", found[ConditionType.DEPLOYED][2] if deployed else score.message)

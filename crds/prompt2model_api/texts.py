@@ -13,13 +13,13 @@ def cut(text: str, most: int = MESSAGE_LIMIT) -> str:
 
 def because(what: str, said: str) -> str:
     """What happened, with somebody else's words on it where there are any; on one line."""
-    words = " ".join(said.split())
+    words = _one_line(said)
     return f"{what}: {words}" if words else what
 
 
 def sentence(text: str) -> str:
     """The text on one line with a full stop, so that another sentence may follow."""
-    line = " ".join(text.split()).rstrip(" :;,")
+    line = _one_line(text).rstrip(" :;,")
     return line if not line or line.rstrip("\"')`”*")[-1:] in ("", *".!?…") else f"{line}."
 
 
@@ -28,3 +28,7 @@ def told(message: str, remedy: str, most: int = MESSAGE_LIMIT) -> str:
     remedy = sentence(remedy)
     room = max(most - len(remedy) - 1, most // 2)
     return cut(f"{cut(sentence(message), room)} {remedy}".strip(), most)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from prompt2model_api.conditions import Failure, FailureState
-from prompt2model_api.texts import cut
+from prompt2model_api.texts import because, cut
 from prompt2model_operator.interruptions import interruption_of_pod
 from prompt2model_operator.last_words import ended_container, with_log
 
@@ -69,7 +69,7 @@ def failure_of_pod(pod: Body, now: datetime, words: Mapping[str, str] = NO_WORDS
     if (found := interruption_of_pod(pod)) is not None:
         return found
     if status.get("reason") == "Evicted":
-        message = f"The pod was evicted: {status.get('message', '')}"
+        message = because("The pod was evicted", status.get("message", ""))
         return _retrying("StorageExceeded", message, "Raise the limit that the message names, or ask for less.")
     for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
         if (found := _of_container(pod, container, words)) is not None:
@@ -83,7 +83,7 @@ def _of_container(pod: Body, container: Body, words: Mapping[str, str]) -> Failu
     waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
     reason, text = waiting.get("reason", ""), waiting.get("message", "")
     if reason in IMAGE:
-        message = f"Image {container.get('image', '')} cannot be pulled: {text or reason}"
+        message = because(f"Image {container.get('image', '')} cannot be pulled", text or reason)
         remedy = (
             "Load it into the nodes (`make images` does for kind), push it to the registry that the name has, or correct images in "
             "the chart's values and images.pullSecrets; it goes on by itself."
@@ -91,7 +91,7 @@ def _of_container(pod: Body, container: Body, words: Mapping[str, str]) -> Failu
         return _blocked("ImagePull", message, remedy)
     if reason in START:
         remedy = "Make what is named there (a Secret or ConfigMap with this key, a command); it goes on by itself."
-        return _blocked("ContainerStart", f"Container {name} cannot start: {text or reason}", remedy)
+        return _blocked("ContainerStart", because(f"Container {name} cannot start", text or reason), remedy)
     for dead in (ended, last):
         if dead.get("reason") == "OOMKilled":
             message = f"Container {name} needed more memory than its limit."
@@ -101,7 +101,10 @@ def _of_container(pod: Body, container: Body, words: Mapping[str, str]) -> Failu
         remedy = "Fix what its log names; it starts again by itself."
         return _blocked("CrashLoop", *with_log(message, remedy, ended_container(pod, container), words))
     if ended and ended.get("exitCode", 0) != 0:
-        message = f"Container {name} ended with exit status {ended['exitCode']}: {ended.get('message') or ended.get('reason')}"
+        message = because(
+            f"Container {name} ended with exit status {ended['exitCode']}",
+            ended.get("message") or ended.get("reason") or "",
+        )
         return _retrying("Crashed", *with_log(message, SEE_LOG, ended_container(pod, container), words))
     return None
 
@@ -121,7 +124,7 @@ def _unscheduled(pod: Body, now: datetime) -> Failure | None:
             "On a ReadWriteOnce claim all pods of a resource run on one node. Give that node what this pod asks for, like a GPU, "
             "or store the results on a ReadWriteMany claim or in object storage (spec.storage). It goes on by itself."
         )
-    return _blocked("Unschedulable", f"No node takes the pod: {message}", remedy)
+    return _blocked("Unschedulable", because("No node takes the pod", message), remedy)
 
 
 def _young(since: str, seconds: float, now: datetime) -> bool:
@@ -130,7 +133,7 @@ def _young(since: str, seconds: float, now: datetime) -> bool:
 
 def _refused(message: str) -> Failure:
     remedy = "Raise the namespace's quota, or fix what its policies ask for; it goes on by itself."
-    return _blocked("PodRefused", f"The cluster does not take the pods: {message}", remedy)
+    return _blocked("PodRefused", because("The cluster does not take the pods", message), remedy)
 
 
 def _blocked(reason: str, message: str, remedy: str) -> Failure:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from prompt2model_api.redaction import mask
-from prompt2model_api.texts import cut
+from prompt2model_api.texts import cut, sentence
 from prompt2model_operator.clients.kubernetes_api import ApiError, KubernetesApi
 
 Body = dict[str, Any]
@@ -99,7 +99,7 @@ def with_log(message: str, remedy: str, end: Ended | None, words: Mapping[str, s
         return cut(message), remedy
     said = words.get(end.id, "")
     log = f" The end of its log: {said}" if said else ""
-    return cut(message + log), f"{remedy} Its whole log: `{end.command}`."
+    return cut(f"{sentence(message)}{log}"), f"{sentence(remedy)} Its whole log: `{end.command}`."
 
 
 def last_words(log: str) -> str:

@@ -13,7 +13,7 @@ from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.retrying import is_interruption
 from prompt2model_api.snapshot import ObservedService, Snapshot, Workload
 from prompt2model_api.stage_run import Stage, StageRun
-from prompt2model_api.texts import cut
+from prompt2model_api.texts import cut, sentence
 from prompt2model_operator.draining import drain_message
 from prompt2model_operator.failures import NO_WORDS, failure_of_pods, refused_pods
 from prompt2model_operator.hearing import Hearing
@@ -241,7 +241,7 @@ def _service(
     if drained := drain_message(resource, settings, pods, wanted, store):
         parts.append(drained)
     if ready and failure is not None:
-        parts.append(f"A new replica does not start. {failure.message}")
+        parts.append(f"A new replica does not start. {sentence(failure.message)}")
     return ObservedService(
         digest=served.digest,
         ready=ready,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prompt2model_api.conditions import Failure, FailureState
-from prompt2model_api.texts import cut
+from prompt2model_api.texts import because, cut
 from prompt2model_operator.clients.kubernetes_api import ApiError
 from prompt2model_operator.kinds import HTTPROUTE, RAYJOB, SERVICEMONITOR, Kind
 
@@ -29,7 +29,7 @@ def named(kind: Kind) -> Iterator[None]:
         yield
     except ApiError as error:
         if error.status == 404 and kind in MISSING:
-            raise CannotStartError(MISSING[kind](error)) from None
+            raise CannotStartError(MISSING[kind]()) from None
         if error.status in REFUSALS:
             raise CannotStartError(_refused(kind, error)) from None
         raise
@@ -45,26 +45,24 @@ def no_teacher() -> Failure:
     return _blocked("NoTeacher", message, "Write spec.teacher, or install the chart with teacher.enabled=true.")
 
 
-def _no_kuberay(error: ApiError) -> Failure:
-    message = f"The cluster has no RayJob (ray.io/v1): {error}"
+def _no_kuberay() -> Failure:
+    message = "The cluster has no RayJob (ray.io/v1)."
     return _blocked("KubeRayMissing", message, "Install KubeRay's operator with its CRDs; it goes on by itself.")
 
 
-def _no_gateway(error: ApiError) -> Failure:
-    message = f"The chart's settings.service.httpRoute asks for an HTTPRoute, and the cluster has none: {error}"
+def _no_gateway() -> Failure:
+    message = "The chart's settings.service.httpRoute asks for an HTTPRoute, and the cluster has none."
     return _blocked("GatewayAPIMissing", message, "Install the Gateway API's CRDs, or remove the setting.")
 
 
-def _no_prometheus(error: ApiError) -> Failure:
-    message = (
-        f"The chart's settings.service.serviceMonitor asks for a ServiceMonitor, and the cluster has none: {error}"
-    )
+def _no_prometheus() -> Failure:
+    message = "The chart's settings.service.serviceMonitor asks for a ServiceMonitor, and the cluster has none."
     return _blocked("ServiceMonitorMissing", message, "Install the Prometheus operator's CRDs, or remove the setting.")
 
 
 def _refused(kind: Kind, error: ApiError) -> Failure:
     remedy = "Fix the quota, the policy or the field that it names; it goes on by itself."
-    return _blocked("Refused", f"The API server refused the {kind.kind}: {error}", remedy)
+    return _blocked("Refused", because(f"The API server refused the {kind.kind}", str(error)), remedy)
 
 
 def taken(kind: Kind, name: str) -> Failure:

@@ -19,7 +19,7 @@ from prompt2model_api.redaction import first_line
 from prompt2model_api.results import StageOutputs, StageResult
 from prompt2model_api.spec_view import spec_read_by
 from prompt2model_api.stage_job import StageJob
-from prompt2model_api.texts import cut
+from prompt2model_api.texts import cut, told
 from prompt2model_stages.errors import StageError, disk_full
 from prompt2model_stages.job_folders import input_folder, own_folder
 from prompt2model_stages.reporting import FAILURE, Reporter, ResultFile
@@ -106,7 +106,7 @@ def _report(reporter: Reporter, failure: Failure) -> None:
     try:
         reporter.failure(failure)
     except OSError:
-        logger.error("the failure could not be reported: %s %s %s", failure.reason, failure.message, failure.remedy)
+        logger.error("the failure could not be reported: %s: %s", failure.reason, told(failure.message, failure.remedy))
 
 
 def _of_system(error: OSError) -> Failure:

@@ -8,6 +8,7 @@ import pytest
 
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.loading import SpecError
+from prompt2model_api.spec.references import SecretKey
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.job_folders import teacher_folder
 from prompt2model_stages.local.checks import load_checked
@@ -19,6 +20,7 @@ from tests.unit.teacher_cases import Endpoint, ask, job, refusal, reply, teacher
 pytestmark = pytest.mark.unit
 
 NAME = "P2M_TEACHER_API_KEY"
+IN_CLUSTER = {"P2M_STAGE_RUN": "team-a/dates-generate"}
 BAD = {
     "line break inside": ("abcDEF123\nghiJKL456", "a line break (character 10 of 19)"),
     "space inside": ("abcDEF123 ghiJKL456", "a space (character 10 of 19)"),
@@ -39,11 +41,11 @@ WELL = ["sk-proj-abc_DEF-123", "abc+/=DEF.~", "AIzaSy0", "hunter2", "none", "sec
 @pytest.mark.parametrize("key", WELL)
 @pytest.mark.parametrize("around", ["{}", "{}\n", " {}\r\n", "\ufeff{}", "\t{}\u00a0"])
 def test_a_key_is_taken_without_the_white_space_around_it(key: str, around: str) -> None:
-    assert read_key({NAME: around.format(key)}, NAME) == key
+    assert read_key({NAME: around.format(key)}, NAME, NAME) == key
 
 
 def test_no_key_is_no_error() -> None:
-    assert read_key({}, NAME) is None and read_key({NAME: ""}, NAME) is None
+    assert read_key({}, NAME, NAME) is None and read_key({NAME: ""}, NAME, NAME) is None
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -53,8 +55,39 @@ def test_a_key_that_no_header_takes_is_named_and_never_shown(kind: str) -> None:
         usable_key(key, NAME)
     failure = caught.value.failure
     assert (failure.state, failure.reason) == (FailureState.BLOCKED, "TeacherUnauthorized")
-    assert words in failure.message and NAME in failure.message and "apiKeySecretRef" in failure.remedy
+    assert words in failure.message and NAME in failure.message and NAME in failure.remedy
     assert "abcDEF" not in failure.message + failure.remedy and "ghiJKL" not in failure.message + failure.remedy
+
+
+@pytest.mark.parametrize(
+    ("environment", "ref", "place"),
+    [
+        ({}, None, "the environment variable P2M_TEACHER_API_KEY"),
+        ({}, SecretKey(name="openai", key="token"), "the environment variable P2M_TEACHER_API_KEY"),
+        (
+            IN_CLUSTER,
+            SecretKey(name="openai", key="token"),
+            'the key "token" of Secret "openai" (spec.teacher.apiKeySecretRef)',
+        ),
+        (IN_CLUSTER, None, "a Secret, and name it in spec.teacher.apiKeySecretRef"),
+    ],
+)
+async def test_a_refused_key_is_replaced_where_it_is(
+    environment: dict[str, str], ref: SecretKey | None, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    endpoint = Endpoint(lambda body: refusal(401, "bad key"))
+    asked = job(tmp_path)
+    assert asked.settings.teacher is not None
+    named = asked.settings.teacher.model_copy(update={"api_key_secret_ref": ref})
+    asked = asked.model_copy(update={"settings": asked.settings.model_copy(update={"teacher": named})})
+    with pytest.raises(StageError) as caught:
+        async with open_teacher(asked, "generate", http=endpoint.client()) as opened:
+            await opened.ask(ask())
+    failure = caught.value.failure
+    assert failure.reason == "TeacherUnauthorized" and failure.remedy.startswith(f"Put a valid key into {place}. ")
+    assert ("environment variable" in failure.message + failure.remedy) == (not environment)
 
 
 async def test_nothing_is_sent_and_nothing_is_booked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

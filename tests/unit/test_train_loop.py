@@ -20,6 +20,7 @@ from prompt2model_stages.reporting import FileReporter
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student.encoding import Encoded
 from prompt2model_stages.train.budget import BUDGET, Kept, Mark
+from prompt2model_stages.train.checkpoints import Position
 from prompt2model_stages.train.computing import Worker
 from prompt2model_stages.train.loop import Loop, TrainingJob
 from prompt2model_stages.train.micro_batches import padded
@@ -183,3 +184,17 @@ def test_a_loss_within_the_bound_is_trained_to_the_end(tmp_path: Path) -> None:
     made = loop(tmp_path, learning_rate=1e-3)
     made.run()
     assert Folder(made.job.folder).read_json("training.json")["steps"] == 4
+
+
+def test_an_attempt_that_goes_on_names_its_checkpoint_until_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = loop(tmp_path, learning_rate=1e-3)
+    made.report_every = 1
+    made.checkpoints.save(Position(step=2, initial_loss=9.0), made.objective, made.optimizer)
+    told: list[str] = []
+    monkeypatch.setattr(made.job.reporter, "progress", lambda done, total, unit, message: told.append(message))
+    made.run()
+    assert told[0] == "goes on from the checkpoint of step 2" and told[-1] == "trained"
+    steps = [message for message in told if message.startswith("epoch")]
+    assert steps and all(message.endswith(", goes on from the checkpoint of step 2") for message in steps)

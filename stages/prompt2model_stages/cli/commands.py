@@ -21,6 +21,7 @@ from prompt2model_api.loading import SpecError, cluster_only_fields
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.status import Phase, Prompt2ModelStatus
+from prompt2model_api.texts import told
 from prompt2model_stages.differing_rows import ERRORS
 from prompt2model_stages.errors import StageError, disk_full
 from prompt2model_stages.golden_requests import read_golden
@@ -116,7 +117,7 @@ def serve(console: Console, name: str, namespace: str, runs: Path, port: int) ->
             )
             while (seen := service.look()) is not None and not seen.ready:
                 if seen.failure is not None:
-                    console.print(escape(f"{seen.failure.message} {seen.failure.remedy}"))
+                    console.print(escape(told(seen.failure.message, seen.failure.remedy)))
                     return STOPPED
                 time.sleep(0.1)
             _ask_once(console, run_folder, service)
@@ -199,7 +200,7 @@ def guarded(console: Console, body: Callable[[], int]) -> int:
         Console(stderr=True).print(escape(str(error)), highlight=False, soft_wrap=True)
         return REFUSED
     except StageError as error:
-        console.print(escape(f"{error.failure.message} {error.failure.remedy}"), highlight=False, soft_wrap=True)
+        console.print(escape(told(error.failure.message, error.failure.remedy)), highlight=False, soft_wrap=True)
         return STOPPED
     except KeyboardInterrupt:
         console.print("\nEnded. Everything so far is kept: the same command goes on where it was.")
@@ -209,7 +210,7 @@ def guarded(console: Console, body: Callable[[], int]) -> int:
             raise
         said = f"{error.strerror}: {error.filename}. Correct that; the same command goes on."
         if full is not None:
-            said = f"{Phase.BLOCKED}: {full.failure.message} {full.failure.remedy} ({full.failure.reason})"
+            said = f"{Phase.BLOCKED}: {told(full.failure.message, full.failure.remedy)} ({full.failure.reason})"
         console.print(escape(f"\n{said}"), highlight=False, soft_wrap=True)
         return STOPPED
 

@@ -12,6 +12,7 @@ from prompt2model_api.loading import SpecError, load, resolve_paths
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.quantities import bytes_of
 from prompt2model_api.spec.references import OwnData
+from prompt2model_api.texts import told
 from prompt2model_stages.catalogs.opening import catalogs_named, open_datasets, open_models
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import resolve_encoder
@@ -47,7 +48,7 @@ def load_checked(file: Path, say: Callable[[str], None] = lambda line: None) -> 
         _check_choice(resource)
         _check_encoder(resource)
     except StageError as error:
-        raise SpecError(f"{error.failure.message} {error.failure.remedy}".strip()) from error
+        raise SpecError(told(error.failure.message, error.failure.remedy)) from error
     return resource
 
 
@@ -64,9 +65,9 @@ def _check_key(resource: Prompt2Model) -> None:
         return
     key = os.environ.get(P2M_TEACHER_API_KEY)
     if key:
-        from prompt2model_stages.teacher.keys import usable_key  # its package imports the HTTP libraries
+        from prompt2model_stages.teacher.keys import usable_key, variable  # its package imports the HTTP libraries
 
-        usable_key(key, P2M_TEACHER_API_KEY)
+        usable_key(key, variable(P2M_TEACHER_API_KEY))
     elif teacher.api_key_secret_ref:
         raise SpecError(
             "spec.teacher.apiKeySecretRef asks for a key, and a local run takes it from the environment: "

@@ -92,20 +92,20 @@ class Teacher:
         journal: Journal,
         patience: Patience,
         key: str | None = None,
-        key_env: str = "",
+        key_place: str = "the environment",
         *,
         http: httpx2.AsyncClient | None = None,
         dialect: Dialect | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        key = usable_key(key, key_env)
+        key = usable_key(key, key_place)
         self._settings = settings
         self._journal = journal
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
-        self._endpoint = failures.Endpoint(settings.base_url.rstrip("/"), settings.model, key_env, key)
+        self._endpoint = failures.Endpoint(settings.base_url.rstrip("/"), settings.model, key_place, key)
         self._scope = scope(settings.base_url)
         self._exchange = Exchange(self._endpoint, settings.limits.concurrency, patience, http)
         self._adapter = Adapter(dialect or Dialect(), settings)

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Self
 
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
-from prompt2model_api.texts import cut
+from prompt2model_api.texts import cut, told
 from prompt2model_stages.cpus import usable_cpus
 from prompt2model_stages.errors import StageError, blocked
 
@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         serve(options, stop)
     except StageError as error:
-        logger.error("%s %s", error.failure.message, error.failure.remedy)
+        logger.error("%s", told(error.failure.message, error.failure.remedy))
         sys.exit(1)
     logging.shutdown()
     os._exit(0)  # the server's threads may be in the middle of an answer that nobody waits for

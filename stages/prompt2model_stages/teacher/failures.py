@@ -28,7 +28,7 @@ class Endpoint:
 
     base_url: str
     model: str
-    key_env: str
+    key_place: str
     key: str | None
 
 
@@ -222,8 +222,7 @@ def _unauthorized(endpoint: Endpoint, status: int, text: str) -> StageError:
     return blocked(
         "TeacherUnauthorized",
         f"{endpoint.base_url} answers {status}: the API key {what} ({text}).",
-        f"Put a valid key into the environment variable {endpoint.key_env}; in a cluster, into the Secret that "
-        f"teacher.apiKeySecretRef names. {_GONE_ON}",
+        f"Put a valid key into {endpoint.key_place}. {_GONE_ON}",
     )
 
 

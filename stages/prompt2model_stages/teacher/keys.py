@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
+from prompt2model_api.environment_names import P2M_STAGE_RUN
+from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_stages.errors import StageError, blocked
 
 LONGEST = 16 * 1024
@@ -22,17 +24,31 @@ _QUOTES = "\"'`"
 _NAMES = {"\n": "a line break", "\r": "a carriage return", "\t": "a tab", " ": "a space", "\x00": "a null character"}
 
 
-def read_key(environment: Mapping[str, str], name: str) -> str | None:
+def read_key(environment: Mapping[str, str], name: str, place: str) -> str | None:
     """The key in an environment variable; None where there is none. Raises: StageError TeacherUnauthorized."""
-    return usable_key(environment.get(name), name)
+    return usable_key(environment.get(name), place)
 
 
-def usable_key(key: str | None, name: str) -> str | None:
+def variable(name: str) -> str:
+    """What messages call the place of a local run's key."""
+    return f"the environment variable {name}"
+
+
+def key_place(environment: Mapping[str, str], name: str, teacher: TeacherSpec) -> str:
+    """What messages call the place where a person puts the key: in a cluster the Secret, else the environment variable."""
+    if P2M_STAGE_RUN not in environment:
+        return variable(name)
+    if (ref := teacher.api_key_secret_ref) is None:
+        return "a Secret, and name it in spec.teacher.apiKeySecretRef"
+    return f'the key "{ref.key}" of Secret "{ref.name}" (spec.teacher.apiKeySecretRef)'
+
+
+def usable_key(key: str | None, place: str) -> str | None:
     """The key without white space around it.
 
     Args:
         key: as it was given; None or "" where none was.
-        name: the environment variable, for messages.
+        place: where it is, for messages.
 
     Raises: StageError TeacherUnauthorized where it cannot be sent in a header, or is more than the key alone.
     """
@@ -40,7 +56,7 @@ def usable_key(key: str | None, name: str) -> str | None:
         return None
     bare = key.strip().strip(_INVISIBLE).strip()
     if (what := _problem(bare)) is not None:
-        raise _unusable(name, what)
+        raise _unusable(place, what)
     return bare
 
 
@@ -70,10 +86,9 @@ def _called(character: str) -> str:
     return f"{name} U+{ord(character):04X}"
 
 
-def _unusable(name: str, what: str) -> StageError:
+def _unusable(place: str, what: str) -> StageError:
     return blocked(
         "TeacherUnauthorized",
-        f"The API key in {name or 'the environment'} cannot be used: it {what}.",
-        f"Put the key alone, as the provider shows it, into the environment variable {name or 'of the key'}; in a cluster, "
-        "into the Secret that teacher.apiKeySecretRef names. Nothing was sent.",
+        f"The API key in {place} cannot be used: it {what}.",
+        f"Put the key alone, as the provider shows it, into {place}. Nothing was sent.",
     )

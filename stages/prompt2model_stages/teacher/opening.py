@@ -19,7 +19,7 @@ from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher.client import Teacher
 from prompt2model_stages.teacher.dialect import Dialect
 from prompt2model_stages.teacher.journal import Journal
-from prompt2model_stages.teacher.keys import read_key
+from prompt2model_stages.teacher.keys import key_place, read_key
 from prompt2model_stages.teacher.patience import Patience
 
 logger = logging.getLogger(__name__)
@@ -51,11 +51,12 @@ async def open_teacher(
     patience = patience or Patience.from_environment()
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request drowns everything else
     spec = job.stage_run.spec
-    key = read_key(os.environ, job.settings.teacher_key_env)  # before anything is booked
+    place = key_place(os.environ, job.settings.teacher_key_env, settings)
+    key = read_key(os.environ, job.settings.teacher_key_env, place)  # before anything is booked
     folder = teacher_folder(job)
     journal = await Journal.open(folder, stage, stage_folder(spec.stage, spec.digest))
     dialect = Dialect.kept(folder, settings)
-    teacher = Teacher(settings, journal, patience, key, job.settings.teacher_key_env, http=http, dialect=dialect)
+    teacher = Teacher(settings, journal, patience, key, place, http=http, dialect=dialect)
     interrupted = True
     try:
         yield teacher

@@ -94,6 +94,7 @@ class Loop:
         self.curves = Curves(Folder(job.folder), job.reporter) if worker.rank == 0 else None
         self.report_every = max(1, self.total // POINTS)
         self.position = Position()
+        self._resumed = ""
         self._sums = [0.0, 0.0]  # loss and target tokens since the last point of the curve
 
     def run(self) -> None:
@@ -126,10 +127,10 @@ class Loop:
             *(self.steps_per_epoch, self.total, self.computing.precision or torch.float32, self.device),
             self.computing.budget.tokens,
         )
-        if self.rank == 0 and (short := self.computing.budget.shortages):
-            told = f"{self.computing.budget.tokens:,} padded tokens at once, since memory was short {short} time(s)"
-            self.job.reporter.progress(self.position.step, self.total, "steps", told)
         began_at = self.position.step
+        self._resumed = f"goes on from the checkpoint of step {began_at}" if found is not None else ""
+        if self.rank == 0 and (told := self._beginning()):
+            self.job.reporter.progress(began_at, self.total, "steps", told)
         while self.position.step < self.total and not self._stopped():
             self._epoch(self.position.step // self.steps_per_epoch)
         best = self.position.best_step
@@ -145,6 +146,12 @@ class Loop:
             )
             publish(self.student, Folder(self.job.folder), Folder(self.job.prepared), self.position, began_at)
             self.job.reporter.progress(self.position.step, self.position.step, "steps", "trained")
+
+    def _beginning(self) -> str:
+        """What a person should know before the first step: the checkpoint, and what is done about too little memory."""
+        short, tokens = self.computing.budget.shortages, self.computing.budget.tokens
+        memory = f"{tokens:,} padded tokens at once, since memory was short {short} time(s)" if short else ""
+        return ", ".join(filter(None, (self._resumed, memory)))
 
     def _splits(self) -> tuple[list[Encoded], list[Encoded]]:
         splits = read_splits(self.student, Folder(self.job.prepared), self.job.training)
@@ -255,7 +262,7 @@ class Loop:
         rate = learning_rate(step - 1, self.total, self.job.training.learning_rate)
         self.curves.point(step, {"train/loss": loss, "train/learning_rate": rate, **values})
         epoch = math.ceil(step / self.steps_per_epoch)
-        message = f"epoch {epoch} of {self.job.training.epochs}, loss {loss:.3f}"
+        message = f"epoch {epoch} of {self.job.training.epochs}, loss {loss:.3f}{f', {self._resumed}' if self._resumed else ''}"
         self.job.reporter.progress(step, self.total, "steps", message)
         if values or step % self.steps_per_epoch == 0:
             told = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
