@@ -40,8 +40,8 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP) ## Run examples/dates.yaml from prompt to answering service
 	$(BIN)/p2m run examples/dates.yaml --exit
 
-test: $(STAMP) ## Run the unit and integration tests, two at a time
-	$(BIN)/pytest -m "unit or integration" -n 2 --dist worksteal --durations=12
+test: $(STAMP) ## Run the unit and integration tests, three at a time: many of them wait
+	$(BIN)/pytest -m "unit or integration" -n 3 --dist worksteal --durations=12
 
 # Apart from `make test`: tracing nearly doubles what a unit test costs, and the processes that integration tests start are not traced.
 coverage: $(STAMP) ## Run the unit tests with coverage
