@@ -27,7 +27,12 @@ GROUP = "prompt2model.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 PROMPT_LIMIT = 32 * 1024
+DEMONSTRATIONS_LIMIT = 256 * 1024  # a stage's job, which has them twice, must fit into a ConfigMap: 1 MiB
 NAME_LIMIT = 52  # what is made for a resource is named after it, and Kubernetes ends at 63
+
+TOO_MANY_DEMONSTRATIONS = (
+    "demonstrations are over 256 KiB together: keep a few short ones, and bring the others as a file in datasets.own"
+)
 
 
 class Demonstration(Model):
@@ -53,7 +58,7 @@ class Prompt2ModelSpec(Model):
     demonstrations: list[Demonstration] = Field(
         default=[],
         max_length=64,
-        description="Examples of an input and its output, for a task that is written in instruction.",
+        description="Examples of an input and its output, for a task that is written in instruction; at most 64, and 256 KiB together.",
     )
     teacher: TeacherSpec | None = Field(
         default=None,
@@ -91,6 +96,8 @@ class Prompt2ModelSpec(Model):
             raise ValueError("demonstrations go with instruction: write them into the prompt, or use instruction")
         if len(text.encode()) > PROMPT_LIMIT:
             raise ValueError(f"{field} is over 32 KiB: shorten it, or bring examples as a file in datasets.own")
+        if sum(len(f"{d.input}{d.output}".encode()) for d in self.demonstrations) > DEMONSTRATIONS_LIMIT:
+            raise ValueError(TOO_MANY_DEMONSTRATIONS)
         if not self.generation.enabled and not self.datasets.enabled and self.datasets.own is None:
             raise ValueError("no data: enable generation or datasets, or bring your own in datasets.own")
         return self

@@ -13,7 +13,14 @@ from typing import Literal
 from prompt2model_api.base import Model
 from prompt2model_api.base_url import CHECKS as BASE_URL_CHECKS
 from prompt2model_api.cluster_places import CHOICE, ENCODER, OWN_DATA, STORAGE, STUDENT, Place
-from prompt2model_api.prompt2model import NAME_LIMIT, PROMPT_LIMIT, Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.prompt2model import (
+    DEMONSTRATIONS_LIMIT,
+    NAME_LIMIT,
+    PROMPT_LIMIT,
+    TOO_MANY_DEMONSTRATIONS,
+    Prompt2Model,
+    Prompt2ModelSpec,
+)
 from prompt2model_api.results import Choice
 from prompt2model_api.spec.datasets import Datasets
 from prompt2model_api.spec.evaluation import Evaluation
@@ -93,6 +100,11 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             "demonstrations go with instruction: write them into the prompt, or use instruction",
             ".demonstrations",
             "FieldValueForbidden",
+        ),
+        Rule(
+            f"self.demonstrations.map(d, size(bytes(d.input)) + size(bytes(d.output))).sum() <= {DEMONSTRATIONS_LIMIT}",
+            TOO_MANY_DEMONSTRATIONS,
+            ".demonstrations",
         ),
         Rule(
             "self.generation.enabled || self.datasets.enabled || has(self.datasets.own)",

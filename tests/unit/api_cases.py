@@ -31,6 +31,7 @@ TAKEN: dict[str, dict[str, Any]] = {
     "prompt-alone": {"prompt": "Turn dates into ISO."},
     "in-parts": {"instruction": "Turn dates.", "demonstrations": [{"input": "3 May 2021", "output": "2021-05-03"}]},
     "longest-prompt": {"prompt": "x" * 32768},
+    "most-demonstrations": {"instruction": "i", "demonstrations": [{"input": "é" * 2047, "output": "12"}] * 64},
     "budget-in-money": {
         "prompt": "p",
         "teacher": {
@@ -97,6 +98,10 @@ REFUSED: dict[str, Refused] = {
     "blank-instruction": Refused({"instruction": "\n"}, "instruction is empty: say in plain words"),
     "long": Refused({"prompt": "x" * 32769}, "spec.prompt is over 32 KiB", "may not be more than 32768 bytes"),
     "long-in-bytes": Refused({"prompt": "é" * 20000}, "prompt is over 32 KiB: shorten it"),
+    "demonstrations-too-long-together": Refused(
+        {"instruction": "i", "demonstrations": [{"input": "é" * 2048, "output": "1"}] * 64},
+        "demonstrations are over 256 KiB together: keep a few short ones",
+    ),
     "parts-and-prompt": Refused(
         {"prompt": "p", "demonstrations": [{"input": "a", "output": "b"}]}, "demonstrations go with instruction"
     ),
