@@ -19,6 +19,7 @@ from prompt2model_api.stage_job import Named, StageJob, StageSettings
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.discover import stage
+from prompt2model_stages.discover.student_facts import TaskFacts
 from prompt2model_stages.discover.student_retrieval import StudentRetriever
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.job_folders import own_folder
@@ -71,7 +72,9 @@ def discover(
         yield teacher
 
     class Retriever(StudentRetriever):
-        def retrieve(self, query: str, architectures: Sequence[Architecture], max_bytes: int) -> list[StudentCandidate]:
+        def retrieve(
+            self, query: str, architectures: Sequence[Architecture], max_bytes: int, task: TaskFacts | None = None
+        ) -> list[StudentCandidate]:
             kind = Architecture.DECODER_ONLY
             return [
                 StudentCandidate(name=n, architecture=kind, size_bytes=1, score=1.0, reason="Near.") for n in students

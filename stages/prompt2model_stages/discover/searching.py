@@ -17,6 +17,7 @@ from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import DatasetRetriever
 from prompt2model_stages.discover.keyphrases import keyphrases
 from prompt2model_stages.discover.reranking import reranked
+from prompt2model_stages.discover.student_facts import task_facts
 from prompt2model_stages.discover.student_retrieval import MOST_KNOWN, StudentRetriever
 
 DATASETS_RANKED = 25
@@ -50,7 +51,8 @@ async def search(
     if datasets is not None:
         found = await _datasets(teacher if strong else None, spec.datasets.top_k, task, datasets, notes)
     query, largest = f"{task.instruction}\n{task.card}".strip(), bytes_of(spec.student.max_size)
-    proposed = await asyncio.to_thread(students.retrieve, query, spec.student.architectures, largest)
+    facts = await asyncio.to_thread(task_facts, task.instruction, task.demonstrations)
+    proposed = await asyncio.to_thread(students.retrieve, query, spec.student.architectures, largest, facts)
     if strong:
         proposed = await _ordered_students(teacher, task, students, proposed, notes)
     return Found(found, proposed, notes)

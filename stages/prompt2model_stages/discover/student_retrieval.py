@@ -1,4 +1,6 @@
-"""Student candidates: BM25 x log(downloads + 1) against a hypothetical model card that the teacher writes (HyDE).
+"""Student candidates: BM25 x log(downloads + 1) against a hypothetical model card that the teacher writes (HyDE), behind facts.
+
+How far a model fits by its facts (student_facts) goes before that score.
 
 Source: Viswanathan et al., Prompt2Model (2023), section 3.4; Gao et al., Precise Zero-Shot Dense Retrieval (2022).
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prompt2model_api.base import Architecture
@@ -19,11 +21,14 @@ from prompt2model_stages.catalogs.opening import Catalog, Entries
 from prompt2model_stages.catalogs.search import LexicalIndex, MemoryIndex, open_lexical
 from prompt2model_stages.catalogs.search.protocol import Scores
 from prompt2model_stages.discover.asking import Asks, asked
+from prompt2model_stages.discover.student_facts import Fit, Judged, TaskFacts, judge, marks, task_facts
 from prompt2model_stages.teacher.requests import TeacherRequest
 
 MOST = 25
 MOST_KNOWN = 5
-"""So many entries that are written by hand come first, where they share a word with the query."""
+"""So many entries that are written by hand come first, where their facts do not speak against them."""
+JUDGED = 500
+"""So many of the highest score are judged by their facts, beside those that are written by hand."""
 FEWEST_WORDS = 12
 LEAST_VARIETY = 0.35
 """Different words over words: below it, the teacher went round in circles."""
@@ -47,8 +52,10 @@ class StudentRetriever(ABC):
     """Proposes students."""
 
     @abstractmethod
-    def retrieve(self, query: str, architectures: Sequence[Architecture], max_bytes: int) -> list[StudentCandidate]:
-        """Candidates of these architectures within the size, best first."""
+    def retrieve(
+        self, query: str, architectures: Sequence[Architecture], max_bytes: int, task: TaskFacts | None = None
+    ) -> list[StudentCandidate]:
+        """Candidates of these architectures within the size, best first. task: None to read it off the query."""
 
     def description(self, candidate: StudentCandidate) -> str:
         """The description of a candidate, for the teacher; empty where there is none."""
@@ -74,30 +81,38 @@ class CatalogStudentRetriever(StudentRetriever):
         """The retriever of a catalog."""
         return cls(catalog.entries, open_lexical(catalog))
 
-    def retrieve(self, query: str, architectures: Sequence[Architecture], max_bytes: int) -> list[StudentCandidate]:
-        """See StudentRetriever. Where nothing shares a word with the query, the most downloaded come first."""
+    def retrieve(
+        self, query: str, architectures: Sequence[Architecture], max_bytes: int, task: TaskFacts | None = None
+    ) -> list[StudentCandidate]:
+        """See StudentRetriever. Where nothing shares a word with the query, the most downloaded of those that fit come first."""
+        near, task = self._index.scores(query), task or task_facts(query)
+        known = dict(zip(self._known, self._known_index.scores(query), strict=True))
         fitting = [
             number
             for number, (architecture, size) in enumerate(zip(self._architectures, self._sizes, strict=True))
             if architecture in architectures and size <= max_bytes
         ]
-        near = self._index.scores(query)
-        known = dict(zip(self._known, self._known_index.scores(query), strict=True))
-        best = self._ordered([number for number in fitting if known.get(number, 0.0) > 0], known)[:MOST_KNOWN]
-        order = [*best, *self._ordered([number for number in fitting if number not in best], near)]
-        return [self._candidate(query, self._score(n, near), n) for n in order[:MOST]]
+        by_hand = self._ordered([number for number in fitting if number in known], known)
+        judged = {
+            number: judge(task, self._entries[number]) for number in {*by_hand, *self._ordered(fitting, near)[:JUDGED]}
+        }
+        first = sorted(by_hand, key=lambda n: judged[n].fit)[:MOST_KNOWN]
+        best = [number for number in first if judged[number].fit <= Fit.UNKNOWN_TASK]
+        others = [number for number in self._ordered(judged, near) if number not in best]
+        order = [*best, *sorted(others, key=lambda n: judged[n].fit)]
+        return [self._candidate(query, self._score(n, near), n, judged[n]) for n in order[:MOST]]
 
     def description(self, candidate: StudentCandidate) -> str:
         """See StudentRetriever."""
         return self._entries[self._names.index(candidate.name)].description
 
-    def _ordered(self, numbers: Sequence[int], near: Mapping[int, float] | Scores) -> list[int]:
+    def _ordered(self, numbers: Iterable[int], near: Mapping[int, float] | Scores) -> list[int]:
         return sorted(numbers, key=lambda n: (-self._score(n, near), -self._downloads[n], self._names[n]))
 
     def _score(self, number: int, near: Mapping[int, float] | Scores) -> float:
         return float(near[number]) * math.log(self._downloads[number] + 1)
 
-    def _candidate(self, query: str, score: float, number: int) -> StudentCandidate:
+    def _candidate(self, query: str, score: float, number: int, judged: Judged) -> StudentCandidate:
         entry = self._entries[number]
         shared = self._index.shown(query, number)
         why = f"Its description shares {shared} with the task" if shared else "It shares no word with the task"
@@ -107,7 +122,7 @@ class CatalogStudentRetriever(StudentRetriever):
             size_bytes=entry.size_bytes,
             downloads=entry.downloads,
             score=round(score, 3),
-            reason=cut(f"{why}; the hub counted {entry.downloads:,} downloads.", 512),
+            reason=cut(f"{why}; {judged.why}; the hub counted {entry.downloads:,} downloads.{marks(entry)}", 512),
         )
 
 

@@ -1,0 +1,208 @@
+"""What a task needs of a student, what a model is by its facts, and how far the two fit.
+
+The search by words does not see a direction, a language or what a model was tuned for. Facts are the model's name, its tags, the
+languages of its catalog entry and what it was trained on (docs/decisions/0084).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+
+from prompt2model_api.prompt2model import Demonstration
+from prompt2model_stages.catalogs.entries import UNKNOWN, ModelEntry
+from prompt2model_stages.discover.languages import ENGLISH, NAMES, detect
+
+TRANSLATION, CODE, OTHER = "translation", "code", "no text-to-text task"
+
+_KINDS = (
+    (OTHER, r"(?!)", r"image|caption|\bblip|pix2struct|protein|prot_t5|uniref|music|speech|(?:tiny|dummy)[-_]?\w*[-_]?random"),
+    ("text to SQL", r"\bsql\b", r"sql|spider"),
+    (
+        "question generation",
+        r"\b(?:write|generate|ask|make|compose|create|produce|pose)s? (?:\w+ ){0,4}questions?\b",
+        r"question.?gen|(?:^|[-_/ ])qg(?:$|[-_ ])",
+    ),
+    ("code summarization", r"\b(?:describe|explain|document|summari[sz]e|docstring|comment)\w* .*\b(?:code|function|method)\b",
+     r"multi-sum|summarize code|code.{0,9}(?:summar|document|comment)"),
+    (CODE, r"\b(?:source code|code|python|javascript|typescript|java|bash|shell|regex|regular expression|pandas|rust|golang)\b",
+     r"code(?!\w*r-only)(?:t5|gen|trans|x|bert)|python|javascript|program|source code|[-_]coder?[-_]"),
+    ("detoxification", r"toxic|offensive|\brude\b|polite", r"detox|toxic|polite"),
+    ("grammar correction", r"grammar|spelling|typos?\b|proofread", r"gramm[ae]r|jfleg|\bgec\b|spell|error.?correct"),
+    ("relation extraction", r"relations?\b|triplets?\b|triples?\b", r"rebel|relation|triplet"),
+    ("sentences from keywords", r"(?:sentence|text)s? (?:\w+ )*(?:from|with|using|out of) (?:\w+ )*(?:keyword|word|concept)s",
+     r"common.?gen|keytotext|keyword.?to|concepts"),
+    ("emotion classification", r"emotion", r"emotion"),
+    ("dialogue", r"chat ?bot|conversation|dialogue|small talk", r"blenderbot|dialo|chatbot|conversational|conversation"),
+    ("paraphrasing", r"paraphras|reword|rephrase|in other words", r"paraphras|\bpaws\b|parrot"),
+    (TRANSLATION, r"translat", r"translat|opus-mt|\bnllb|m2m100|\bwmt\d|many-to-many|[-_]mmt\b|marian"),
+    ("summarization", r"summar|headline|tl;?dr|abstract of|one-sentence gist",
+     r"summar|xsum|xlsum|cnn|pegasus|headline|title.?gen|samsum|gigaword|multi.?news"),
+    ("question answering", r"\banswers?\b.*\bquestions?\b|\bquestions?\b.*\banswers?\b",
+     r"unifiedqa|question.?answer|(?:^|[-_/ ])qa(?:$|[-_ ])|squad|scifive"),
+)  # fmt: skip
+"""Kind, how a task's instruction names it, how a model's name and tags name it; the first that matches counts."""
+
+_SIZE = r"(?:[-_](?:tiny|mini|small|base|medium|large|xl|xxl|\d+(?:\.\d+)?[bm]))"
+_MANY, _LATIN, _ENGLISH = frozenset[str](), frozenset({ENGLISH, "fr", "de", "ro"}), frozenset({ENGLISH})
+_GENERAL = (
+    (rf"flan-t5{_SIZE}|tk-instruct{_SIZE}.*|T0.*|t0.*", True, _LATIN),
+    (r"(?:SmolLM2-\w+(?:\.\w+)?|TinyLlama-.*)-(?:Instruct|Chat-v[\d.]+)", True, _ENGLISH),
+    (r"Qwen[\d.]+-[\d.]+B(?:-Instruct)?", True, _MANY),
+    (rf"(?:mt5|umt5|byt5|mbart-large|bloomz?|mt0){_SIZE}?(?:[-_](?:cc25|50))?", False, _MANY),
+    (rf"t5{_SIZE}", False, _LATIN),
+    (
+        rf"(?:t5-v1_1|t5-efficient|long-t5-tglobal|bart|led|pegasus){_SIZE}(?:-lm-adapt|-16384)?|t5-base-lm-adapt",
+        False,
+        _ENGLISH,
+    ),
+    (r"SmolLM2-\w+(?:\.\w+)?|pythia-.*|(?:distil)?gpt2(?:-medium|-large)?|gpt-neo-\w+", False, _ENGLISH),
+)
+"""Families of general models by name, whether they follow instructions, and their languages; none: many."""
+
+_TO_LANGUAGE = re.compile(r"\b(?:in|into|to)\s+(?:\w+\s+)?(" + "|".join(NAMES.values()) + r")\b")
+_PAIR = re.compile(
+    rf"\b({'|'.join(NAMES.values())})\b[^.]*?\b(?:into|to|→)\s+(?:\w+\s+)?({'|'.join(NAMES.values())})\b"
+)
+_CODES = {name: code for code, name in NAMES.items()}
+_PARTS = {"roa": {"fr", "es", "it", "pt", "ro", "ca"}, "gem": {"de", "nl", "sv", "da", "no", "en"}, "mul": set(NAMES)}
+"""Families of languages that translators are named by."""
+
+
+class Fit(IntEnum):
+    """How far a model fits a task; the least comes first."""
+
+    SAME_TASK = 0
+    INSTRUCTED = 1
+    GENERAL = 2
+    UNKNOWN_TASK = 3
+    OTHER_TASK = 4
+    OTHER_LANGUAGE = 5
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What a task needs. kind: of _KINDS or empty. reads, writes: ISO 639-1 codes; None: not known."""
+
+    kind: str = ""
+    reads: str | None = None
+    writes: str | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How far a model fits, and why in a sentence without its end."""
+
+    fit: Fit
+    why: str
+
+
+def task_facts(instruction: str, demonstrations: Sequence[Demonstration] = ()) -> TaskFacts:
+    """Kind and languages of a task. instruction: in English. The instruction's own words go before what is detected."""
+    kind = next((name for name, pattern, _ in _KINDS if re.search(pattern, instruction, re.IGNORECASE)), "")
+    reads = _sure_language(one.input for one in demonstrations)
+    writes = _sure_language(one.output for one in demonstrations)
+    if pair := _PAIR.search(instruction):
+        reads, writes = _CODES[pair[1]], _CODES[pair[2]]
+    elif into := _TO_LANGUAGE.search(instruction):
+        writes = _CODES[into[1]]
+    translates = reads is not None and writes is not None and reads != writes
+    if not kind and translates and _PAIR.search(instruction):
+        kind = TRANSLATION
+    if kind in (CODE, "text to SQL", "code summarization"):
+        reads, writes = (
+            (None if kind == "code summarization" else reads),
+            (writes if kind == "code summarization" else None),
+        )
+    return TaskFacts(kind, reads, writes)
+
+
+def judge(task: TaskFacts, model: ModelEntry) -> Judged:
+    """How far a model fits a task by its facts."""
+    general = general_family(model.name)
+    if general is not None:
+        return _judged_general(task, *general, model)
+    kind = model_kind(model)
+    if kind == TRANSLATION and task.kind == TRANSLATION:
+        return _judged_translator(task, model)
+    spoken = spoken_languages(model)
+    missing = [code for code in (task.reads, task.writes) if code and spoken and code not in spoken]
+    if missing:
+        return Judged(Fit.OTHER_LANGUAGE, f"it is not known to handle {_named(missing)}, which the task needs")
+    if not kind:
+        return Judged(Fit.UNKNOWN_TASK, "what it was tuned for is not known")
+    if kind == task.kind or {kind, task.kind} == {"code summarization", CODE}:
+        return Judged(Fit.SAME_TASK, f"it was tuned for {kind}, the task's kind")
+    return Judged(Fit.OTHER_TASK, f"it was tuned for {kind}, which is another task")
+
+
+def marks(model: ModelEntry) -> str:
+    """What a person should know before it is downloaded, with a space before; empty where there is nothing."""
+    found = []
+    if model.gated:
+        found.append("Gated: the hub asks for consent.")
+    if model.safetensors is False:
+        found.append("It has no safetensors.")
+    if model.license == UNKNOWN:
+        found.append("Its license is unknown.")
+    return "".join(f" {one}" for one in found)
+
+
+@cache
+def general_family(name: str) -> tuple[bool, frozenset[str]] | None:
+    """Whether a general model follows instructions, and its languages; None for any other model."""
+    own = re.sub(r"^embedded:", "", name).rpartition("/")[2]
+    return next(((follows, languages) for pattern, follows, languages in _GENERAL if re.fullmatch(pattern, own)), None)
+
+
+def model_kind(model: ModelEntry) -> str:
+    """What a model was tuned for; empty where neither its name, its tags nor its description say it."""
+    texts = (" ".join([model.name, *model.tasks]), " ".join([model.description, *model.trained_on]))
+    return next((kind for text in texts for kind, _, own in _KINDS if re.search(own, text, re.IGNORECASE)), "")
+
+
+def spoken_languages(model: ModelEntry) -> set[str]:
+    """Languages that a tuned model handles: of its tags, else those named in its description; none: many, or not known."""
+    if "multilingual" in model.languages or re.search(r"multilingual|\d+ languages", model.description):
+        return set()
+    named = {code for code, name in NAMES.items() if re.search(rf"\b{name}\b", model.description)}
+    base = general_family(model.base_model or "")
+    return set(model.languages) or named or set(base[1] if base else ())
+
+
+def _judged_general(task: TaskFacts, follows: bool, languages: frozenset[str], model: ModelEntry) -> Judged:
+    missing = [code for code in (task.reads, task.writes) if code and languages and code not in languages]
+    if missing:
+        return Judged(Fit.OTHER_LANGUAGE, f"its pretraining does not cover {_named(missing)}, which the task needs")
+    if follows:
+        return Judged(Fit.INSTRUCTED, "it is a general model that follows instructions")
+    return Judged(Fit.GENERAL, "it is a general model")
+
+
+def _judged_translator(task: TaskFacts, model: ModelEntry) -> Judged:
+    if not model.from_languages or not model.into_languages:
+        spoken = spoken_languages(model)
+        if len(spoken) in (1, 2) or not {task.reads, task.writes} - {None} <= (spoken or set(NAMES)):
+            return Judged(Fit.OTHER_LANGUAGE, "its direction is not known to be the task's")
+        return Judged(Fit.SAME_TASK, "it translates among many languages")
+    reads, writes = _members(model.from_languages), _members(model.into_languages)
+    direction = f"{_named(model.from_languages)} into {_named(model.into_languages)}"
+    if (task.reads and task.reads not in reads) or (task.writes and task.writes not in writes):
+        return Judged(Fit.OTHER_LANGUAGE, f"it translates {direction}, which is not the task's direction")
+    return Judged(Fit.SAME_TASK, f"it translates {direction}, the task's direction")
+
+
+def _members(codes: Sequence[str]) -> set[str]:
+    return set(codes).union(*(_PARTS.get(code, ()) for code in codes))
+
+
+def _named(codes: Sequence[str]) -> str:
+    return " and ".join(NAMES.get(code, code) for code in dict.fromkeys(codes))
+
+
+def _sure_language(texts: Iterable[str]) -> str | None:
+    found = detect("\n".join(texts))
+    return found.code if found.sure else None
