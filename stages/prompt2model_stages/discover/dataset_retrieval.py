@@ -2,7 +2,7 @@
 
 A wrong dataset does more harm than none, so one is recommended only where all of this holds: its description names at
 least SHARED_WORDS of the instruction's words and COVERAGE of their weight, it is MARGIN times as near as the next one,
-the user's demonstrations look like its rows (in both languages, where it translates), and its columns can be read.
+and permission.py has no objection: it holds the user's demonstrations against what is known of the dataset's rows.
 tests/unit/test_discover_datasets.py measures it.
 """
 
@@ -29,7 +29,7 @@ from prompt2model_stages.catalogs.search import (
     open_vectors,
 )
 from prompt2model_stages.catalogs.search.protocol import Scores, nearest
-from prompt2model_stages.discover.languages import NAMES, detect
+from prompt2model_stages.discover.permission import objection
 
 SHARED_WORDS = 2
 COVERAGE = 0.35
@@ -150,7 +150,7 @@ class CatalogDatasetRetriever(DatasetRetriever):
         entry = self._entries[number]
         if not entry.hand_written or best is None or best.number != number:
             return "no one has checked its columns, and what its outputs look like"
-        return best.against or _form(entry, demonstrations) or entry.usable
+        return best.against or objection(entry, demonstrations)
 
     def _candidate(self, number: int, score: float, instruction: str, against: str | None) -> DatasetCandidate:
         entry = self._entries[number]
@@ -196,31 +196,3 @@ class _Nearness:
         if self.words < SHARED_WORDS or self.coverage < COVERAGE:
             return f"too much of your task ({1 - self.coverage:.0%}) is missing from it"
         return "the next one is about as near" if self.margin < MARGIN else ""
-
-
-def _form(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
-    """What the demonstrations say against the dataset's outputs; empty where nothing."""
-    if not demonstrations:
-        return "without demonstrations in the prompt, nobody can tell whether its outputs are what you want"
-    if (other := next((d.output for d in demonstrations if not entry.answers_like(d.output)), None)) is not None:
-        return f"its outputs do not look like {other[:40]!r}"
-    if (
-        entry.extractive
-        and (new := next((d.output for d in demonstrations if d.output not in d.input), None)) is not None
-    ):
-        return f"its outputs are parts of their inputs, and {new[:40]!r} is none"
-    strange = [d.input for d in demonstrations if not entry.asks_like(d.input)]
-    if len(strange) * 2 > len(demonstrations):  # people vary their inputs more than a dataset does
-        return f"its inputs do not look like {strange[0][:40]!r}"
-    return _direction(entry, demonstrations) if entry.translates else ""
-
-
-def _direction(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
-    """What the demonstrations' languages say against a translation dataset: words alone do not tell from and into."""
-    assert entry.translates is not None
-    texts = "\n".join(d.input for d in demonstrations), "\n".join(d.output for d in demonstrations)
-    sure = [(detect(text), wanted) for text, wanted in zip(texts, entry.translates, strict=True)]
-    if all(found.sure and found.code == wanted for found, wanted in sure):
-        return ""
-    from_, into = (NAMES.get(code, code) for code in entry.translates)
-    return f"it translates from {from_} into {into}, and your demonstrations do not plainly do that"
