@@ -82,7 +82,7 @@ def discover(
 
     monkeypatch.setattr(stage, "open_teacher", opened)
     whole = Prompt2ModelSpec.model_validate({**PLAIN, **spec})
-    parts = stage.Parts(students=Retriever)
+    parts = stage.Parts(students=lambda _: Retriever())
     return whole, stage.run(context_of(whole, root, Stage.DISCOVER), parts)
 
 
