@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_stages.catalogs.catalog import datasets
 from prompt2model_stages.catalogs.entries import DatasetEntry
+from prompt2model_stages.catalogs.opening import open_datasets
+from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever
 from prompt2model_stages.discover.permission import objection
 
 pytestmark = pytest.mark.unit
@@ -41,3 +46,19 @@ def test_what_speaks_against_a_dataset(name: str, given: str, output: str, again
     found = objection(entry(name), [Demonstration(input=given, output=output)])
     assert against in found
     assert bool(found) is bool(against), found
+
+
+def test_few_choices_are_wrong_and_most_that_exist_are_made():
+    retriever = CatalogDatasetRetriever.of(open_datasets())
+    lines = (Path(__file__).parent / "data" / "permissions.jsonl").read_text(encoding="utf-8").splitlines()
+    cases = [json.loads(line) for line in lines]
+    right, wrong = 0, []
+    for case in cases:
+        given = [Demonstration(input=one, output=other) for one, other in case["pairs"]]
+        for found in retriever.retrieve(case["instruction"], given, 25):
+            if found.recommended and {found.name, f"{found.name}/{found.config}"} & set(case["accepted"]):
+                right += 1
+            elif found.recommended:
+                wrong.append((case["instruction"], found.name))
+    assert len(wrong) <= 0.02 * len(cases), wrong
+    assert right >= 0.6 * sum(bool(case["accepted"]) for case in cases)

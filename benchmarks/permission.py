@@ -1,0 +1,84 @@
+"""How often the right dataset is chosen without a person: by words and form alone, as it was, and with permission.py.
+
+    python benchmarks/permission.py              # tests/unit/data/permissions.jsonl over the shipped catalog
+    python benchmarks/permission.py --shown      # and each wrong choice
+
+The rule as it was knew no pattern of any dataset but the builtin ones, and no language but a translation's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "crds"), str(ROOT / "stages")]
+
+from prompt2model_api.prompt2model import Demonstration  # noqa: E402
+from prompt2model_stages.catalogs.catalog import datasets  # noqa: E402
+from prompt2model_stages.catalogs.entries import DatasetEntry, Kind  # noqa: E402
+from prompt2model_stages.catalogs.opening import Entries  # noqa: E402
+from prompt2model_stages.catalogs.search import MemoryIndex  # noqa: E402
+from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever  # noqa: E402
+
+CASES = ROOT / "tests" / "unit" / "data" / "permissions.jsonl"
+ADVERSARIAL = ("reversed", "form")
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shown", action="store_true", help="the wrong choices")
+    options = parser.parse_args()
+    cases = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
+    rules = {"as it was": [_as_it_was(entry) for entry in datasets()], "permission": list(datasets())}
+    print("| rule | half | tasks | one exists | right | wrong | none | wrong of reversed or another form |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|")
+    for rule, entries in rules.items():
+        retriever = CatalogDatasetRetriever(
+            Entries(Kind.DATASETS, entries), MemoryIndex([entry.description for entry in entries])
+        )
+        for half in ("tuning", "held out"):
+            _print_half(retriever, rule, half, [case for case in cases if case["half"] == half], options.shown)
+
+
+def _print_half(
+    retriever: CatalogDatasetRetriever, rule: str, half: str, cases: list[dict[str, Any]], shown: bool
+) -> None:
+    outcomes = [(case, *_outcome(retriever, case)) for case in cases]
+    count = Counter(outcome for _, outcome, _ in outcomes)
+    probes = [outcome for case, outcome, _ in outcomes if case["kind"] in ADVERSARIAL]
+    exists = sum(bool(case["accepted"]) for case in cases)
+    print(
+        f"| {rule} | {half} | {len(cases)} | {exists} | {count['right']} | {count['wrong']} | {count['none']} "
+        f"| {probes.count('wrong')} of {len(probes)} |"
+    )
+    if shown:
+        for case, outcome, name in outcomes:
+            if outcome == "wrong":
+                print(f"  wrong: {name} for {case['instruction']}", file=sys.stderr)
+
+
+def _outcome(retriever: CatalogDatasetRetriever, case: dict[str, Any]) -> tuple[str, str]:
+    """right, wrong or none, and the dataset that is chosen."""
+    demonstrations = [Demonstration(input=given, output=output) for given, output in case["pairs"]]
+    found = next((c for c in retriever.retrieve(case["instruction"], demonstrations, 25) if c.recommended), None)
+    if found is None:
+        return "none", ""
+    names = {found.name, f"{found.name}/{found.config}"}
+    return ("right" if names & set(case["accepted"]) else "wrong"), f"{found.name}/{found.config}"
+
+
+def _as_it_was(entry: DatasetEntry) -> DatasetEntry:
+    facts: dict[str, Any] = {"languages": ["multilingual"]}
+    if not entry.name.startswith("builtin:"):
+        facts |= {"input_pattern": None, "output_pattern": None}
+    return entry.model_copy(update=facts)
+
+
+if __name__ == "__main__":
+    main()
