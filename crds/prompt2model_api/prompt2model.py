@@ -58,7 +58,7 @@ class Prompt2ModelSpec(Model):
     demonstrations: list[Demonstration] = Field(
         default=[],
         max_length=64,
-        description="Examples of an input and its output, for a task that is written in instruction; at most 64, and 256 KiB together.",
+        description="Examples of an input and its output, for a task that is written in instruction: at most 64, in 256 KiB.",
     )
     teacher: TeacherSpec | None = Field(
         default=None,
