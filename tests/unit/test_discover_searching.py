@@ -20,6 +20,7 @@ from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriev
 from prompt2model_stages.discover.keyphrases import keyphrases
 from prompt2model_stages.discover.reranking import read, reranked
 from prompt2model_stages.discover.searching import Found, Task, search
+from prompt2model_stages.discover.student_facts import TaskFacts
 from prompt2model_stages.discover.student_retrieval import CatalogStudentRetriever
 from prompt2model_stages.teacher.requests import TeacherAnswer, TeacherRequest
 from tests.unit.discover_cases import FakeTeacher
@@ -40,6 +41,8 @@ INSTRUCTION = "Name the colour of the flower."
         ("- colour naming\n- flowers\n- flowers", "colour naming, flowers"),
         ("1. colour naming\n2) flowers", "colour naming, flowers"),
         ("翻訳、日本語", "翻訳, 日本語"),
+        ("自然言語処理、抽出型質問応答", "自然言語処理, 抽出型質問応答"),
+        ("Keyphrases are: colour naming, flowers", "colour naming, flowers"),
         (", ".join(f"phrase {n}" for n in range(12)), ", ".join(f"phrase {n}" for n in range(8))),
     ],
 )
@@ -57,6 +60,8 @@ async def test_keyphrases_are_read_from_what_teachers_write(answer: str, expecte
         ("...", "named none"),
         ("The task is to name the colour of a flower", "wrote a sentence"),
         ("I'm sorry, but I cannot help you with that request", "wrote a sentence"),
+        ("Sorry, I cannot help with that.", "wrote a sentence"),
+        ("情感分类任务需要产品评论数据并且输出积极或消极的标签", "wrote a sentence"),
         ("sentiment classification, product reviews", "repeated the example"),
     ],
 )
@@ -194,6 +199,31 @@ async def test_what_the_teacher_does_not_put_first_is_not_used_unasked(best: lis
     flowers = next(c for c in found.datasets if c.name == "a/flowers")
     assert not flowers.recommended
     assert flowers.reason.endswith("the teacher does not put it first.")
+
+
+async def test_the_teacher_does_not_lift_a_student_over_one_that_fits_better_by_its_facts():
+    listed = MODELS[0].model_copy(update={"name": "m/listed", "hand_written": False})
+    french = MODELS[1].model_copy(update={"name": "m/french", "languages": ["fr"]})
+    entries = [*MODELS[:2], listed, french]
+    retriever = CatalogStudentRetriever(Entries(Kind.MODELS, entries), words_of(entries))
+    spec = Prompt2ModelSpec.model_validate({"prompt": "x", "teacher": NAMED})
+    german = Demonstration(input="Die Rose blüht im Garten neben dem alten Haus.", output="rot")
+    names = [c.name for c in retriever.retrieve(INSTRUCTION, list(Architecture), 1000, TaskFacts(reads="de"))]
+    assert names == ["m/says", "m/paints", "m/listed", "m/french"]
+    teacher = FakeTeacher({"rank-students": ['{"best": [4, 3, 2, 1]}']})
+    found = await search(teacher, spec, Task(INSTRUCTION, [german]), None, retriever)
+    assert [c.name for c in found.students] == ["m/paints", "m/says", "m/listed", "m/french"]
+    assert "the student m/french first, but the facts of m/paints fit the task better." in found.notes[-1]
+
+
+def test_keyphrases_list_no_dataset_that_shares_no_word_with_them_or_the_instruction():
+    retriever = CatalogDatasetRetriever(Entries(Kind.DATASETS, ENTRIES), words_of(ENTRIES))
+    assert retriever.retrieve("zzz qqq", [PAIR], 5, "xxyy") == []
+    assert [c.name for c in retriever.retrieve("zzz flower", [PAIR], 5, "soups")] == [
+        "a/recipes",
+        "a/flowers",
+        "a/petals",
+    ]
 
 
 async def test_a_named_teacher_that_is_not_understood_changes_nothing_and_is_told():

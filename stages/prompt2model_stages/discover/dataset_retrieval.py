@@ -9,7 +9,7 @@ tests/unit/test_discover_datasets.py measures it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prompt2model_api.prompt2model import Demonstration
@@ -97,12 +97,14 @@ class CatalogDatasetRetriever(DatasetRetriever):
     def retrieve(
         self, instruction: str, demonstrations: Sequence[Demonstration], most: int, keyphrases: str = ""
     ) -> list[DatasetCandidate]:
-        """See DatasetRetriever. By words alone, what shares no word with the instruction is left out."""
+        """See DatasetRetriever. By words alone, what shares no word with the instruction or the keyphrases is left out."""
         if self._dense is None and not keyphrases:
             scores = self._index.scores(instruction)
-            rows = [number for number in range(len(scores)) if scores[number] > 0]
         else:
             scores = FusedIndex(self._index, self._dense).scores(instruction, keyphrases)
+        if self._dense is None:  # a fused score is relative to the others: it does not tell whether a word is shared
+            rows = sorted({*self._sharing(instruction), *self._sharing(keyphrases)})
+        else:
             rows = [hit.row for hit in nearest(scores, max(most, TIED))]
         near = self._ordered(rows, scores)
         best = self._best_known(instruction)
@@ -119,17 +121,17 @@ class CatalogDatasetRetriever(DatasetRetriever):
         """See DatasetRetriever."""
         return self._entries[self._rows[candidate.name, candidate.config]].description
 
-    def _ordered(self, numbers: list[int], scores: Sequence[float] | Scores) -> list[int]:
+    def _sharing(self, text: str) -> list[int]:
+        return [number for number, score in enumerate(self._index.scores(text)) if score > 0] if text else []
+
+    def _ordered(self, numbers: list[int], scores: Mapping[int, float] | Scores) -> list[int]:
         return sorted(numbers, key=lambda n: (-scores[n], -self._downloads[n], self._names[n]))
 
     def _best_known(self, instruction: str) -> _Nearness | None:
         """How near the nearest entry is that is written by hand; None where none shares a word."""
         found = self._known_index.scores(instruction)
         scores = dict(zip(self._known, found, strict=True))
-        order = sorted(
-            (n for n, score in scores.items() if score > 0),
-            key=lambda n: (-scores[n], -self._downloads[n], self._names[n]),
-        )
+        order = self._ordered([number for number, score in scores.items() if score > 0], scores)
         if not order:
             return None
         best, row = order[0], self._known.index(order[0])

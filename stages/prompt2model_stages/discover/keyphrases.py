@@ -12,6 +12,8 @@ MOST = 8
 """Keyphrases that are taken; the first ones say most."""
 LONGEST = 6
 """Words of a keyphrase; with more it is a sentence."""
+LONGEST_UNSPACED = 16
+"""Letters of a keyphrase in a script without spaces between words; with more it is a sentence."""
 
 _ASKED = (
     "Name the NLP task and the kind of data that the instruction needs, as two to five keyphrases with commas between them. "
@@ -28,7 +30,11 @@ _SHOWN = (
     ),
 )
 _MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
-_LABEL = re.compile(r"^\W*key\s?phrases?\W*:\W*", re.IGNORECASE)
+_LABEL = re.compile(r"^\W*key\s?phrases?(?: are)?\W*:\W*", re.IGNORECASE)
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+"""Letters of Thai, Lao, Burmese, Khmer, kana and Han."""
+_SPEAKING = re.compile(r"\b(?:i['’]m|you|sorry|cannot|can['’]?t|unable|please|apologi[sz]e)\b", re.IGNORECASE)
+"""Words of a teacher that talks, such as one that refuses to answer."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,13 @@ def read(answer: str) -> list[str]:
     found = list({part.casefold(): part for part in parts if part}.values())
     if not found:
         raise ValueError("the teacher named none")
-    if any(len(part.split()) > LONGEST for part in found):
+    if any(_is_sentence(part) for part in found):
         raise ValueError("the teacher wrote a sentence instead")
     if any(", ".join(found).casefold() == shown.casefold() for _, shown in _SHOWN):
         raise ValueError("the teacher repeated the example")
     return found[:MOST]
+
+
+def _is_sentence(part: str) -> bool:
+    too_long = len(part.split()) > LONGEST or len(_UNSPACED.findall(part)) > LONGEST_UNSPACED
+    return too_long or _SPEAKING.search(part) is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
 from prompt2model_api.quantities import bytes_of
@@ -17,11 +18,11 @@ from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import DatasetRetriever
 from prompt2model_stages.discover.keyphrases import keyphrases
 from prompt2model_stages.discover.reranking import reranked
-from prompt2model_stages.discover.student_facts import task_facts
+from prompt2model_stages.discover.student_facts import Fit, TaskFacts, task_facts
 from prompt2model_stages.discover.student_retrieval import MOST_KNOWN, StudentRetriever
 
 DATASETS_RANKED = 25
-"""The nearest ones, which the teacher orders; of students, only those that are written by hand: the first is used unasked."""
+"""The nearest ones, which the teacher orders; of students, the MOST_KNOWN first: the first one is used unasked."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ async def search(
     facts = await asyncio.to_thread(task_facts, task.instruction, task.demonstrations)
     proposed = await asyncio.to_thread(students.retrieve, query, spec.student.architectures, largest, facts)
     if strong:
-        proposed = await _ordered_students(teacher, task, students, proposed, notes)
+        proposed = await _ordered_students(teacher, task, facts, students, proposed, notes)
     return Found(found, proposed, notes)
 
 
@@ -95,10 +96,29 @@ def _doubted(candidate: DatasetCandidate) -> DatasetCandidate:
 
 
 async def _ordered_students(
-    teacher: Asks, task: Task, retriever: StudentRetriever, found: list[StudentCandidate], notes: list[str]
+    teacher: Asks,
+    task: Task,
+    facts: TaskFacts,
+    retriever: StudentRetriever,
+    found: list[StudentCandidate],
+    notes: list[str],
 ) -> list[StudentCandidate]:
+    """The first ones in the teacher's order, but only among neighbours that fit equally by their facts."""
     head = found[:MOST_KNOWN]
     shown = [f"{c.name}: {retriever.description(c)}" for c in head]
     ranked = await reranked(teacher, "students", task.instruction, task.demonstrations, shown)
     notes += [ranked.note] if ranked.note else []
-    return [head[row] for row in ranked.order] + found[MOST_KNOWN:]
+    steps = _steps([retriever.standing(candidate, facts) for candidate in head])
+    order = sorted(ranked.order, key=lambda row: steps[row])
+    if ranked.named and order[0] != ranked.order[0]:
+        wanted, first = head[ranked.order[0]].name, head[order[0]].name
+        notes.append(
+            f"The teacher would take the student {wanted} first, but the facts of {first} fit the task better."
+        )
+    return [head[row] for row in order] + found[MOST_KNOWN:]
+
+
+def _steps(standings: Sequence[tuple[Fit, bool]]) -> list[int]:
+    """For each candidate, how often the standing changed before it."""
+    changes = [int(one != other) for one, other in pairwise(standings)]
+    return list(accumulate(changes, initial=0))

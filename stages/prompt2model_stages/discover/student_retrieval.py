@@ -61,6 +61,10 @@ class StudentRetriever(ABC):
         """The description of a candidate, for the teacher; empty where there is none."""
         return ""
 
+    def standing(self, candidate: StudentCandidate, task: TaskFacts) -> tuple[Fit, bool]:
+        """How far a candidate fits by its facts, and whether it is written by hand: the teacher orders only among equals."""
+        return Fit.UNKNOWN_TASK, False
+
 
 class CatalogStudentRetriever(StudentRetriever):
     """BM25 over the searched texts of a catalog, weighted by downloads.
@@ -104,7 +108,15 @@ class CatalogStudentRetriever(StudentRetriever):
 
     def description(self, candidate: StudentCandidate) -> str:
         """See StudentRetriever."""
-        return self._entries[self._names.index(candidate.name)].description
+        return self._entry(candidate).description
+
+    def standing(self, candidate: StudentCandidate, task: TaskFacts) -> tuple[Fit, bool]:
+        """See StudentRetriever."""
+        entry = self._entry(candidate)
+        return judge(task, entry).fit, entry.hand_written
+
+    def _entry(self, candidate: StudentCandidate) -> ModelEntry:
+        return self._entries[self._names.index(candidate.name)]
 
     def _ordered(self, numbers: Iterable[int], near: Mapping[int, float] | Scores) -> list[int]:
         return sorted(numbers, key=lambda n: (-self._score(n, near), -self._downloads[n], self._names[n]))
