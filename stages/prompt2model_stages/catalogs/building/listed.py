@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from prompt2model_api.base import Architecture
+from prompt2model_stages.catalogs.building.architectures import architecture_of
 from prompt2model_stages.catalogs.entries import CatalogEntry, Kind
 from prompt2model_stages.catalogs.facts import dataset_entry, model_entry
 
@@ -53,7 +53,7 @@ def _dataset(item: Mapping[str, Any]) -> CatalogEntry | None:
 
 
 def _model(item: Mapping[str, Any]) -> CatalogEntry | None:
-    architecture, size = _architecture(item.get("config")), _size(item)
+    architecture, size = architecture_of(item.get("config"), item.get("pipeline_tag")), _size(item)
     if architecture is None or not size:
         return None
     bases = (item.get("baseModels") or {}).get("models") or []
@@ -72,17 +72,20 @@ def _model(item: Mapping[str, Any]) -> CatalogEntry | None:
 
 
 def _card(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The card's front matter; in dataset_info without names that are empty, which a column or configuration cannot have."""
     card = item.get("cardData")
-    return card if isinstance(card, dict) else {}
+    if not isinstance(card, dict):
+        return {}
+    info = card.get("dataset_info")
+    infos = info if isinstance(info, list) else [info]
+    return {**card, "dataset_info": [_named(one) for one in infos if isinstance(one, dict)]}
 
 
-def _architecture(config: object) -> Architecture | None:
-    """By the class that the model's config names."""
-    names = config.get("architectures") if isinstance(config, dict) else None
-    name = str(names[0]) if isinstance(names, list) and names else ""
-    if name.endswith(("ForConditionalGeneration", "MTModel", "EncoderDecoderModel")):
-        return Architecture.ENCODER_DECODER
-    return Architecture.DECODER_ONLY if name.endswith(("ForCausalLM", "LMHeadModel")) else None
+def _named(info: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in info.items() if key != "config_name" or value}
+    if isinstance(features := found.get("features"), list):
+        found["features"] = [one for one in features if not isinstance(one, dict) or one.get("name")]
+    return found
 
 
 def _size(item: Mapping[str, Any]) -> int:
