@@ -143,6 +143,8 @@ def test_too_many_requests_are_waited_for(hub: ListingHub, tmp_path: Path):
         ((200, {}, b"[1, 2]"), "HubRefused", "HF_ENDPOINT"),
         ((200, {}, b""), "HubRefused", "HF_ENDPOINT"),
         ((503, {}, b""), "HubUnreachable", "HF_ENDPOINT"),
+        ((302, {"Location": "/api/datasets"}, b""), "HubUnreachable", "HF_ENDPOINT"),
+        ((200, {"Content-Encoding": "gzip"}, b"no gzip"), "HubUnreachable", "HF_ENDPOINT"),
     ],
 )
 def test_a_hub_that_refuses_is_said_in_one_sentence(
@@ -221,6 +223,27 @@ def test_a_build_that_was_killed_goes_on_where_it_was(hub: ListingHub, tmp_path:
     assert f"p2m run FILE --catalogs {tmp_path}" in again.stdout
     assert [path.rpartition("cursor=")[2] for path in hub.asked] == ["4", "6"]
     assert listed(tmp_path) == names(1, 2, 3, 4, 5, 6, 7)
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+def test_a_next_page_that_the_hub_does_not_know_any_more_begins_again(hub: ListingHub, tmp_path: Path, status: int):
+    hub.before = lambda number: (status, {}, b"") if number >= 2 else None
+    with pytest.raises(StageError, match=f"it answers {status}"):
+        built(hub, tmp_path)
+    hub.asked.clear()
+    hub.before = lambda number: (status, {}, b"") if number == 0 else None
+    said: list[str] = []
+    assert built(hub, tmp_path, told=Told(said=said.append)).listed == 7
+    assert "does not know the next page" in said[-1]
+    assert [path.rpartition("cursor=")[2] for path in hub.asked[2:]] == ["2", "4", "6"]
+    assert listed(tmp_path) == names(1, 2, 3, 4, 5, 6, 7)
+
+
+def test_the_next_page_may_be_named_without_the_host(hub: ListingHub, tmp_path: Path):
+    link = {"Link": '</api/datasets?sort=lastModified&limit=9&expand=cardData&cursor=5>; rel="next"'}
+    page = json.dumps([dataset(9, "2026-03-01")]).encode()
+    hub.before = fails_once(0, (200, link, page))
+    assert built(hub, tmp_path).listed == 3
 
 
 def test_another_date_begins_again(hub: ListingHub, tmp_path: Path):

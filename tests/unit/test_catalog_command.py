@@ -53,6 +53,36 @@ def test_a_catalog_that_is_not_there_is_said(tmp_path: Path):
     assert f"There is no catalog of models at {tmp_path}/models" in result.stdout
 
 
+@pytest.mark.parametrize("command", ["search datasets word --catalogs", "build datasets --to"])
+@pytest.mark.parametrize(
+    ("address", "said"), [("", "It is empty"), ("s3://", "names no bucket"), ("gs:///", "no bucket")]
+)
+def test_an_address_that_names_no_place_is_refused(command: str, address: str, said: str):
+    result = p2m("catalog", *command.split(), address)
+    assert (result.exit_code, said in result.stderr) == (2, True)
+
+
+def test_a_date_that_is_still_to_come_is_refused(tmp_path: Path):
+    result = p2m("catalog", "build", "datasets", "--to", str(tmp_path / "new"), "--since", "2999-01-01")
+    assert (result.exit_code, "still to come" in result.stderr) == (2, True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_word_may_begin_with_a_minus_and_an_option_must_be_known(tmp_path: Path):
+    built(tmp_path, Kind.MODELS, [PAINTER])
+    assert p2m("catalog", "search", "models", "-1", "--catalogs", str(tmp_path)).exit_code == 0
+    result = p2m("catalog", "search", "models", "paint", "--mots", "3", "--catalogs", str(tmp_path))
+    assert (result.exit_code, "No such option" in result.stderr) == (2, True)
+
+
+def test_a_catalog_is_not_built_to_a_file(tmp_path: Path):
+    (tmp_path / "file").touch()
+    for where in (tmp_path / "file", Path("/proc/catalogs")):
+        result = p2m("catalog", "build", "datasets", "--to", str(where))
+        assert result.exit_code == 1
+        assert f"The folder {where}/datasets cannot be written" in result.stdout
+
+
 def test_a_run_is_refused_before_its_start_where_the_catalog_is_not_there(tmp_path: Path):
     runner = CliRunner(env={"P2M_CATALOGS": None})
     file = tmp_path / "task.yaml"

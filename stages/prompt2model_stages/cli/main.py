@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -29,9 +29,22 @@ RUNS = click.option(
     help="The folder with all runs.",
 )
 PORT = click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="First port tried.")
+
+
+def _address(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Refuses an address that names no place."""
+    scheme, _, place = (value or "").partition("://")
+    if value is not None and not value.strip():
+        raise click.BadParameter("It is empty: name a folder or an s3:// address, or leave the option out.")
+    if scheme.lower() in ("s3", "gs", "gcs") and not place.strip("/"):
+        raise click.BadParameter(f"{value} names no bucket: write it as {scheme}://my-bucket/catalogs.")
+    return value
+
+
 CATALOGS = click.option(
     "--catalogs",
     envvar=P2M_CATALOGS,
+    callback=_address,
     help="Folder or s3:// address of the catalogs to search, made by `p2m catalog build`; without it, the shipped ones.",
 )
 FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -113,6 +126,7 @@ KIND = click.argument("kind", type=click.Choice([kind.value for kind in Kind]))
     "--to",
     default="catalogs",
     envvar=P2M_CATALOGS,
+    callback=_address,
     show_default=True,
     help="Folder or s3:// address; what is there is brought up to date.",
 )
@@ -134,11 +148,13 @@ def catalog_build(
     """Build a catalog of what the hub at HF_ENDPOINT lists. A stopped build continues with the same command."""
     from prompt2model_stages.cli import catalogs  # other commands need none of what it imports
 
+    if since is not None and since.replace(tzinfo=UTC) > datetime.now(UTC):
+        raise click.BadParameter("It is still to come: name a day in the past (UTC).", param_hint="--since")
     day = since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else None
     sys.exit(catalogs.build_catalog(Console(), Kind(kind), to, day, limit, per_minute, vectors=vectors))
 
 
-@catalog.command("search")
+@catalog.command("search", context_settings={"ignore_unknown_options": True})
 @KIND
 @click.argument("words", nargs=-1, required=True)
 @CATALOGS
@@ -147,6 +163,8 @@ def catalog_search(kind: str, words: tuple[str, ...], catalogs: str | None, most
     """Show the datasets or models that are nearest to WORDS."""
     from prompt2model_stages.cli.catalogs import search_catalog
 
+    if unknown := [word for word in words if word.startswith("--")]:  # -1 is a word of a query
+        raise click.NoSuchOption(unknown[0])
     sys.exit(search_catalog(Console(), Kind(kind), " ".join(words), catalogs, most))
 
 

@@ -11,15 +11,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from prompt2model_stages.catalogs.building.hub import LISTINGS, PER_PAGE, HubLister, Page
+from prompt2model_stages.catalogs.building.changes import moment
+from prompt2model_stages.catalogs.building.hub import LISTINGS, PER_PAGE, AddressRefused, HubLister, Page
 from prompt2model_stages.catalogs.building.listed import entry_of_listing
-from prompt2model_stages.catalogs.building.publishing import Publisher, hub_table
-from prompt2model_stages.catalogs.building.segments import Cursor, Segments
+from prompt2model_stages.catalogs.building.publishing import Publisher, hub_table, since_of
+from prompt2model_stages.catalogs.building.segments import Cursor, PagesDamaged, Segments
 from prompt2model_stages.catalogs.entries import Kind
 from prompt2model_stages.catalogs.opening import ENTRIES, Pointer, read_pointer
 from prompt2model_stages.catalogs.places import home_of, reached, unreachable
 from prompt2model_stages.catalogs.schema import NoCatalogError, arrow_schema, read_table
-from prompt2model_stages.errors import StageError, blocked
+from prompt2model_stages.errors import StageError, blocked, disk_full
 from prompt2model_stages.storage import Folder
 
 
@@ -68,7 +69,7 @@ def build(
     Raises: StageError HubUnreachable, HubRefused, CatalogUnreachable (Blocked); OSError. What was listed is kept.
     """
     home = home_of(uri, kind)
-    with _locked(home), nullcontext() if home.local is not None else reached(uri):
+    with _locked(home), nullcontext() if home.local is not None else reached(uri), _full_said():
         try:
             return _build(kind, home, lister, since, limit, vectors, told or Told())
         except FileNotFoundError as error:  # a bucket that does not exist
@@ -85,15 +86,20 @@ def _build(
     asked = Cursor(
         kind=kind,
         endpoint=lister.endpoint,
-        since=since if since is not None else (before.newest_change if before else ""),
+        since=moment(since) if since is not None else (since_of(before) if before else ""),
         began=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         limit=limit,
     )
     cursor = _resumed(segments, asked, told)
-    for number in range(cursor.listing, len(LISTINGS[kind])):
-        cursor = _list(segments, lister, cursor.model_copy(update={"listing": number}), told)
+    try:
+        cursor = _list_all(segments, lister, cursor, told)
+    except AddressRefused as error:
+        if error.address != cursor.next:
+            raise
+        told.said("The hub does not know the next page of the build that was not finished: it starts again.")
+        cursor = _list_all(segments, lister, _begun(segments, asked), told)
     pages = [pa.Table.from_pylist(rows, schema=arrow_schema(kind)) for rows in segments.rows(cursor)]
-    table = hub_table(kind, pages, rows_before)
+    table = hub_table(kind, pages, rows_before, segments.dropped(cursor))
     published = Publisher(home, kind, vectors, told.encoded).publish(table, cursor, before)
     segments.clear()
     return Built(
@@ -104,6 +110,12 @@ def _build(
         since=cursor.since,
         without_vectors=published.without_vectors,
     )
+
+
+def _list_all(segments: Segments, lister: HubLister, cursor: Cursor, told: Told) -> Cursor:
+    for number in range(cursor.listing, len(LISTINGS[cursor.kind])):
+        cursor = _list(segments, lister, cursor.model_copy(update={"listing": number}), told)
+    return cursor
 
 
 def _list(segments: Segments, lister: HubLister, cursor: Cursor, told: Told) -> Cursor:
@@ -120,10 +132,11 @@ def _list(segments: Segments, lister: HubLister, cursor: Cursor, told: Told) -> 
 
 def _keep(segments: Segments, cursor: Cursor, page: Page) -> tuple[Cursor, str]:
     """Writes a page's entries. Returns the cursor behind it, and the oldest change on it."""
-    changes = [str(item.get("lastModified") or "") for item in page.items]
+    changes = [moment(item.get("lastModified")) for item in page.items]
     new = [item for item, change in zip(page.items, changes, strict=True) if not change or change >= cursor.since]
     found = [entry_of_listing(cursor.kind, item) for item in new]
     entries = [entry for entry in found if entry is not None]
+    dropped = [str(item.get("id")) for item, entry in zip(new, found, strict=True) if entry is None]
     if cursor.limit is not None:
         entries = entries[: cursor.limit - cursor.entries]
     is_last = not page.next or len(new) < len(page.items) or not page.items
@@ -137,7 +150,7 @@ def _keep(segments: Segments, cursor: Cursor, page: Page) -> tuple[Cursor, str]:
             "newest": max([cursor.newest, *changes]),
         }
     )
-    segments.add(moved, entries)
+    segments.add(moved, entries, dropped)
     return moved, min((change for change in changes if change), default="")
 
 
@@ -150,10 +163,19 @@ def _resumed(segments: Segments, asked: Cursor, told: Told) -> Cursor:
     found = segments.cursor()
     same = ("kind", "endpoint", "since", "limit")
     if found is not None and all(getattr(found, name) == getattr(asked, name) for name in same):
+        try:
+            segments.check(found)
+        except PagesDamaged as error:
+            told.said(f"{error} of the build that was not finished cannot be read: it starts again.")
+            return _begun(segments, asked)
         told.said(f"Continuing the build of {found.began}: {found.entries:,} entries are there.")
         return found
     if found is not None:
         told.said("A build of another hub, date or limit was not finished: it starts again.")
+    return _begun(segments, asked)
+
+
+def _begun(segments: Segments, asked: Cursor) -> Cursor:
     segments.clear()
     segments.move(asked)
     return asked
@@ -175,6 +197,17 @@ def _before(home: Folder, kind: Kind, told: Told) -> tuple[Pointer, Any] | None:
     return None
 
 
+@contextmanager
+def _full_said() -> Iterator[None]:
+    """A full disk of this machine is no failure of the network to a storage."""
+    try:
+        yield
+    except OSError as error:
+        if (full := disk_full(error)) is None:
+            raise
+        raise full from error
+
+
 _ANEW = "It is built again from the whole list."
 
 
@@ -184,8 +217,16 @@ def _locked(home: Folder) -> Iterator[None]:
     if home.local is None:
         yield
         return
-    home.local.mkdir(parents=True, exist_ok=True)
-    with (home.local / ".lock").open("w") as lock:
+    try:
+        home.local.mkdir(parents=True, exist_ok=True)
+        opened = (home.local / ".lock").open("w")
+    except OSError as error:
+        raise disk_full(error) or blocked(
+            "CatalogUnreachable",
+            f"The folder {home.local} cannot be written: {error.strerror}.",
+            "Name another folder to build to.",
+        ) from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

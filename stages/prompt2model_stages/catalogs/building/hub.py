@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from prompt2model_stages.catalogs.building.architectures import TEXT_TASKS
 from prompt2model_stages.catalogs.entries import Kind
 from prompt2model_stages.errors import StageError, blocked
 
@@ -34,7 +35,7 @@ EXPANDED = {
 """What is asked for of each."""
 LISTINGS: dict[Kind, tuple[str, ...]] = {
     Kind.DATASETS: ("",),
-    Kind.MODELS: ("text2text-generation", "translation", "summarization", "text-generation"),
+    Kind.MODELS: TEXT_TASKS,
 }
 """A catalog's listings: the models of these tasks, one after the other."""
 
@@ -45,6 +46,12 @@ class Page:
 
     items: list[dict[str, Any]]
     next: str
+
+
+class AddressRefused(StageError):
+    """The hub does not know an address; that of a next page may have been valid for some hours only."""
+
+    address = ""
 
 
 @dataclass
@@ -59,6 +66,7 @@ class HubLister:
 
     def first(self, kind: Kind, listing: str, per_page: int = PER_PAGE) -> Page:
         """The page with the latest changes. Raises: StageError HubUnreachable, HubRefused, Blocked."""
+        _check(self.endpoint)
         params: dict[str, Any] = {"sort": "lastModified", "limit": per_page, "expand": list(EXPANDED[kind])}
         if listing:
             params["pipeline_tag"] = listing
@@ -66,6 +74,7 @@ class HubLister:
 
     def at(self, address: str) -> Page:
         """The page at an address that another one named. Raises: StageError, as `first`."""
+        _check(self.endpoint)
         return self._page(address, None)
 
     def _page(self, address: str, params: dict[str, Any] | None) -> Page:
@@ -73,14 +82,15 @@ class HubLister:
             raise _refused(self.endpoint, f"it sends the reader to another host ({urlsplit(address).netloc})")
         response = self._response(address, params)
         if response.status_code != 200:
-            raise _refused(self.endpoint, f"it answers {response.status_code}", response.status_code)
+            raise _refused(self.endpoint, f"it answers {response.status_code}", response.status_code, address)
         try:
             items = response.json()
         except ValueError:
             items = None
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise _refused(self.endpoint, f"{urlsplit(address).path} is no list in JSON")
-        return Page(items, str(response.links.get("next", {}).get("url") or ""))
+        following = str(response.links.get("next", {}).get("url") or "")
+        return Page(items, urljoin(address, following) if following else "")
 
     def _response(self, address: str, params: dict[str, Any] | None) -> Any:
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -103,7 +113,7 @@ class HubLister:
             status = getattr(error.response, "status_code", None)
             if status == 429 or (status or 0) >= 500:
                 raise _unreachable(self.endpoint, f"it answers {status} again and again") from error
-            raise _refused(self.endpoint, f"it answers {status}", status) from error
+            raise _refused(self.endpoint, f"it answers {status}", status, address) from error
         except Exception as error:
             if not _is_of_transport(error):
                 raise
@@ -118,7 +128,22 @@ class HubLister:
 
 def _is_of_transport(error: Exception) -> bool:
     """Whether it is an error of the connection: of the operating system, or of the HTTP library below the client."""
-    return isinstance(error, OSError) or any(base.__name__ == "TransportError" for base in type(error).__mro__)
+    return isinstance(error, OSError) or bool(_OF_HTTP & {base.__name__ for base in type(error).__mro__})
+
+
+_OF_HTTP = frozenset({"RequestError", "InvalidURL"})
+"""The connection, redirects without an end, content that cannot be decoded, and an address that is none."""
+
+
+def _check(endpoint: str) -> None:
+    """Raises: StageError HubRefused where HF_ENDPOINT is no address."""
+    try:
+        parts = urlsplit(endpoint)
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and endpoint.isprintable()
+    except ValueError:  # brackets that are not closed, a port that is none
+        whole = False
+    if not whole or " " in endpoint:
+        raise blocked("HubRefused", f"HF_ENDPOINT is no address: {endpoint!r}.", "Set it as in https://huggingface.co.")
 
 
 def _unreachable(endpoint: str, why: str) -> StageError:
@@ -129,8 +154,13 @@ def _unreachable(endpoint: str, why: str) -> StageError:
     )
 
 
-def _refused(endpoint: str, why: str, status: int | None = None) -> StageError:
+def _refused(endpoint: str, why: str, status: int | None = None, address: str = "") -> StageError:
     remedy = "Correct HF_ENDPOINT: it is the address of a hub that lists its repositories below /api."
     if status in (401, 403):
         remedy = "Set HF_TOKEN to a token that this hub accepts."
-    return blocked("HubRefused", f"The hub at {endpoint} does not list its repositories: {why}.", remedy)
+    error = blocked("HubRefused", f"The hub at {endpoint} does not list its repositories: {why}.", remedy)
+    if status not in (400, 404, 410, 422):
+        return error
+    of_address = AddressRefused(error.failure)
+    of_address.address = address
+    return of_address

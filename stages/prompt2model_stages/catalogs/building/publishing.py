@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from prompt2model_api.base import Model
+from prompt2model_stages.catalogs.building.changes import known_until
 from prompt2model_stages.catalogs.building.segments import Cursor
 from prompt2model_stages.catalogs.catalog import datasets, models
 from prompt2model_stages.catalogs.entries import CatalogEntry, Kind
@@ -65,7 +66,7 @@ class Publisher:
             made_at=cursor.began,
             rows=table.num_rows,
             source=cursor.endpoint,
-            newest_change="" if cursor.limit else cursor.newest or (before.newest_change if before else ""),
+            newest_change="" if cursor.limit else _newest(cursor, before),
         )
         self.home.write_json(POINTER, pointer.dump())
         # A reader that began with the version before still finds it.
@@ -89,11 +90,27 @@ class Publisher:
                 self.home.remove(name)
 
 
-def hub_table(kind: Kind, pages: list[pa.Table], before: pa.Table | None) -> pa.Table:
-    """The new rows and those of the catalog before that are not among them, by name; entries written by hand are left out."""
+def since_of(before: Pointer) -> str:
+    """The time until which a catalog has all changes, whatever an earlier release wrote into it."""
+    return known_until(before.newest_change, before.made_at)
+
+
+def _newest(cursor: Cursor, before: Pointer | None) -> str:
+    """The time until which the catalog has all changes: no later than before, where changes in between were not asked for."""
+    if before is None:
+        return known_until(cursor.newest, cursor.began)
+    known = since_of(before)
+    return known if cursor.since > known else known_until(max(cursor.newest, known), cursor.began)
+
+
+def hub_table(kind: Kind, pages: list[pa.Table], before: pa.Table | None, dropped: Set[str] = frozenset()) -> pa.Table:
+    """The new rows and those of the catalog before that are not among them, by name; entries written by hand are left out.
+
+    dropped: names of what was listed again and is no entry any more.
+    """
     new = pa.concat_tables([arrow_schema(kind).empty_table(), *pages])
     if before is not None:
-        names = set(new.column("name").to_pylist())
+        names = {*new.column("name").to_pylist(), *dropped}
         keep = [
             not by_hand and name not in names
             for name, by_hand in zip(

@@ -1,12 +1,15 @@
 """What a build has so far: a file for each page, and a cursor that names the next one.
 
 The cursor is written after the page's file, both whole or not at all. A build that was ended at any moment goes on at the
-cursor; a file that it does not count is written again.
+cursor; a file that it does not count is written again. A line of a page is an entry, or the name alone of what no entry is
+made of any more.
 """
 
 from __future__ import annotations
 
 import gzip
+import json
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -42,6 +45,10 @@ class Cursor(Model):
     newest: str = ""
 
 
+class PagesDamaged(Exception):
+    """A page that the cursor counts is missing or not whole."""
+
+
 class Segments:
     """The folder of a build."""
 
@@ -57,10 +64,17 @@ class Segments:
             return None
         return found if found.catalog_schema == SCHEMA else None
 
-    def add(self, cursor: Cursor, entries: Sequence[CatalogEntry]) -> None:
-        """A page's entries, and the cursor behind it, which counts them already. Raises: OSError."""
-        lines = b"".join(entry.model_dump_json(exclude_defaults=True).encode() + b"\n" for entry in entries)
-        self._folder.write_bytes(_name(cursor.pages - 1), gzip.compress(lines, mtime=0))
+    def add(self, cursor: Cursor, entries: Sequence[CatalogEntry], dropped: Sequence[str] = ()) -> None:
+        """A page's entries, and the cursor behind it, which counts them already.
+
+        Args:
+            dropped: names of what no entry was made of.
+
+        Raises: OSError.
+        """
+        lines = [entry.model_dump_json(exclude_defaults=True) for entry in entries] + [json.dumps(n) for n in dropped]
+        content = "".join(f"{line}\n" for line in lines).encode()
+        self._folder.write_bytes(_name(cursor.pages - 1), gzip.compress(content, mtime=0))
         self.move(cursor)
 
     def move(self, cursor: Cursor) -> None:
@@ -68,14 +82,35 @@ class Segments:
         self._folder.write_json(CURSOR, cursor.dump())
 
     def rows(self, cursor: Cursor) -> Iterator[list[dict[str, Any]]]:
-        """The entries that the cursor counts as rows, a page at a time; of one name the first: the latest change."""
+        """The entries that the cursor counts as rows, a page at a time; of one name the first: the latest change.
+
+        Raises: PagesDamaged, OSError.
+        """
         seen: set[str] = set()
         for page in range(cursor.pages):
-            lines = gzip.decompress(self._folder.read_bytes(_name(page))).splitlines()
-            entries = [TYPES[cursor.kind].model_validate_json(line) for line in lines]
+            lines = [line for line in self._lines(page) if not line.startswith(b'"')]
+            try:
+                entries = [TYPES[cursor.kind].model_validate_json(line) for line in lines]
+            except ValidationError as error:
+                raise PagesDamaged(_name(page)) from error
             new = {entry.name: entry.model_dump(mode="json") for entry in reversed(entries) if entry.name not in seen}
             seen |= set(new)
             yield list(new.values())
+
+    def dropped(self, cursor: Cursor) -> set[str]:
+        """Names of what no entry was made of. Raises: PagesDamaged, OSError."""
+        return {json.loads(line) for page in range(cursor.pages) for line in self._lines(page) if line.startswith(b'"')}
+
+    def check(self, cursor: Cursor) -> None:
+        """Reads all that the cursor counts. Raises: PagesDamaged, OSError."""
+        for _ in self.rows(cursor):
+            pass
+
+    def _lines(self, page: int) -> list[bytes]:
+        try:
+            return gzip.decompress(self._folder.read_bytes(_name(page))).splitlines()
+        except (FileNotFoundError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise PagesDamaged(_name(page)) from error
 
     def clear(self) -> None:
         """Removes all of it."""
