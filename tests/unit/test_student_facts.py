@@ -40,6 +40,51 @@ def test_kind_and_direction_are_read_from_the_instruction(instruction: str, expe
     assert task_facts(instruction) == expected
 
 
+@pytest.mark.parametrize(
+    ("instruction", "kind"),
+    [
+        ("Extract the postal code from the address.", ""),
+        ("Give the country code of the country.", ""),
+        ("Classify the review of a Java coffee machine as positive or negative.", ""),
+        ("Write a review of a Java coffee machine.", ""),
+        ("Write a polite reply to the customer's email.", ""),
+        ("Summarize the conversation in one sentence.", "summarization"),
+        ("Summarize the code review comments into a headline.", "summarization"),
+        ("Summarize the Python function.", "code summarization"),
+        ("Describe the function of the heart.", ""),
+        ("Write an answer to the question.", "question answering"),
+        ("Answer the question about English grammar.", "question answering"),
+        ("Read the passage and answer the question about the conversation.", "question answering"),
+        ("Classify tickets of public relations by topic.", ""),
+        ("List the public relations contacts.", ""),
+        ("Classify whether the abstract of the paper is about biology.", ""),
+        ("Classify the sentiment of the translated tweet.", ""),
+        ("Given a question, say whether the answer is yes or no, in other words judge it.", ""),
+        ("Tell whether the code has toxic comments or spelling mistakes.", ""),
+        ("Translate the SQL comments into French.", "translation"),
+        ("Translate the question into SQL.", "text to SQL"),
+        ("Translate the description into Python code.", "code"),
+        ("Translate human dates to ISO 8601 dates.", ""),
+        ("Your job is to translate tweets from English to French.", "translation"),
+        ("I need a model that summarizes news articles.", "summarization"),
+        ("Write a headline and a question for the article.", ""),
+        ("Generate a summary question for the article.", ""),
+        ("Write a sentence with fewer words.", ""),
+        ("Write the news article for this one-sentence summary.", ""),
+    ],
+)
+def test_the_leading_verb_and_its_object_decide_the_kind(instruction: str, kind: str):
+    assert task_facts(instruction).kind == kind
+
+
+def test_a_translation_whose_examples_stay_in_one_language_is_none():
+    pair = Demonstration(
+        input="The party of the first part shall indemnify the party of the second part.",
+        output="The first side has to pay for the losses of the second side.",
+    )
+    assert task_facts("Translate the contract.", [pair]).kind == ""
+
+
 def test_the_demonstrations_tell_the_direction_where_the_instruction_does_not():
     pair = Demonstration(
         input="我昨天在图书馆看了一本很有意思的书。", output="I read a very good book in the library yesterday."
@@ -75,6 +120,11 @@ def test_a_translator_fits_in_its_direction_alone(name: str, reads: list[str], w
         ("x/t5-base-squad-qg", Fit.OTHER_TASK),
         ("x/t5-unnamed", Fit.UNKNOWN_TASK),
         ("x/t5-base-qa", Fit.SAME_TASK),
+        ("Qwen/Qwen2.5-0.5B-Instruct", Fit.INSTRUCTED),
+        ("Qwen/Qwen3-0.6B", Fit.INSTRUCTED),
+        ("Qwen/Qwen2.5-0.5B", Fit.GENERAL),
+        ("Qwen/Qwen3-0.6B-Base", Fit.GENERAL),
+        ("allenai/tk-instruct-base-def-pos", Fit.GENERAL),
     ],
 )
 def test_a_narrow_model_of_another_task_comes_behind_general_ones(name: str, fit: Fit):
@@ -85,6 +135,18 @@ def test_a_model_without_the_tasks_language_comes_last_and_says_so():
     judged = judge(TaskFacts("", "ja", "ja"), model("google/flan-t5-base"))
     assert judged.fit is Fit.OTHER_LANGUAGE and "does not cover Japanese" in judged.why
     assert judge(TaskFacts("", "ja", "ja"), model("google/mt5-small")).fit is Fit.GENERAL
+
+
+def test_a_tuned_model_of_unknown_languages_does_not_count_as_tuned_for_a_task_in_another_language():
+    assert judge(TaskFacts("question answering", "ko", "ko"), model("x/t5-base-qa")).fit is Fit.UNKNOWN_TASK
+    korean = model("x/t5-base-qa", languages=["ko"])
+    assert judge(TaskFacts("question answering", "ko", "ko"), korean).fit is Fit.SAME_TASK
+
+
+def test_a_model_that_describes_code_does_not_write_it():
+    describes = model("Salesforce/codet5-base-multi-sum")
+    assert judge(TaskFacts("code"), describes).fit is Fit.OTHER_TASK
+    assert judge(TaskFacts("code summarization"), model("Salesforce/codet5-base")).fit is Fit.SAME_TASK
 
 
 def test_what_a_person_should_know_is_marked():

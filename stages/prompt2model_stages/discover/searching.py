@@ -112,9 +112,8 @@ async def _ordered_students(
     order = sorted(ranked.order, key=lambda row: steps[row])
     if ranked.named and order[0] != ranked.order[0]:
         wanted, first = head[ranked.order[0]].name, head[order[0]].name
-        notes.append(
-            f"The teacher would take the student {wanted} first, but the facts of {first} fit the task better."
-        )
+        why = "its facts fit the task better, or its entry is written by hand"
+        notes.append(f"The teacher would take the student {wanted} first, but {first} stays before it: {why}.")
     return [head[row] for row in order] + found[MOST_KNOWN:]
 
 

@@ -15,43 +15,52 @@ from functools import cache
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_stages.catalogs.entries import UNKNOWN, ModelEntry
 from prompt2model_stages.discover.languages import ENGLISH, NAMES, detect
+from prompt2model_stages.discover.task_kinds import (
+    ANSWERS,
+    CODE,
+    CODE_SUMMARY,
+    DIALOGUE,
+    GRAMMAR,
+    KEYWORDS,
+    PARAPHRASE,
+    POLITE,
+    QUESTIONS,
+    RELATIONS,
+    SQL,
+    SUMMARY,
+    TRANSLATION,
+    task_kind,
+)  # fmt: skip
 
-TRANSLATION, CODE, OTHER = "translation", "code", "no text-to-text task"
+OTHER, EMOTION = "no text-to-text task", "emotion classification"
 
 _KINDS = (
-    (OTHER, r"(?!)", r"image|caption|\bblip|pix2struct|protein|prot_t5|uniref|music|speech|(?:tiny|dummy)[-_]?\w*[-_]?random"),
-    ("text to SQL", r"\bsql\b", r"sql|spider"),
-    (
-        "question generation",
-        r"\b(?:write|generate|ask|make|compose|create|produce|pose)s? (?:\w+ ){0,4}questions?\b",
-        r"question.?gen|(?:^|[-_/ ])qg(?:$|[-_ ])",
-    ),
-    ("code summarization", r"\b(?:describe|explain|document|summari[sz]e|docstring|comment)\w* .*\b(?:code|function|method)\b",
-     r"multi-sum|summarize code|code.{0,9}(?:summar|document|comment)"),
-    (CODE, r"\b(?:source code|code|python|javascript|typescript|java|bash|shell|regex|regular expression|pandas|rust|golang)\b",
-     r"code(?!\w*r-only)(?:t5|gen|trans|x|bert)|python|javascript|program|source code|[-_]coder?[-_]"),
-    ("detoxification", r"toxic|offensive|\brude\b|polite", r"detox|toxic|polite"),
-    ("grammar correction", r"grammar|spelling|typos?\b|proofread", r"gramm[ae]r|jfleg|\bgec\b|spell|error.?correct"),
-    ("relation extraction", r"relations?\b|triplets?\b|triples?\b", r"rebel|relation|triplet"),
-    ("sentences from keywords", r"(?:sentence|text)s? (?:\w+ )*(?:from|with|using|out of) (?:\w+ )*(?:keyword|word|concept)s",
-     r"common.?gen|keytotext|keyword.?to|concepts"),
-    ("emotion classification", r"emotion", r"emotion"),
-    ("dialogue", r"chat ?bot|conversation|dialogue|small talk", r"blenderbot|dialo|chatbot|conversational|conversation"),
-    ("paraphrasing", r"paraphras|reword|rephrase|in other words", r"paraphras|\bpaws\b|parrot"),
-    (TRANSLATION, r"translat", r"translat|opus-mt|\bnllb|m2m100|\bwmt\d|many-to-many|[-_]mmt\b|marian"),
-    ("summarization", r"summar|headline|tl;?dr|abstract of|one-sentence gist",
-     r"summar|xsum|xlsum|cnn|pegasus|headline|title.?gen|samsum|gigaword|multi.?news"),
-    ("question answering", r"\banswers?\b.*\bquestions?\b|\bquestions?\b.*\banswers?\b",
-     r"unifiedqa|question.?answer|(?:^|[-_/ ])qa(?:$|[-_ ])|squad|scifive"),
-)  # fmt: skip
-"""Kind, how a task's instruction names it, how a model's name and tags name it; the first that matches counts."""
+    (OTHER, r"image|caption|\bblip|pix2struct|protein|prot_t5|uniref|music|speech|(?:tiny|dummy)[-_]?\w*[-_]?random"),
+    (SQL, r"sql|spider"),
+    (QUESTIONS, r"question.?gen|(?:^|[-_/ ])qg(?:$|[-_ ])"),
+    (CODE_SUMMARY, r"multi-sum|summarize code|code.{0,9}(?:summar|document|comment)"),
+    (CODE, r"code(?!\w*r-only)(?:t5|gen|trans|x|bert)|python|javascript|program|source code|[-_]coder?[-_]"),
+    (POLITE, r"detox|toxic|polite"),
+    (GRAMMAR, r"gramm[ae]r|jfleg|\bgec\b|spell|error.?correct"),
+    (RELATIONS, r"rebel|relation|triplet"),
+    (KEYWORDS, r"common.?gen|keytotext|keyword.?to|concepts"),
+    (EMOTION, r"emotion"),
+    (DIALOGUE, r"blenderbot|dialo|chatbot|conversational|conversation"),
+    (PARAPHRASE, r"paraphras|\bpaws\b|parrot"),
+    (TRANSLATION, r"translat|opus-mt|\bnllb|m2m100|\bwmt\d|many-to-many|[-_]mmt\b|marian"),
+    (SUMMARY, r"summar|xsum|xlsum|cnn|pegasus|headline|title.?gen|samsum|gigaword|multi.?news"),
+    (ANSWERS, r"unifiedqa|question.?answer|(?:^|[-_/ ])qa(?:$|[-_ ])|squad|scifive"),
+)
+"""Kind and how a model's name and tags name it; the first that matches counts."""
 
 _SIZE = r"(?:[-_](?:tiny|mini|small|base|medium|large|xl|xxl|\d+(?:\.\d+)?[bm]))"
 _MANY, _LATIN, _ENGLISH = frozenset[str](), frozenset({ENGLISH, "fr", "de", "ro"}), frozenset({ENGLISH})
 _GENERAL = (
-    (rf"flan-t5{_SIZE}|tk-instruct{_SIZE}.*|T0.*|t0.*", True, _LATIN),
+    (rf"flan-t5{_SIZE}|T0.*|t0.*", True, _LATIN),
+    (rf"tk-instruct{_SIZE}.*", False, _LATIN),  # it follows its own form of definition and examples alone
     (r"(?:SmolLM2-\w+(?:\.\w+)?|TinyLlama-.*)-(?:Instruct|Chat-v[\d.]+)", True, _ENGLISH),
-    (r"Qwen[\d.]+-[\d.]+B(?:-Instruct)?", True, _MANY),
+    (r"Qwen2[\d.]*-[\d.]+B-Instruct|Qwen3-[\d.]+B", True, _MANY),
+    (r"Qwen2?[\d.]*-[\d.]+B|Qwen3-[\d.]+B-Base", False, _MANY),
     (rf"(?:mt5|umt5|byt5|mbart-large|bloomz?|mt0){_SIZE}?(?:[-_](?:cc25|50))?", False, _MANY),
     (rf"t5{_SIZE}", False, _LATIN),
     (
@@ -85,7 +94,7 @@ class Fit(IntEnum):
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What a task needs. kind: of _KINDS or empty. reads, writes: ISO 639-1 codes; None: not known."""
+    """What a task needs. kind: of task_kinds or empty. reads, writes: ISO 639-1 codes; None: not known."""
 
     kind: str = ""
     reads: str | None = None
@@ -102,7 +111,7 @@ class Judged:
 
 def task_facts(instruction: str, demonstrations: Sequence[Demonstration] = ()) -> TaskFacts:
     """Kind and languages of a task. instruction: in English. The instruction's own words go before what is detected."""
-    kind = next((name for name, pattern, _ in _KINDS if re.search(pattern, instruction, re.IGNORECASE)), "")
+    kind = task_kind(instruction)
     reads = _sure_language(one.input for one in demonstrations)
     writes = _sure_language(one.output for one in demonstrations)
     if pair := _PAIR.search(instruction):
@@ -112,11 +121,10 @@ def task_facts(instruction: str, demonstrations: Sequence[Demonstration] = ()) -
     translates = reads is not None and writes is not None and reads != writes
     if not kind and translates and _PAIR.search(instruction):
         kind = TRANSLATION
-    if kind in (CODE, "text to SQL", "code summarization"):
-        reads, writes = (
-            (None if kind == "code summarization" else reads),
-            (writes if kind == "code summarization" else None),
-        )
+    if kind == TRANSLATION and reads is not None and reads == writes:
+        kind = ""
+    if kind in (CODE, SQL, CODE_SUMMARY):
+        reads, writes = (None, writes) if kind == CODE_SUMMARY else (reads, None)
     return TaskFacts(kind, reads, writes)
 
 
@@ -134,9 +142,12 @@ def judge(task: TaskFacts, model: ModelEntry) -> Judged:
         return Judged(Fit.OTHER_LANGUAGE, f"it is not known to handle {_named(missing)}, which the task needs")
     if not kind:
         return Judged(Fit.UNKNOWN_TASK, "what it was tuned for is not known")
-    if kind == task.kind or {kind, task.kind} == {"code summarization", CODE}:
-        return Judged(Fit.SAME_TASK, f"it was tuned for {kind}, the task's kind")
-    return Judged(Fit.OTHER_TASK, f"it was tuned for {kind}, which is another task")
+    if kind != task.kind and (kind, task.kind) != (CODE, CODE_SUMMARY):
+        return Judged(Fit.OTHER_TASK, f"it was tuned for {kind}, which is another task")
+    needed = [code for code in (task.reads, task.writes) if code and code != ENGLISH]
+    if spoken is None and needed:
+        return Judged(Fit.UNKNOWN_TASK, f"its languages are not known, and the task needs {_named(needed)}")
+    return Judged(Fit.SAME_TASK, f"it was tuned for {kind}, the task's kind")
 
 
 def marks(model: ModelEntry) -> str:
@@ -161,16 +172,16 @@ def general_family(name: str) -> tuple[bool, frozenset[str]] | None:
 def model_kind(model: ModelEntry) -> str:
     """What a model was tuned for; empty where neither its name, its tags nor its description say it."""
     texts = (" ".join([model.name, *model.tasks]), " ".join([model.description, *model.trained_on]))
-    return next((kind for text in texts for kind, _, own in _KINDS if re.search(own, text, re.IGNORECASE)), "")
+    return next((kind for text in texts for kind, own in _KINDS if re.search(own, text, re.IGNORECASE)), "")
 
 
-def spoken_languages(model: ModelEntry) -> set[str]:
-    """Languages that a tuned model handles: of its tags, else those named in its description; none: many, or not known."""
+def spoken_languages(model: ModelEntry) -> set[str] | None:
+    """Languages that a tuned model handles: of its tags, else those named in its description; empty: many; None: not known."""
     if "multilingual" in model.languages or re.search(r"multilingual|\d+ languages", model.description):
         return set()
     named = {code for code, name in NAMES.items() if re.search(rf"\b{name}\b", model.description)}
     base = general_family(model.base_model or "")
-    return set(model.languages) or named or set(base[1] if base else ())
+    return set(model.languages) or named or (set(base[1]) if base else None)
 
 
 def _judged_general(task: TaskFacts, follows: bool, languages: frozenset[str], model: ModelEntry) -> Judged:
@@ -184,7 +195,7 @@ def _judged_general(task: TaskFacts, follows: bool, languages: frozenset[str], m
 
 def _judged_translator(task: TaskFacts, model: ModelEntry) -> Judged:
     if not model.from_languages or not model.into_languages:
-        spoken = spoken_languages(model)
+        spoken = spoken_languages(model) or set()
         if len(spoken) in (1, 2) or not {task.reads, task.writes} - {None} <= (spoken or set(NAMES)):
             return Judged(Fit.OTHER_LANGUAGE, "its direction is not known to be the task's")
         return Judged(Fit.SAME_TASK, "it translates among many languages")
