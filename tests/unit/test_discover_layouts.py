@@ -15,8 +15,15 @@ from tests.unit.prompt_layouts import LAYOUTS, Layout, Task, shipped_tasks
 pytestmark = pytest.mark.unit
 
 TASKS = shipped_tasks()
-ALONE = {"`Example 1: … => …`": 44, "bullets with `->`": 44, "sentences": 37, "`### Input`, instruction last": 46}
-"""What the layout alone takes apart of 48 at least, where it is not all: outputs of several lines, quotes in quotes."""
+ALONE = {
+    "instruction on both sides": 41,
+    "`Example 1: … => …`": 44,
+    "bullets with `->`": 44,
+    "sentences": 37,
+    "`### Input`, instruction last": 46,
+}
+"""What the layout alone takes apart of 48 at least, where it is not all: outputs of several lines, quotes in quotes, and
+a paragraph below the last output that may belong to it."""
 
 
 def typed(text: str) -> Any:

@@ -16,6 +16,7 @@ from prompt2model_stages.discover.layouts.fields import several_fields, two_fiel
 from prompt2model_stages.discover.layouts.jsons import chat_messages, json_objects
 from prompt2model_stages.discover.layouts.labels import labelled, labelled_texts
 from prompt2model_stages.discover.layouts.prose import quoted_in_sentences, verbs_in_sentences
+from prompt2model_stages.discover.layouts.rules import read_as_rules
 from prompt2model_stages.discover.layouts.tables import markdown_table, separated_values, tabs
 from prompt2model_stages.discover.layouts.xml import attributes, tags
 from prompt2model_stages.discover.parsed_prompt import ParsedPrompt
@@ -45,11 +46,16 @@ LAYOUTS: tuple[Callable[[str], Found | None], ...] = (
 
 def segment(prompt: str) -> ParsedPrompt:
     """The prompt's parts by its layout; without any pattern the whole prompt is the instruction."""
+    return _parsed(parts(prompt))
+
+
+def parts(prompt: str) -> Found:
+    """The instruction and all pairs, as many as there are; no pairs where it is doubtful whether they are examples."""
     prompt = prompt.replace("\r\n", "\n")
     for layout in LAYOUTS:
         if (found := layout(prompt)) is not None:
-            return _parsed(found)
-    return _parsed(Found(prompt, []))
+            return Found(prompt, []) if read_as_rules(found.pairs) else found
+    return Found(prompt, [])
 
 
 def bounded(pairs: list[tuple[str, str]]) -> tuple[tuple[Demonstration, ...], tuple[str, ...]]:

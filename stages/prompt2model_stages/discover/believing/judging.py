@@ -17,13 +17,11 @@ from prompt2model_stages.discover.believing.units import (
 )
 from prompt2model_stages.discover.believing.values import Reader, Value
 from prompt2model_stages.discover.believing.views import Views, bare
-from prompt2model_stages.discover.layouts.templates import is_template
-from prompt2model_stages.discover.layouts.words import FAMILIES, LABELS, is_label
+from prompt2model_stages.discover.layouts.templates import begins_with_template
+from prompt2model_stages.discover.layouts.words import OUTPUT_NAMES, is_label
 from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, squeezed
 from prompt2model_stages.discover.segmenting import MOST, WITHOUT_INSTRUCTION, bounded, segment
 from prompt2model_stages.teacher.parsing import parse_json
-
-_OUTPUTS = (*LABELS, *(word for family in FAMILIES[:3] for word in family[1]))
 
 
 def understood(text: str, prompt: str, at_least: int = 0) -> ParsedPrompt:
@@ -92,13 +90,13 @@ def _spots(values: Sequence[tuple[Value, Value]], prompt: str) -> list[Placed]:
 
 def _is_labelled_output(before: str) -> bool:
     label = before.rstrip(" \t\"'*_`:：=>").splitlines()[-1:] or [""]
-    return is_label(label[0].strip(" \t-*#<>[]{}\"'"), _OUTPUTS)
+    return is_label(label[0].strip(" \t-*#<>[]{}\"'"), OUTPUT_NAMES)
 
 
 def _check_examples(pairs: Sequence[tuple[str, str]], spots: Sequence[Placed], prompt: str) -> None:
     if not spots:
         return
-    if is_template(*pairs[0]):
+    if begins_with_template(pairs):
         raise ValueError("what names the kind of input and output is no demonstration")
     if not middles_agree(prompt, spots) or any(
         is_cut_quote(prompt, span) for s in spots for span in (*s.given, *s.output)

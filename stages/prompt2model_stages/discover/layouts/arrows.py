@@ -11,12 +11,13 @@ from prompt2model_stages.discover.layouts.common import (
     Found,
     around,
     bare_pair,
+    is_half_open,
     is_heading,
     is_in_quotes,
     is_open,
 )
 from prompt2model_stages.discover.layouts.templates import without_template
-from prompt2model_stages.discover.layouts.words import EXAMPLES, INPUTS, OUTPUTS, pattern
+from prompt2model_stages.discover.layouts.words import EXAMPLE, EXAMPLES, INPUTS, OUTPUTS, pattern
 
 _KINDS = ("-{1,2}>", "={1,2}>", "→|⟶|➔|➜|➡️?", "⇒|⟹", "↦", ">>>?")
 
@@ -76,11 +77,12 @@ def _in_lines(prompt: str, arrow: re.Pattern[str]) -> Found | None:
     if len(hits) > 1 and _is_open_text(lines, hits):
         return None
     texts, rest = _cut_last([lines[n].text for n in hits])
-    pairs = [_pair(text, arrow) for text in texts]
-    kept = [pair for pair in without_template(pairs) if not is_open(pair[0]) and not is_open(pair[1])]
-    if not kept:
-        return None
-    return Found(around("\n".join(before), "\n".join([*rest, *(line.text for line in lines[last + 1 :])])), kept)
+    pairs = without_template([_pair(text, arrow) for text in texts])
+    if is_half_open(pairs) or _leads_a_list(before) or _is_last_longest(texts):
+        return Found(prompt, [])
+    kept = [pair for pair in pairs if not is_open(pair[0])]
+    after = "\n".join([*rest, *(line.text for line in lines[last + 1 :])])
+    return Found(around("\n".join(before), after), kept) if kept else None
 
 
 def _cut_last(texts: list[str]) -> tuple[list[str], list[str]]:
@@ -89,6 +91,18 @@ def _cut_last(texts: list[str]) -> tuple[list[str], list[str]]:
     if below and len(texts) > 1 and not any("\n" in text for text in texts[:-1]):
         return [*texts[:-1], first], below
     return texts, []
+
+
+def _leads_a_list(before: Sequence[str]) -> bool:
+    """Whether `Steps:` or the like stands above the lines: then they may be steps or menus, and no examples."""
+    above = before[-1].rstrip() if before else ""
+    return above.endswith((":", "：")) and not is_heading(above) and EXAMPLE.search(above) is None
+
+
+def _is_last_longest(texts: Sequence[str]) -> bool:
+    """Whether the last example has more lines than all others: its last ones may be a rule."""
+    lines = [len(text.splitlines()) for text in texts]
+    return lines[-1] > max(lines[:-1], default=1)
 
 
 def _is_open_text(lines: Sequence[_Line], hits: Sequence[int]) -> bool:

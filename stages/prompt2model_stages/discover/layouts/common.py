@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 from prompt2model_stages.discover.layouts.words import EXAMPLE, EXAMPLES, TITLES
 
-_HEADING = re.compile(
-    r"(?i)^[\W\d]*(?:(?:here|these|below|following|the|some|a few|few|several|more|other|our|for|as|with|hier|sind|ist|einige|"
+_ANNOUNCING = (
+    r"(?:here|these|below|following|the|some|a few|few|several|more|other|our|for|as|with|hier|sind|ist|einige|"
     r"ein|eine|zum|einem|noch|por|algunos|aquí|hay|tienes|voici|quelques|des|par|ecco|alcuni|ad|is|are|an?|two|three|four|five|"
     r"good|und|and|et|y|in-context|few-shot|training|input|output|input/output|ici|вот|несколько|以下|是|一些|以下に|示します|です|の|を|です|다음은|입니다|"
-    r"เหล่านี้|là|các|berikut|adalah|هذه|بعض|कुछ)\W+)*"
+    r"เหล่านี้|là|các|berikut|adalah|هذه|بعض|कुछ)\W+"
+)
+_HEADING = re.compile(
+    rf"(?i)^[\W\d]*(?:{_ANNOUNCING})*"
     rf"(?:{EXAMPLES})(?:\W*(?:\d+|[A-Za-z]|below|follow|of the task|one|two|three|to follow))?\W*$"
 )
+_ANNOUNCES = re.compile(rf"(?i)^[\W\d]*(?:{_ANNOUNCING}|{EXAMPLES})")
 _NOTHING = re.compile(r"^\s*(?:([-=*_#~`+|>])(?:\s?\1)*)?\s*$")
 _OPENING = re.compile(r"^\s*(?:```|~~~)[ \t]*[\w+-]*[ \t]*\n")
 _CLOSING = re.compile(r"\n[ \t]*(?:```|~~~)\s*$")
@@ -48,18 +52,19 @@ def is_title(line: str) -> bool:
 
 
 def _announces(line: str) -> bool:
-    """`Here are a few examples of what I mean:`, in any language."""
+    """`Here are a few examples of what I mean:`; not `Answer in one word as in these examples:`, which is a rule, too."""
     return (
         line.rstrip().endswith((":", "："))
         and EXAMPLE.search(line) is not None
-        and not re.search(r"[.!?。！？]\s", line)
+        and _ANNOUNCES.match(line) is not None
+        and not re.search(r"[.!?。！？]\s|[,;，、；]", line)
     )
 
 
 def without_headings(text: str) -> str:
     """The text without lines at its end or start that only announce examples, number or separate them."""
     lines = text.strip().splitlines()
-    while lines and (is_heading(lines[-1]) or (_NOTHING.match(lines[-1]) and len(lines[-1].strip()) != 1)):
+    while lines and (is_heading(lines[-1]) or (_NOTHING.match(lines[-1].strip()) and len(lines[-1].strip()) != 1)):
         lines.pop()
     while lines and (is_heading(lines[0]) or is_title(lines[0])):
         lines.pop(0)
@@ -116,3 +121,8 @@ def holds_others(pairs: Sequence[tuple[str, str]]) -> bool:
 def is_open(text: str) -> bool:
     """Whether a value is no text but a place for one: empty, `...`, `{input}`, `<text>`, `___`."""
     return re.match(r"^\s*(?:\.{3}|…|\{{1,2}[\w .-]+\}{1,2}|<[\w .-]+>|_{2,})?\s*$", text) is not None
+
+
+def is_half_open(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether a place for a text stands beside a text: it may be an example, as `...` is in Morse code."""
+    return any(given and output and is_open(given) != is_open(output) for given, output in pairs)

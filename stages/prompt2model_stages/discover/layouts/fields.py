@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from prompt2model_stages.discover.layouts.common import Found, around, bare_pair, holds_others, is_heading, is_open
-from prompt2model_stages.discover.layouts.templates import is_template
-from prompt2model_stages.discover.layouts.words import FAMILIES, INPUTS, LABELS, QUESTIONS, TEXTS, TITLES, is_label
+from prompt2model_stages.discover.layouts.endings import ends_surely
+from prompt2model_stages.discover.layouts.templates import begins_with_template
+from prompt2model_stages.discover.layouts.words import INPUTS, OUTPUT_NAMES, QUESTIONS, TEXTS, TITLES, is_label
 
 _FIELD = re.compile(
     r"^[ \t]*(?:[-*•>][ \t]+|\d{1,3}[.)][ \t]+)?(?:\*\*|__)?(?P<name>[^\W\d_][^:：=\n.!?;|<>\"“”{}()。！？]{0,29}?)[ \t]*"
     r"(?:\*\*|__)?[ \t]*[:：](?:\*\*|__)?(?=\s|[^\x00-\x7f]|[\"'\d]|$)[ \t]*(?P<value>.*)$"
 )
-_OUTPUT_WORDS = (*LABELS, *(word for family in FAMILIES[:3] for word in family[1]))
 _RULES = (*TITLES, "note", "notes", "rules", "rule", "hinweis", "regeln", "nota", "注意", "注")
 
 
@@ -65,12 +65,14 @@ def _found(prompt: str, fits: Callable[[tuple[str, ...]], bool]) -> Found | None
         return None  # text between examples: it may belong to one
     groups = [group for n in of_examples for group in paragraphs[n][2]]
     pairs = [_pair(group) for group in groups if not group.is_open]
-    if any(_FIELD.match(group.fields[0][1]) for group in groups) or not pairs or is_template(*pairs[0]):
+    if any(_FIELD.match(group.fields[0][1]) for group in groups) or not pairs or begins_with_template(pairs):
         return None  # `Input: Question: …`: the first label is around the others
     if holds_others(pairs) or "".join(text for text, _, _ in paragraphs[:first]).count('"') % 2:
         return None
     before = [*(text for text, _, _ in paragraphs[:first]), paragraphs[first][1]]
     after = [text for text, _, groups in paragraphs[last + 1 :] if not any(group.is_open for group in groups)]
+    if not ends_surely([group.fields[-1][1] for group in groups if not group.is_open], "\n\n".join(after)):
+        return Found(prompt, [])
     return Found(around("\n\n".join(filter(None, before)), "\n\n".join(after)), pairs)
 
 
@@ -101,14 +103,14 @@ def _groups(paragraph: str) -> tuple[str, str, list[_Group]]:
 
 def _is_sure(names: tuple[str, ...], groups: int, paragraphs: int) -> bool:
     """Whether these are examples beyond doubt: by usual names, or as paragraphs of the same form."""
-    ends_usual, starts_usual = is_label(names[-1], _OUTPUT_WORDS), is_label(names[0], _OUTPUT_WORDS)
+    ends_usual, starts_usual = is_label(names[-1], OUTPUT_NAMES), is_label(names[0], OUTPUT_NAMES)
     if len(set(names)) < len(names):
         return False
-    if len(names) > 2 and is_label(names[-2], _OUTPUT_WORDS) and not is_label(names[-2], (*TEXTS, *QUESTIONS)):
+    if len(names) > 2 and is_label(names[-2], OUTPUT_NAMES) and not is_label(names[-2], (*TEXTS, *QUESTIONS)):
         return False  # the last two may both be outputs
     if groups == 1:
         return ends_usual and not starts_usual and is_label(names[0], TEXTS)
-    return ends_usual or (not starts_usual and groups == paragraphs)
+    return ends_usual or (not starts_usual and groups == paragraphs > 2)  # two may be settings
 
 
 def _pair(group: _Group) -> tuple[str, str]:

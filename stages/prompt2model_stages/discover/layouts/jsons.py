@@ -11,12 +11,11 @@ from typing import Any
 
 from prompt2model_stages.discover.layouts.common import Found, around, is_heading
 from prompt2model_stages.discover.layouts.templates import without_template
-from prompt2model_stages.discover.layouts.words import FAMILIES, is_label
+from prompt2model_stages.discover.layouts.words import EXAMPLE, FAMILIES, is_label
 
 _OPENING = re.compile(
     r"(?m)(?:^[ \t]*(?:[-*•][ \t]+|\d+[.)][ \t]+)?|(?<=[\[,:])[ \t]*|^[^\n{}\[\]:]{1,30}:[ \t]*)(?=\{)"
 )
-_PROMPTS = ("prompt", "completion")
 _WRAPPING = re.compile(r"```[\w-]*|^[\s\[\],]+|[\s\[\],]+$|\"?\w+\"?\s*:\s*\[\s*$")
 _MOST_OBJECTS = 4096
 
@@ -106,6 +105,9 @@ def _same_keys(prompt: str, objects: Sequence[_Object]) -> tuple[list[_Object], 
     outputs = [word for _, words in FAMILIES for word in words]
     if len(keys) != 2 or len(fitting) < 2 or is_label(keys[0], tuple(outputs)):
         return None
+    before = prompt[: fitting[0].start]
+    if not EXAMPLE.search(before) and re.search(rf"(?i)(?<!\w){re.escape(keys[1])}(?!\w)", before) is None:
+        return None  # they may be records
     for o in fitting:
         line = prompt[: o.start].splitlines() or [""]
         before = next((text for text in reversed(line) if text.strip()), "")

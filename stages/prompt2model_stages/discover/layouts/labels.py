@@ -11,15 +11,18 @@ from prompt2model_stages.discover.layouts.common import (
     around,
     bare_pair,
     holds_others,
+    is_half_open,
     is_in_quotes,
     is_open,
     without_headings,
 )
-from prompt2model_stages.discover.layouts.templates import is_template
+from prompt2model_stages.discover.layouts.endings import ends_surely
+from prompt2model_stages.discover.layouts.templates import begins_with_template
 from prompt2model_stages.discover.layouts.words import FAMILIES, pattern
 
 _START = r"(?P<at_start>^[ \t]*(?:[-*•>]+[ \t]+|\(?\d{1,3}[.)][ \t]+|#+[ \t]+)?)"
 _FENCED = re.compile(r"^([ \t]*)(```|~~~).*?^[ \t]*\2[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE_LINE = re.compile(r"(?m)^[ \t]*(?:```|~~~)")
 _BLANK = re.compile(r"\n[ \t]*\n")
 _END = re.compile(r"\n[ \t]*(?:\n|(?:-{3,}|={3,}|\*{3,}|#{3,})[ \t]*(?:\n|\Z))")
 
@@ -41,29 +44,33 @@ def _of_family(prompt: str, inputs: Sequence[str], outputs: Sequence[str], in_li
         return None  # two outputs of one input, or one of them is in a value
     order = _order(prompt, marks, kinds)
     starts = [n for n in range(len(marks) - 1) if kinds[n : n + 2] == order and not _asks(prompt, marks, n)]
-    gaps = (prompt[marks[n + 1].end : marks[n + 2].start] for n in starts[:-1])
-    longest = max(map(_paragraphs, gaps), default=1)
-    pairs: list[tuple[str, str]] = []
-    first, end = None, 0
-    for n in starts:
-        given, output = marks[n : n + 2]
-        value_end = marks[n + 2].start if n + 2 < len(marks) else len(prompt)
-        is_last, whole_end = n == starts[-1], value_end
-        if is_last:
-            value_end = min(_end_of_last(prompt, output.end), value_end)
-        if is_last and longest > 1 and without_headings(prompt[value_end:whole_end]):
-            return None  # examples with blank lines: where the last one ends cannot be told
-        values = prompt[given.end : output.start], without_headings(prompt[output.end : value_end])
-        if first is None and is_template(*map(str.strip, values)):
-            continue
-        first = given.start if first is None else first
-        pairs.append(values if order == "io" else (values[1], values[0]))
-        end = value_end
-    if first is None or prompt[:first].count('"') % 2 or _leads(prompt, first) or holds_others(pairs):
+    if not starts:
+        return None
+    ends = [marks[n + 2].start if n + 2 < len(marks) else len(prompt) for n in starts]
+    end = min(_end_of_last(prompt, marks[starts[-1] + 1].end), ends[-1])
+    values = [
+        (prompt[marks[n].end : marks[n + 1].start].strip(), _value(prompt[marks[n + 1].end : stop]))
+        for n, stop in zip(starts, [*ends[:-1], end], strict=True)
+    ]
+    if begins_with_template(values):
+        starts, values = starts[1:], values[1:]
+    if not starts:
+        return None
+    if is_half_open(values) or not ends_surely([last for _, last in values], prompt[end : ends[-1]]):
+        return Found(prompt, [])
+    first, pairs = marks[starts[0]].start, values if order == "io" else [(given, output) for output, given in values]
+    if prompt[:first].count('"') % 2 or _leads(prompt, first) or holds_others(pairs):
         return None
     # An open `Input: … Output:` at the end asks; it does not tell.
     asked = next((mark.start for mark in marks if mark.start >= end), len(prompt))
     return Found(around(prompt[:first], prompt[end:asked]), _bare_pairs(pairs))
+
+
+def _value(text: str) -> str:
+    """A value without the separators and headings below it; a fence that it opens it closes."""
+    found = without_headings(text)
+    closing = re.match(r"\n+[ \t]*(?:```|~~~)[ \t]*(?=\n|\Z)", text[text.find(found) + len(found) :])
+    return found + closing.group() if closing and len(_FENCE_LINE.findall(found)) % 2 else found
 
 
 @dataclass(frozen=True)
@@ -102,10 +109,10 @@ def _of_two_words(marks: list[_Mark]) -> list[_Mark]:
 
 
 def _asks(prompt: str, marks: Sequence[_Mark], n: int) -> bool:
-    """Whether the input and output of two marks are an open question: one of them is empty, or a place for a text."""
+    """Whether the input and output of two marks are an open question: one is empty, or both are places for a text."""
     end = marks[n + 2].start if n + 2 < len(marks) else len(prompt)
-    values = prompt[marks[n].end : marks[n + 1].start], prompt[marks[n + 1].end : end]
-    return any(is_open(without_headings(value)) for value in values)
+    values = [without_headings(prompt[a:b]) for a, b in ((marks[n].end, marks[n + 1].start), (marks[n + 1].end, end))]
+    return not all(value.strip() for value in values) or all(map(is_open, values))
 
 
 def _order(prompt: str, marks: Sequence[_Mark], kinds: str) -> str:
@@ -169,7 +176,3 @@ def _end_of_last(prompt: str, start: int) -> int:
         return quoted.end()
     gap = _END.search(prompt, begin)
     return gap.start() if gap else len(prompt)
-
-
-def _paragraphs(text: str) -> int:
-    return len(_BLANK.split(without_headings(text).strip()))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from prompt2model_stages.discover.layouts.common import Found, around
-from prompt2model_stages.discover.layouts.templates import is_template
+from prompt2model_stages.discover.layouts.templates import begins_with_template
 from prompt2model_stages.discover.layouts.words import EXAMPLES, VERBS, pattern
 
 _QUOTED = (
@@ -27,6 +27,8 @@ _BEFORE = re.compile(
     rf"^\W*(?:the\s+(?:input|text|word|sentence)|for|given|if the input is|aus)?\s*$"
 )
 _LONGEST = 60
+_PASSIVE = ("should be", "must be", "would be", "muss", "wird")
+"""Verbs of rules, too: `names should be kept`. They join examples only where these are in quotes."""
 
 
 def quoted_in_sentences(prompt: str) -> Found | None:
@@ -51,7 +53,7 @@ def quoted_in_sentences(prompt: str) -> Found | None:
     if re.search(_QUOTED, rest):
         return None  # one more example, perhaps
     ends = re.match(r"[\s)）]*(?:[.。!;；]|$|\n)", rest)
-    if start is None or ends is None or not all(_separates(gap) for gap in gaps) or is_template(*pairs[0]):
+    if start is None or ends is None or not all(_separates(gap) for gap in gaps) or begins_with_template(pairs):
         return None
     return Found(around(prompt[:start].rstrip(" ,;:(（—-"), rest[ends.end() :]), pairs)
 
@@ -74,7 +76,7 @@ def _clauses(text: str) -> list[tuple[str, str]]:
         r"\s*(?:[,;，、；]|\band\b|\bund\b|\bet\b|\by\b|\bи\b)\s*(?:(?:and|while|und|et|y|e|и)\s+)?", text
     )
     clauses = [clause for clause in clauses if clause]
-    for verb in sorted(VERBS, key=len, reverse=True):
+    for verb in sorted(set(VERBS) - set(_PASSIVE), key=len, reverse=True):
         spaced = rf"\s+{re.escape(verb)}\s+" if verb.isascii() or " " in verb else rf"\s*{re.escape(verb)}\s*"
         parts = [re.split(spaced, clause) for clause in clauses]
         if len(verb) < 2 or not all(len(part) == 2 and all(0 < len(p) <= _LONGEST for p in part) for part in parts):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from prompt2model_stages.discover.layouts.common import Found, around, is_heading
 from prompt2model_stages.discover.layouts.templates import without_template
-from prompt2model_stages.discover.layouts.words import FAMILIES, is_label
+from prompt2model_stages.discover.layouts.words import FAMILIES, VALUES, is_label
 
 _ROW = re.compile(r"^\s*\|?(.*?)\|?\s*$")
 _CELLS = re.compile(r"(?<!\\)\|")
@@ -24,7 +24,7 @@ def markdown_table(prompt: str) -> Found | None:
     """Pairs in the rows of a Markdown table; None where there is none."""
     lines = prompt.splitlines()
     for at, line in enumerate(lines[1:], 1):
-        if not _RULE.match(line) or "|" not in lines[at - 1]:
+        if "|" not in line or "|" not in lines[at - 1] or not _RULE.match(line.strip()):
             continue
         header = _cells(lines[at - 1])
         end = next((n for n in range(at + 1, len(lines)) if "|" not in lines[n]), len(lines))
@@ -43,6 +43,8 @@ def separated_values(prompt: str) -> Found | None:
             header = [cell.strip() for cell in _split(line, by) or []]
             if len(header) < 2 or not (_usual(header) or (at and _is_fenced(lines[at - 1], header))):
                 continue
+            if all(is_label(name, VALUES) for name in header):
+                return Found(prompt, [])  # `bad,good` may be the first row
             block, end = _block(lines, at, by, len(header))
             found = (
                 _rows(header, block[1:], _announced(lines[:at]) or _is_fenced(lines[at - 1], header)) if block else None
@@ -65,6 +67,8 @@ def tabs(prompt: str) -> Found | None:
     pairs = [(given.strip(), output.strip()) for given, output in (lines[n].split("\t") for n in numbers)]
     if any("\t" in line.strip() for n, line in enumerate(lines) if n not in numbers) or _is_heading_row(pairs[0]):
         return None
+    if all(is_label(cell, VALUES) for cell in pairs[0]):
+        return Found(prompt, [])
     return Found(around("\n".join(lines[: numbers[0]]), "\n".join(lines[numbers[-1] + 1 :])), pairs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _BRACKETS = re.compile(
     r"^\s*(?:<[^<>]{1,80}>|\[(?=[^\]]*[^\W\d_])[^\[\],\"]{1,80}\]|\{{1,2}[\w .,/|-]{1,80}\}{1,2}|\(.{1,80}\)|_{2,}|"
@@ -23,10 +24,10 @@ _KIND = re.compile(
     r"текст|предложение|отзыв|вопрос|ответ|слово|число|метка|категория|перевод)\b"
     r"|文本|评论|評論|句子|问题|答案|标签|单词|文章|レビュー|質問|テキスト|単語|ラベル|리뷰|문장|질문|답변|단어|텍스트|รีวิว|ประโยค|คำถาม|ข้อความ"
 )
-_OR = (
-    r"(?:,?\s+(?:or|oder|ou|o|eller|of|или|lub|veya|atau|hoặc|หรือ|또는)\s+|\s*[/|]\s*|或者?|または|か(?=.)|หรือ| 또는 )"
+_OR = re.compile(
+    r"(?i)(?:,?\s+(?:or|oder|ou|o|eller|of|или|lub|veya|atau|hoặc|หรือ|또는)\s+|\s*[/|]\s*|或者?|または|か(?=.)|หรือ| 또는 )"
 )
-_ALTERNATIVES = re.compile(rf"(?i)^[\w' -]{{1,30}}(?:(?:,\s*[\w' -]{{1,30}})*{_OR}[\w' -]{{1,30}})+[.。]?$")
+_ALTERNATIVE = re.compile(r"[\w' -]{1,30}")
 _ONE_OF = re.compile(
     r"(?i)\b(?:one of|either|eine[rs]? von|una? de|un[e]? des|один из|одна из)\b|之一|のどれか|のいずれか|중 하나"
 )
@@ -35,29 +36,42 @@ _MOST_WORDS = 8
 
 def is_template(given: str, output: str) -> bool:
     """Whether a pair says what inputs and outputs are, in place of being one."""
-    if _BRACKETS.match(given) and (_BRACKETS.match(output) or _names_outputs(output)):
-        return True
-    return _names_kind(given) and (_names_outputs(output) or _names_kind(output) or _BRACKETS.match(output) is not None)
+    return _form(given) in ("kind", "brackets") and _form(output) != "text"
+
+
+def begins_with_template(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether the first pair is a template. It is none where a later one has an output of the same form."""
+    if not pairs or not is_template(*pairs[0]):
+        return False
+    return all(_form(output) != _form(pairs[0][1]) for _, output in pairs[1:])
 
 
 def without_template(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The pairs without the first where that is a template: later ones are examples, whatever words they have."""
-    return pairs[1:] if pairs and is_template(*pairs[0]) else pairs
+    return pairs[1:] if begins_with_template(pairs) else pairs
+
+
+def _form(text: str) -> str:
+    if _BRACKETS.match(text):
+        return "brackets"
+    if _names_kind(text):
+        return "kind"
+    return "outputs" if _names_outputs(text) else "text"
 
 
 def _names_outputs(text: str) -> bool:
-    return _ALTERNATIVES.match(text.strip()) is not None or (
-        _ONE_OF.search(text) is not None and len(text.split()) <= 20
-    )
+    """`positive or negative`, `a, b, c or none`, `one of …`."""
+    if _ONE_OF.search(text) is not None and len(text.split()) <= 20:
+        return True
+    parts = _OR.split(text.strip().rstrip(".。"))
+    choices = [choice.strip() for part in parts for choice in part.split(",")]
+    return len(parts) > 1 and all(map(_ALTERNATIVE.fullmatch, choices))
 
 
 def _names_kind(text: str) -> bool:
-    """`a review`, `the text of a ticket`, `einen Satz`: few words, a kind of text among them, no sentence."""
+    """`a review`, `the text of a ticket`, `einen Satz`: an article, few words, a kind of text among them, no sentence."""
     text = text.strip()
     words = text.split()
     if len(words) > _MOST_WORDS or re.search(r"[.!?:;\n\"。！？]", text):
         return False
-    kind = _KIND.search(text)
-    if kind is None:
-        return False
-    return _ARTICLE.match(text) is not None or len(words) <= 2
+    return _KIND.search(text) is not None and _ARTICLE.match(text) is not None

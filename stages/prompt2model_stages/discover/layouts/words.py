@@ -83,8 +83,17 @@ TITLES = _words(
     yêu cầu, görev, talimat, المهمة, التعليمات, कार्य, निर्देश"""
 )
 """Headings above an instruction."""
+VALUES = _words(
+    """bad, good, wrong, right, formal, informal, past, plural, title, name, word, question, answer, tone, language,
+    color, colour, date, number, type, code, english, german, french, spanish, italian, japanese, chinese, russian,
+    falsch, richtig, deutsch, englisch, wort, frage, antwort, inglés, español, anglais, français, inglese, italiano,
+    英文, 中文, 英語, 日本語, 영어, 한국어"""
+)
+"""Words that name a column of a table, and may as well be a value in its first row."""
 FAMILIES = ((INPUTS, OUTPUTS), (QUESTIONS, ANSWERS), (USERS, ASSISTANTS), (TEXTS, (*LABELS, *ANSWERS, *OUTPUTS)))
 """Labels that belong together: of an input, of an output; the first family that a prompt has is its layout."""
+OUTPUT_NAMES = (*LABELS, *(word for _, outputs in FAMILIES[:3] for word in outputs))
+"""All labels of an output."""
 
 _EXAMPLE = (
     r"(?:examples?|samples?|demonstrations?|demos?|shots?|illustrations?|e\.\s?g\.?|such as|for instance|like so|"
