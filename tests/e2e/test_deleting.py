@@ -22,7 +22,7 @@ GONE_S = 120.0
 
 @pytest.fixture(scope="module")
 def kept(kube: Kube, installed: Release) -> Iterator[str]:
-    """A claim of nobody's."""
+    """A claim that belongs to no resource."""
     name = "kept"
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     meta = {"name": name, "namespace": FAULTS}

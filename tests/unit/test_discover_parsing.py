@@ -52,9 +52,9 @@ def answer(instruction: str, pairs: list[tuple[str, str]]) -> str:
         ("Sort. Input: b a Output: a b", "Sort.", [("b a", "a b")]),
         ("Reply.\nQ: x\nA: y\nQ: v\nA: w", "Reply.", [("x", "y"), ("v", "w")]),
         (
-            'Mend.\n\n**Input:** "he go"\n**Output:** "he goes"\n\nExample 2:\nInput: they is\nOutput: they are\n\n'
+            'Correct it.\n\n**Input:** "he go"\n**Output:** "he goes"\n\nExample 2:\nInput: they is\nOutput: they are\n\n'
             "Input: foo\nOutput:",
-            "Mend.",
+            "Correct it.",
             [("he go", "he goes"), ("they is", "they are")],
         ),
         ('Do.\n[input]="a\nb"\n[output]="c"\n\n[input]="d"\n[output]="e"', "Do.", [("a\nb", "c"), ("d", "e")]),
