@@ -235,6 +235,12 @@ class Cluster:
             await read_cordons(self.api, self.store, self.waker)
         await self.worker.look(KEY)
 
+    async def work(self, outputs: Any, looks: int = 6) -> None:
+        """Lets what can be done be done, in so many looks."""
+        for _ in range(looks):
+            await self.look()
+            self.finish(outputs)
+
     async def run(self, outputs: Any, looks: int = 60) -> str:
         """Looks, and lets what runs succeed, until nothing changes any more; returns the phase."""
         for _ in range(looks):

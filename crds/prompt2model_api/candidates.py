@@ -30,10 +30,9 @@ def student_shortlist(
 
 
 def students_to_show(candidates: Sequence[StudentCandidate], named: str | None) -> list[StudentCandidate]:
-    """The students in a resource's status: where the spec names one, no other was asked for."""
-    if named is not None:
-        return [candidate for candidate in candidates if candidate.name == named]
-    return student_shortlist(candidates, None)[0]
+    """The students in a resource's status: where the spec names one of them, no other was asked for."""
+    own = [candidate for candidate in candidates if candidate.name == named]
+    return own or student_shortlist(candidates, None)[0]
 
 
 def _split(candidates: Sequence[C], *needed: C | None) -> tuple[list[C], list[OtherCandidate]]:

@@ -225,7 +225,8 @@ class _Walk:
     def _is_fixed(self, status: StageRunStatus) -> bool:
         """Whether what blocked the stage run is known to be fixed."""
         failure = status.failure if status.phase is StageRunPhase.BLOCKED else None
-        return failure is not None and failure.reason in self.snapshot.fixed
+        fixed_at = self.snapshot.fixed.get(failure.reason) if failure is not None else None
+        return fixed_at is not None and (status.started_at is None or status.started_at < fixed_at)
 
     def _is_stuck(self, run: StageRun) -> bool:
         """Whether the attempt waits for something outside before it can start."""

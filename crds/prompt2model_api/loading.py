@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from prompt2model_api.complaints import complaints
 from prompt2model_api.fields import close_to, without_nulls
-from prompt2model_api.prompt2model import API_VERSION, Prompt2Model
+from prompt2model_api.prompt2model import API_VERSION, DEMONSTRATIONS_LIMIT, TOO_MANY_DEMONSTRATIONS, Prompt2Model
 from prompt2model_api.redaction import mask
 from prompt2model_api.spec.references import OwnData
 from prompt2model_api.yaml_text import YamlError, documents
@@ -66,13 +66,17 @@ def parse(text: str, origin: str) -> Prompt2Model:
     """
     try:
         tree = without_nulls(_the_one(documents(text.removeprefix("\ufeff"))), Prompt2Model)
-        return Prompt2Model.model_validate_json(_json(tree), strict=True, by_alias=True, by_name=False)
+        resource = Prompt2Model.model_validate_json(_json(tree), strict=True, by_alias=True, by_name=False)
     except YamlError as error:
         raise SpecError(f"{origin}: this is no YAML: {error}") from error
     except _Refused as error:
         raise SpecError(f"{origin}: {error}") from error
     except ValidationError as error:
         raise SpecError(*(f"{origin}: {sentence}" for sentence in complaints(error))) from error
+    # Not a check of the type: a resource in a cluster that is older than the limit goes on.
+    if sum(len(f"{d.input}{d.output}".encode()) for d in resource.spec.demonstrations) > DEMONSTRATIONS_LIMIT:
+        raise SpecError(f"{origin}: spec.{TOO_MANY_DEMONSTRATIONS}")
+    return resource
 
 
 def resolve_paths(resource: Prompt2Model, base: Path) -> Prompt2Model:

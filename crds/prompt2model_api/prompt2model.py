@@ -96,8 +96,6 @@ class Prompt2ModelSpec(Model):
             raise ValueError("demonstrations go with instruction: write them into the prompt, or use instruction")
         if len(text.encode()) > PROMPT_LIMIT:
             raise ValueError(f"{field} is over 32 KiB: shorten it, or bring examples as a file in datasets.own")
-        if sum(len(f"{d.input}{d.output}".encode()) for d in self.demonstrations) > DEMONSTRATIONS_LIMIT:
-            raise ValueError(TOO_MANY_DEMONSTRATIONS)
         if not self.generation.enabled and not self.datasets.enabled and self.datasets.own is None:
             raise ValueError("no data: enable generation or datasets, or bring your own in datasets.own")
         return self

@@ -66,11 +66,11 @@ def after_step_in(status: StageRunStatus) -> StageRunStatus:
     return status.model_copy(update={**NO_COUNTS, "phase": StageRunPhase.PENDING, "failure": None, "retry_at": None})
 
 
-def failure_text(status: StageRunStatus) -> str:
+def failure_text(status: StageRunStatus, *, suspended: bool = False) -> str:
     """The failure with its remedy, and when the next attempt of a blocked stage run starts at the latest; empty where none is."""
     if (failure := status.failure) is None:
         return ""
-    waits = status.phase is StageRunPhase.BLOCKED and status.retry_at is not None
+    waits = status.phase is StageRunPhase.BLOCKED and status.retry_at is not None and not suspended
     again = f" Next try at {status.retry_at:%H:%M} UTC." if waits else ""
     return told(failure.message, f"{failure.remedy}{again}".strip())
 

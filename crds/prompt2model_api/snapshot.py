@@ -62,7 +62,7 @@ class Snapshot:
     bases: a hash of what an attempt made now would be made of outside the digest, by stage; none where nobody compares.
     retry: the annotation by which a person asks for another attempt; None where there is none.
     how_to_retry: a sentence that says how to have a stage run that is given up tried again.
-    fixed: reasons of Blocked stage runs that hold no more since the last look: these are tried again before their back-off ends.
+    fixed: since when a reason of Blocked stage runs holds no more: attempts from before are followed by another at once.
     """
 
     resource: Prompt2Model
@@ -79,7 +79,7 @@ class Snapshot:
     bases: Mapping[Stage, str] = field(default_factory=dict)
     retry: str | None = None
     how_to_retry: str = ""
-    fixed: frozenset[str] = frozenset()
+    fixed: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,8 @@ def _service(snapshot: Snapshot, old: Prompt2ModelStatus) -> ServiceStatus | Non
 
 
 def _verdicts(snapshot: Snapshot, steps: Steps, score: GateState | None) -> dict[ConditionType, Verdict]:
-    found = {condition: _work_verdict(steps, condition) for condition in _conditions_of_work()}
+    suspended = snapshot.resource.spec.suspend
+    found = {condition: _work_verdict(steps, condition, suspended) for condition in _conditions_of_work()}
     found[ConditionType.DEPLOYED] = _deployed_verdict(snapshot, steps, score)
     if snapshot.tracked is not None:
         tracked: Verdict = ("True", "Recorded", "MLflow has everything.")
@@ -113,19 +114,21 @@ def _conditions_of_work() -> list[ConditionType]:
     return list(dict.fromkeys(node.condition for node in GRAPH.values()))
 
 
-def _work_verdict(steps: Steps, condition: ConditionType) -> Verdict:
+def _work_verdict(steps: Steps, condition: ConditionType, suspended: bool) -> Verdict:
     """Of all stages of the condition: the first that has no result yet speaks, unless the last one's gate is closed."""
     stages = [stage for stage in steps if GRAPH[stage].condition is condition]
     waits = steps[stages[-1]].gate
     for stage in stages:
         if not steps[stage].succeeded:
             return (
-                _stage_verdict(steps, stage) if waits is None or waits.open else ("False", waits.reason, waits.message)
+                _stage_verdict(steps, stage, suspended)
+                if waits is None or waits.open
+                else ("False", waits.reason, waits.message)
             )
-    return _stage_verdict(steps, stages[-1])
+    return _stage_verdict(steps, stages[-1], suspended)
 
 
-def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
+def _stage_verdict(steps: Steps, stage: Stage, suspended: bool) -> Verdict:
     step = steps[stage]
     if step.gate is not None and not step.gate.open:
         return ("False", step.gate.reason, step.gate.message)
@@ -137,7 +140,7 @@ def _stage_verdict(steps: Steps, stage: Stage) -> Verdict:
     if step.succeeded:
         return ("True", "Succeeded", _said(step))
     if status.failure is not None and (status.phase.value in ("Retrying", "Blocked", "Failed") or step.stuck):
-        return ("False", status.failure.reason, failure_text(status))
+        return ("False", status.failure.reason, failure_text(status, suspended=suspended))
     return ("Unknown", status.phase.value, f"Attempt {status.attempt}.")
 
 

@@ -20,7 +20,7 @@ def because(what: str, said: str) -> str:
 def sentence(text: str) -> str:
     """The text on one line with a full stop, so that another sentence may follow."""
     line = _one_line(text).rstrip(" :;,")
-    return line if not line or line.rstrip("\"')`”*")[-1:] in ("", *".!?…") else f"{line}."
+    return line if not line or line.rstrip("\"')`”*")[-1:] in ("", *".!?…。！？") else f"{line}."
 
 
 def told(message: str, remedy: str, most: int = MESSAGE_LIMIT) -> str:

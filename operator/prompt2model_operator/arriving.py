@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from prompt2model_api.stage_run import StageRunPhase
 from prompt2model_operator.clients.kubernetes_api import ApiError, KubernetesApi, NotFoundError
@@ -21,12 +21,14 @@ WAITED_FOR = {"KubeRayMissing": RAYJOB}
 
 
 class Arrivals:
-    """Which kinds have come, and the resources that have not been looked at since."""
+    """Since when the kinds that stage runs waited for are there.
+
+    came_at: by the reason that holds no more; a stage run that was started before is tried again at its next look.
+    """
 
     def __init__(self, api: KubernetesApi, store: Store, waker: Waker) -> None:
         self._api, self._store, self._waker = api, store, waker
-        self._there: set[str] = set()
-        self._fixed: dict[Key, set[str]] = defaultdict(set)
+        self.came_at: dict[str, datetime] = {}
 
     async def watch(self, namespaces: Sequence[str | None]) -> None:
         """For ever. The API server is asked only while a stage run waits for a kind."""
@@ -46,18 +48,13 @@ class Arrivals:
             try:
                 await self._api.list(kind, namespaces[0], SELECTOR)
             except NotFoundError:
-                self._there.discard(reason)
+                self.came_at.pop(reason, None)
                 continue
-            if reason in self._there:
+            if reason in self.came_at:
                 continue  # they were woken when it came, and are blocked again: that is for the back-off
-            self._there.add(reason)
+            self.came_at[reason] = datetime.now(UTC)
             for key in waiting:
-                self._fixed[key].add(reason)
                 self._waker.wake(key)
-
-    def take(self, key: Key) -> frozenset[str]:
-        """The reasons that hold no more for this resource; told once."""
-        return frozenset(self._fixed.pop(key, ()))
 
     def _waiting(self, reason: str) -> set[Key]:
         found = set()

@@ -160,13 +160,20 @@ def _workloads(
             if kind is RAYJOB and not _is_heard(runs[of[0]], of[1]) and (not failure or failure.reason in CRASHES):
                 failure = ray_not_started(body, own, now, words) or failure
             failure = told_by_ray(failure, why, stage) if kind is RAYJOB else failure
-            ended_by = _interruption(own) or (why if why is not None and is_interruption(why) else None)
+            ended_by = _interruption(own) or _lost(why, failure)
             if failed or going:
                 failure = _final(_reported(runs[of[0]], of[1]), ended_by) or failure or _as_seen(why, runs[of[0]])
             elif failure is not None and failure.state is not FailureState.BLOCKED:
                 failure = ended_by  # else of a pod that its workload may still replace
             found.append(Workload(*of, not failed and not going, failure, queued=bool(body["spec"].get("suspend"))))
     return found
+
+
+def _lost(why: Failure | None, failure: Failure | None) -> Failure | None:
+    """The machine's trouble that KubeRay tells of, where the pods show no cause of their own, such as a head out of memory."""
+    if why is None or not is_interruption(why):
+        return None
+    return why if failure is None or failure.reason in ("Crashed", why.reason) else None
 
 
 def _is_heard(run: StageRun, attempt: int) -> bool:

@@ -63,7 +63,7 @@ def _known(said: str, stage: Stage) -> Failure | None:
     if (shortage := memory_shortage(said)) is not None:
         remedy = f"Give {stage.value} more memory ({_memory_of(stage)})."
         return Failure(state=FailureState.RETRYING, reason="OutOfMemory", message=shortage, remedy=remedy)
-    if HEAD_LOST in said:
+    if HEAD_LOST.search(said) is not None:
         message = (
             "Ray's head went away while the job ran: its pod was deleted, its process ended, or its node was lost."
         )

@@ -12,14 +12,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from prompt2model_api.conditions import Failure, FailureState
 from prompt2model_api.prompt2model import Prompt2Model
-from prompt2model_operator.clients.kubernetes_api import ApiError, ConflictError, KubernetesApi, NotFoundError
+from prompt2model_operator.clients.kubernetes_api import ConflictError, KubernetesApi, NotFoundError
 from prompt2model_operator.clients.mlflow_api import MlflowApi
 from prompt2model_operator.kinds import CONFIGMAP, JOB, MANAGED_BY, MANAGER, POD, RESOURCE, RESOURCE_UID, ROLE
 from prompt2model_operator.manifests.common import claim_name, folder_uri
 from prompt2model_operator.manifests.record_jobs import storage_removal_job
 from prompt2model_operator.manifests.retention_notes import RETENTION, noted_resource, removes_storage, retention_note
-from prompt2model_operator.refusals import named
+from prompt2model_operator.refusals import CannotStartError, named
 from prompt2model_operator.settings import Settings
 from prompt2model_operator.store import Key, key_of, owner_of
 
@@ -100,7 +101,7 @@ class Retainer:
         self._notes.get(key, {}).pop(note["metadata"]["name"], None)  # read anew meanwhile, it may be gone already
 
     async def _stop_clearing(self, note: Body) -> None:
-        """Ends the Job that removes what a new resource uses. Raises: ApiError as long as a pod of it is at work."""
+        """Ends the Job that removes what a new resource uses. Raises: ApiError, CannotStartError while a pod of it is at work."""
         job = storage_removal_job(noted_resource(note), self._settings)
         namespace, name = key_of(job)
         try:
@@ -111,9 +112,7 @@ class Retainer:
             await self._api.delete(JOB, namespace, name)
         pods = (await self._api.list(POD, namespace, f"{JOB_NAME}={name}")).items
         if any((pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") for pod in pods):
-            raise ApiError(
-                409, f"The storage of an earlier {note['metadata']['labels'][RESOURCE]} is still being cleared."
-            )
+            raise CannotStartError(_busy(note["metadata"]["labels"][RESOURCE], name))
 
     def _is_of_same_place(self, note: Body, living: Prompt2Model) -> bool:
         """Whether a resource of the same name goes on with what the note would remove."""
@@ -170,3 +169,13 @@ class Retainer:
 def _is_complete(job: Body) -> bool:
     conditions = (job.get("status") or {}).get("conditions") or []
     return any(c.get("type") == "Complete" and c.get("status") == "True" for c in conditions)
+
+
+def _busy(resource: str, job: str) -> Failure:
+    """A new resource waits for the pods that still remove what an earlier one left."""
+    return Failure(
+        state=FailureState.BLOCKED,
+        reason="StorageBusy",
+        message=f"The storage of an earlier {resource} is still being cleared by the pods of the Job {job}.",
+        remedy="It starts by itself once they have ended. A pod on a node that is lost has to be deleted with --force.",
+    )

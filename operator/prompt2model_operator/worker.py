@@ -138,12 +138,11 @@ class Worker:
     async def _decide(self, key: Key, resource: Prompt2Model, memory: Memory) -> None:
         applier = Applier(self._api, self._store, self._settings, resource, memory.applied)
         refused = await self._keep_service(key, applier)
-        fixed = self._arrivals.take(key)
-        snapshot = replace(await self._observe(resource, memory), fixed=fixed)
+        snapshot = await self._observe(resource, memory)
         outcome = decide(snapshot, datetime.now(UTC))
         if memory.own.of and any(isinstance(action, StartAttempt) for action in outcome.actions):
             memory.own = OwnMaps()  # what was read seconds ago may be gone: work starts on what is there now
-            snapshot = replace(await self._observe(resource, memory), fixed=fixed)
+            snapshot = await self._observe(resource, memory)
             outcome = decide(snapshot, datetime.now(UTC))
         try:
             await self._deleter.note(resource)
@@ -197,7 +196,7 @@ class Worker:
             memory.bases, memory.bases_of = attempt_bases(resource, self._settings), spec
         pods = self._store.owned(POD, (resource.metadata.namespace, resource.metadata.name))
         memory.words = await read_last_words(self._api, pods, memory.words)
-        return observe(
+        seen = observe(
             resource,
             self._store,
             self._settings,
@@ -209,6 +208,7 @@ class Worker:
             bases=memory.bases,
             words=memory.words,
         )
+        return replace(seen, fixed=self._arrivals.came_at)
 
     def _cannot(
         self,
@@ -289,8 +289,9 @@ class Worker:
         if any(c.get("reason") == "InvalidSpec" and message in c.get("message", "") for c in old):
             return
         logger.warning("the spec cannot be used: %s", message, extra=_names((meta["namespace"], meta["name"])))
-        empty = Prompt2ModelStatus(phase=Phase.FAILED, observed_generation=resource.metadata.generation)
-        status = blocked_status(empty, None, failure, ConditionType.READY, resource.metadata.generation)
+        update = {"phase": Phase.FAILED, "observed_generation": resource.metadata.generation}
+        known = _status_of(body).model_copy(update=update)
+        status = blocked_status(known, known, failure, ConditionType.READY, resource.metadata.generation)
         await self._write(resource, status)
 
 
@@ -322,3 +323,11 @@ def _key(resource: Prompt2Model) -> Key:
 
 def _names(key: Key) -> dict[str, str]:
     return {"resource_namespace": key[0], "resource": key[1]}
+
+
+def _status_of(body: Body) -> Prompt2ModelStatus:
+    """What the status says; empty where it says nothing that can be read."""
+    try:
+        return Prompt2ModelStatus.model_validate(body.get("status") or {})
+    except ValidationError:
+        return Prompt2ModelStatus()

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from prompt2model_api.base import Architecture
-from prompt2model_api.candidates import FILE, SHOWN, dataset_shortlist, student_shortlist
+from prompt2model_api.candidates import FILE, SHOWN, dataset_shortlist, student_shortlist, students_to_show
 from prompt2model_api.gates import dataset_gate, student_gate
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import DatasetCandidate, StageOutputs, StudentCandidate
@@ -120,3 +120,8 @@ def test_a_status_of_an_earlier_version_can_be_read() -> None:
     old = {"discovered": {"datasetCandidates": [c.dump() for c in datasets(0)], "studentCandidates": []}}
     read = Prompt2ModelStatus.model_validate(old).discovered
     assert read is not None and len(read.dataset_candidates or []) == 25 and read.candidates_file is None
+
+
+def test_a_student_that_is_named_later_hides_no_candidates() -> None:
+    assert [one.name for one in students_to_show(students(), "org/s20")] == ["org/s20"]
+    assert len(students_to_show(students(), "org/unknown")) == SHOWN

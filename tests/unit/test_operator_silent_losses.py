@@ -57,6 +57,8 @@ def test_a_new_resource_does_not_start_while_its_folder_is_still_being_cleared()
     look(cluster, 2)
     assert not cleanups(cluster), "what removes its files is ended"
     assert cluster.attempts("discover") == [], "its pod may go on for a moment"
+    ready = cluster.condition("Ready")
+    assert ready["reason"] == "StorageBusy" and job["metadata"]["name"] in ready["message"]
     cluster.api.remove(POD, KEY[0], "p")
     look(cluster)
     assert len(cluster.attempts("discover")) == 1

@@ -113,9 +113,7 @@ def test_without_kuberay_it_says_so_and_goes_on_when_it_comes() -> None:
     cluster.api.missing = {RAYJOB.plural}
 
     async def scenario() -> None:
-        for _ in range(6):
-            await cluster.look()
-            cluster.finish(outputs)
+        await cluster.work(outputs)
         assert cluster.phase() == "Blocked"
         assert cluster.condition("DataReady")["reason"] == "KubeRayMissing"
         cluster.api.missing = set()
@@ -130,9 +128,7 @@ def test_a_run_that_waits_for_kuberay_is_tried_again_as_soon_as_it_comes_and_say
     cluster.api.missing = {RAYJOB.plural}
 
     async def scenario() -> None:
-        for _ in range(6):
-            await cluster.look()
-            cluster.finish(outputs)
+        await cluster.work(outputs)
         generate = next(run for run in cluster.of(STAGERUN) if run["spec"]["stage"] == "generate")
         again = datetime.fromisoformat(generate["status"]["retryAt"])
         assert f" Next try at {again:%H:%M} UTC." in cluster.condition("DataReady")["message"]
@@ -146,19 +142,37 @@ def test_a_run_that_waits_for_kuberay_is_tried_again_as_soon_as_it_comes_and_say
     asyncio.run(scenario())
 
 
+def test_what_has_come_counts_also_after_a_pause_and_a_pause_promises_no_attempt() -> None:
+    cluster = Cluster({"retries": {"backoffSeconds": 600}})
+    cluster.api.missing = {RAYJOB.plural}
+
+    async def scenario() -> None:
+        await cluster.work(outputs)
+        cluster.edit(suspend=True)
+        await cluster.look()
+        assert cluster.phase() == "Suspended"
+        assert "Next try" not in cluster.condition("DataReady")["message"]
+        cluster.api.missing = set()
+        await cluster.arrivals.look([None])
+        await cluster.look()
+        cluster.edit(suspend=False)
+        assert await cluster.run(outputs) == "Ready"
+
+    asyncio.run(scenario())
+
+
 def test_a_kind_that_is_there_wakes_nobody_twice() -> None:
     cluster = Cluster({"retries": {"backoffSeconds": 600}})
     cluster.api.missing = {RAYJOB.plural}
 
     async def scenario() -> None:
-        for _ in range(6):
-            await cluster.look()
-            cluster.finish(outputs)
+        await cluster.work(outputs)
         cluster.api.missing = set()
         await cluster.arrivals.look([None])
-        assert cluster.arrivals.take(KEY) == {"KubeRayMissing"} and cluster.arrivals.take(KEY) == frozenset()
+        (reason, came_at), *others = cluster.arrivals.came_at.items()
+        assert reason == "KubeRayMissing" and not others
         await cluster.arrivals.look([None])
-        assert cluster.arrivals.take(KEY) == frozenset()
+        assert cluster.arrivals.came_at == {reason: came_at}
 
     asyncio.run(scenario())
 
@@ -393,3 +407,22 @@ def test_a_spec_that_the_types_refuse_is_said_in_the_status() -> None:
     cluster = Cluster({"prompt": "ä" * 20_000})  # 40,000 bytes: the schema counts characters
     asyncio.run(cluster.look())
     assert cluster.condition("Ready")["reason"] == "InvalidSpec" and "32 KiB" in cluster.condition("Ready")["message"]
+
+
+def test_a_spec_that_is_refused_later_keeps_what_the_status_knows() -> None:
+    cluster = Cluster()
+    asyncio.run(cluster.run(outputs))
+    known = cluster.status()
+    cluster.edit(prompt="ä" * 20_000)
+    asyncio.run(cluster.look())
+    now = cluster.status()
+    assert (now["phase"], cluster.condition("Ready")["reason"]) == ("Failed", "InvalidSpec")
+    assert now["service"] == known["service"] and now["score"] == known["score"]
+
+
+def test_demonstrations_from_before_their_limit_go_on() -> None:
+    long = [{"input": "x" * 5000, "output": "y"}] * 60
+    cluster = Cluster()
+    body = cluster.of(PROMPT2MODEL)[0]
+    cluster.api.put({**body, "spec": {"instruction": "Do it.", "demonstrations": long}})
+    assert asyncio.run(cluster.run(outputs)) == "Ready"

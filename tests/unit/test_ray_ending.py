@@ -110,3 +110,45 @@ def test_a_stage_that_is_given_up_is_not_promised_another_attempt() -> None:
     failure = status_of(cluster, job)["failure"]
     assert failure["reason"] == "RayJobFailed" and "from what is kept" not in failure["remedy"]
     assert "log-<attempt>.txt. It is tried again when its resources" in failure["remedy"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "input='My laptop is running low on memory' ValueError: unexpected column",
+        "input='WebSocket connection closed unexpectedly, please help' ValueError: bad",
+    ],
+)
+def test_a_users_text_in_the_log_is_no_cause(said: str) -> None:
+    _, found = rayjob_ended(rayjob(f"Job entrypoint failed. {said}"), Stage.TRAIN)
+    assert found is not None and found.reason == "RayJobFailed"
+    cause = _cause(ValueError(said))
+    assert isinstance(cause, StageError) and cause.failure.reason == "TrainingFailed"
+
+
+def test_a_head_that_is_out_of_memory_is_not_only_lost() -> None:
+    cluster, job = at_the_first_rayjob({})
+    labels = {**job["metadata"]["labels"], "prompt2model.dev/role": "stage"}
+    ended = {"terminated": {"reason": "OOMKilled", "exitCode": 137, "containerID": "c://2"}}
+    head = {
+        "apiVersion": POD.api_version,
+        "kind": POD.kind,
+        "metadata": {
+            "name": "head",
+            "namespace": job["metadata"]["namespace"],
+            "labels": labels,
+            "creationTimestamp": "0",
+        },
+        "status": {"containerStatuses": [{"name": "ray", "state": ended}]},
+    }
+    cluster.api.put(head)
+    cluster.api.put({**cluster.of(RAYJOB)[0], **rayjob(CLOSED)})
+    asyncio.run(cluster.look())
+    found = status_of(cluster, job)
+    assert found["failure"]["reason"] == "OOMKilled" and "memory" in found["failure"]["remedy"]
+    assert found.get("interruptions", 0) == 0
+
+
+def test_a_broken_connection_to_storage_is_no_dead_worker() -> None:
+    cause = _cause(RuntimeError("writing s3://models/step-50: Connection reset by peer"))
+    assert isinstance(cause, StageError) and cause.failure.reason == "TrainingFailed"

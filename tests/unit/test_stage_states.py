@@ -89,9 +89,7 @@ def test_a_run_whose_kind_has_come_is_no_more_blocked() -> None:
     cluster.api.missing = {RAYJOB.plural}
 
     async def scenario() -> None:
-        for _ in range(6):
-            await cluster.look()
-            cluster.finish(outputs)
+        await cluster.work(outputs)
         assert states(cluster)["generate"] == ["Blocked"]
         cluster.api.missing = set()
         await cluster.arrivals.look([None])

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.unit
         ("cut here…", "cut here…"),
         ("run `make images`", "run `make images`."),
         ("two  spaces", "two  spaces."),
+        ("配置无效。", "配置无效。"),
         ("", ""),
     ],
 )

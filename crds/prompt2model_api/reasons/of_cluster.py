@@ -182,6 +182,12 @@ CLUSTER = (
         "Secret in `storage.secret`.",
         BLOCKED,
     ),
+    KnownReason(
+        "StorageBusy",
+        "The storage of a deleted resource of the same name is still being cleared.",
+        "Wait for the pods of the Job that the message names. A pod on a lost node has to be deleted with `--force`.",
+        BLOCKED,
+    ),
     KnownReason("DiskFull", "No space is left on the disk.", "Free some space. Everything paid for is kept.", BLOCKED),
     KnownReason("NoFreePort", "A local run finds no free port.", "Name another with `--port`.", BLOCKED),
     KnownReason(

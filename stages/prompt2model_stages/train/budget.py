@@ -186,6 +186,7 @@ class Budget:
                 kept,
                 tokens=min(kept.tokens, there.tokens),
                 shortages=max(kept.shortages, there.shortages),
+                sharing=there.sharing,  # only rank 0 knows it
                 mark=kept.mark if self._rank == 0 else there.mark,
             )
         self._kept = kept if self._rank == 0 else replace(kept, mark=None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import Any
 
 from prompt2model_api.ray_texts import memory_shortage
@@ -36,7 +37,7 @@ OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
 MEMORY_REMEDY = (
     "Give more memory (spec.training.resources.memory), lower training.maxInputTokens, or choose a smaller student."
 )
-PEER_GONE = ("Connection closed by peer", "Connection reset by peer")
+PEER_GONE = re.compile(r"gloo\b.*Connection (?:closed|reset) by peer")
 """What a worker's all-reduce says where another worker was killed; Ray may report it before the death itself."""
 KILLED = ("WorkerDied", "OutOfMemory")
 """Reasons of ends that the worker which keeps the mark in micro_batches.json may not have seen coming."""
@@ -187,7 +188,7 @@ def _cause(error: Exception) -> Exception:
     message = cut(" ".join(text.split()), 500)
     if any(sign in text for sign in OUT_OF_MEMORY):
         return retrying("OutOfMemory", f"The training ran out of memory: {message}", MEMORY_REMEDY)
-    if any(isinstance(cause, RayError) for cause in causes) or any(sign in text for sign in PEER_GONE):
+    if any(isinstance(cause, RayError) for cause in causes) or PEER_GONE.search(text) is not None:
         remedy = (
             "The next attempt goes on from the newest checkpoint, in smaller parts where memory was short. If it is killed "
             f"again: {MEMORY_REMEDY}"
