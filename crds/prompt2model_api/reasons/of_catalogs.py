@@ -20,7 +20,7 @@ CATALOGS = (
     ),
     KnownReason(
         "CatalogUnreachable",
-        "The catalog's files cannot be read: the network, the credentials or the address are wrong.",
+        "The catalog's files cannot be read or written: the network, the credentials or the address are wrong.",
         "Check the address, the network and the credentials.",
         BLOCKED,
     ),

@@ -100,7 +100,7 @@ def _build(
         cursor = _list_all(segments, lister, _begun(segments, asked), told)
     pages = [pa.Table.from_pylist(rows, schema=arrow_schema(kind)) for rows in segments.rows(cursor)]
     table = hub_table(kind, pages, rows_before, segments.dropped(cursor))
-    published = Publisher(home, kind, vectors, told.encoded).publish(table, cursor, before)
+    published = Publisher(home, kind, vectors, told.encoded).publish(table, cursor, before, rows_before)
     segments.clear()
     return Built(
         digest=published.digest,

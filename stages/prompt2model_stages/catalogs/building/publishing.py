@@ -13,12 +13,13 @@ import pyarrow as pa
 
 from prompt2model_api.base import Model
 from prompt2model_stages.catalogs.building.changes import known_until
-from prompt2model_stages.catalogs.building.segments import Cursor
+from prompt2model_stages.catalogs.building.segments import BUILDING, Cursor
+from prompt2model_stages.catalogs.building.vectors import VersionBefore, store_vectors
 from prompt2model_stages.catalogs.catalog import datasets, models
 from prompt2model_stages.catalogs.entries import CatalogEntry, Kind
 from prompt2model_stages.catalogs.opening import ENTRIES, POINTER, Catalog, Entries, Pointer, layered
 from prompt2model_stages.catalogs.schema import SCHEMA, arrow_schema, write_table
-from prompt2model_stages.catalogs.search import EncoderUnusable, build_lexical, build_vectors
+from prompt2model_stages.catalogs.search import EncoderUnusable, build_lexical
 from prompt2model_stages.storage import Folder, sha256_of_file
 
 
@@ -42,7 +43,7 @@ class Publisher:
     vectors: bool
     told: Callable[[int, int], None]
 
-    def publish(self, hub: pa.Table, cursor: Cursor, before: Pointer | None) -> Published:
+    def publish(self, hub: pa.Table, cursor: Cursor, before: Pointer | None, rows_before: pa.Table | None) -> Published:
         """The hub's rows below the entries that are written by hand. Raises: OSError."""
         top = datasets() if self.kind is Kind.DATASETS else models()
         entries: Entries[Any] = layered(self.kind, top, hub)
@@ -55,7 +56,7 @@ class Publisher:
             catalog: Catalog[CatalogEntry] = Catalog(
                 self.kind, Entries(self.kind, (), table), folder, digest, cursor.began, self.home.uri
             )
-            without = self._indexes(catalog)
+            without = self._indexes(catalog, self._version(before, rows_before))
             if before is None or before.digest != digest:  # what a reader may have open is not replaced
                 self.home.put(folder, f"v-{digest[:16]}")
         pointer = Pointer(
@@ -73,12 +74,17 @@ class Publisher:
         self._remove_old({pointer.folder, before.folder if before else ""})
         return Published(digest=digest, rows=table.num_rows, without_vectors=without)
 
-    def _indexes(self, catalog: Catalog[CatalogEntry]) -> str:
+    def _version(self, before: Pointer | None, rows: pa.Table | None) -> VersionBefore | None:
+        if before is None or rows is None:
+            return None
+        return VersionBefore(self.home / before.folder, before.digest, rows.column("description").to_pylist())
+
+    def _indexes(self, catalog: Catalog[CatalogEntry], before: VersionBefore | None) -> str:
         build_lexical(catalog)
         if not self.vectors:
             return "they were not asked for"
         try:
-            build_vectors(catalog, told=lambda done: self.told(done, len(catalog.entries)))
+            store_vectors(catalog, self.home / BUILDING, before, lambda done: self.told(done, len(catalog.entries)))
         except EncoderUnusable as error:
             shutil.rmtree(catalog.folder / "vectors", ignore_errors=True)
             return str(error)

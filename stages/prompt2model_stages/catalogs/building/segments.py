@@ -1,4 +1,4 @@
-"""What a build has so far: a file for each page, and a cursor that names the next one.
+"""What a build has so far of the hub's list: a file for each page, and a cursor that names the next one.
 
 The cursor is written after the page's file, both whole or not at all. A build that was ended at any moment goes on at the
 cursor; a file that it does not count is written again. A line of a page is an entry, or the name alone of what no entry is
