@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from prompt2model_stages.catalogs.catalog import datasets  # noqa: E402
 from prompt2model_stages.catalogs.entries import DatasetEntry, Kind  # noqa: E402
 from prompt2model_stages.catalogs.opening import Entries  # noqa: E402
 from prompt2model_stages.catalogs.search import MemoryIndex  # noqa: E402
+from prompt2model_stages.discover import dataset_retrieval, permission  # noqa: E402
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever  # noqa: E402
 
 CASES = ROOT / "tests" / "unit" / "data" / "permissions.jsonl"
@@ -39,6 +41,7 @@ def main() -> None:
     print("| rule | half | tasks | one exists | right | wrong | none | wrong of reversed or another form |")
     print("|---|---|--:|--:|--:|--:|--:|--:|")
     for rule, entries in rules.items():
+        dataset_retrieval.objection = _objection_as_it_was if rule == "as it was" else permission.objection
         retriever = CatalogDatasetRetriever(
             Entries(Kind.DATASETS, entries), MemoryIndex([entry.description for entry in entries])
         )
@@ -71,6 +74,18 @@ def _outcome(retriever: CatalogDatasetRetriever, case: dict[str, Any]) -> tuple[
         return "none", ""
     names = {found.name, f"{found.name}/{found.config}"}
     return ("right" if names & set(case["accepted"]) else "wrong"), f"{found.name}/{found.config}"
+
+
+def _objection_as_it_was(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
+    """By form alone: the direction of a translation, and no language of any other dataset."""
+    strange = [d for d in demonstrations if not entry.asks_like(d.input)]
+    fits = (
+        all(entry.answers_like(d.output) for d in demonstrations)
+        and all(d.output in d.input for d in demonstrations if entry.extractive)
+        and len(strange) * 2 <= len(demonstrations)
+        and not (entry.translates and permission._translation(entry, demonstrations))
+    )
+    return entry.usable if fits else "the form is another one"
 
 
 def _as_it_was(entry: DatasetEntry) -> DatasetEntry:

@@ -127,7 +127,7 @@ def test_half_of_the_demonstrations_may_be_of_another_form(retriever: CatalogDat
 def test_nothing_irrelevant_is_recommended_for_many_tasks(retriever: CatalogDatasetRetriever):
     proposals: list[tuple[str, tuple[str, str | None]]] = []
     for task in TASK_PROMPTS:
-        demonstrations = [Demonstration(input="x", output=output) for _, output in task.pairs]
+        demonstrations = [Demonstration(input=given, output=output) for given, output in task.pairs]
         found = retriever.retrieve(task.instruction, demonstrations, 25)
         proposals += [(task.name, (c.name, c.config)) for c in found if c.recommended]
     assert [(task, named) for task, named in proposals if named not in RELEVANT_TO.get(task, set())] == []
@@ -165,7 +165,7 @@ def retriever_of(entries: list[DatasetEntry]) -> CatalogDatasetRetriever:
 def entry(**changes: object) -> DatasetEntry:
     facts: dict[str, object] = {
         "name": "a/b", "description": "Colours of flowers with their names.", "license": "mit", "downloads": 1,
-        "input_columns": ["flower"], "output_column": "colour",
+        "input_columns": ["flower"], "output_column": "colour", "input_pattern": "[a-z]+", "languages": ["multilingual"],
     }  # fmt: skip
     return DatasetEntry.model_validate(facts | changes)
 

@@ -127,7 +127,14 @@ def test_no_candidate_may_serve():
 
 def entry(name: str, description: str) -> DatasetEntry:
     return DatasetEntry(
-        name=name, description=description, license="mit", downloads=1, input_columns=["x"], output_column="y"
+        name=name,
+        description=description,
+        license="mit",
+        downloads=1,
+        input_columns=["x"],
+        output_column="y",
+        labels=["red", "white"],
+        languages=["multilingual"],
     )
 
 

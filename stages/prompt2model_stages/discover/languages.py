@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -39,6 +40,8 @@ SURE = 0.7
 """The least probability of a sure language. On 162 sentences in 54 languages none but one in Han characters was surely wrong."""
 GUESS = 0.5
 """The least probability of a language other than English that is guessed for a text in Latin letters."""
+STRANGE, STRANGER = 0.18, 5.0
+"""The least probability of a language that a text is strange for, and how many times that of the known ones it is."""
 SENTENCE_WORDS = 4
 """Shorter sentences do not make a text mixed."""
 FEWEST_HAN = 6
@@ -72,6 +75,15 @@ def detect(text: str) -> Detected:
     if code not in NAMES or (probability < GUESS and _is_latin(text)):
         return Detected(ENGLISH, False)
     return Detected(code, probability >= SURE and not _is_too_short(text, code) and not _is_mixed(text, code))
+
+
+def stranger(text: str, known: Sequence[str]) -> str:
+    """The language of a text that is likelier than any of the known ones by far, also of one or two words; empty: none."""
+    shares = {label: float(share) for label, share in _identifier().rank(text)}
+    best = max(shares, key=lambda label: shares[label])
+    familiar = max((shares.get(code, 0.0) for code in known), default=0.0)
+    is_strange = best in NAMES and best not in known and shares[best] >= max(STRANGE, STRANGER * familiar)
+    return best if is_strange else ""
 
 
 def _is_mixed(text: str, code: str) -> bool:

@@ -6,13 +6,18 @@ Whether the dataset is near enough to the instruction is ranking's question (dat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_stages.catalogs.entries import DatasetEntry
-from prompt2model_stages.discover.languages import ENGLISH, NAMES, detect
+from prompt2model_stages.discover.languages import ENGLISH, NAMES, detect, stranger
 
 MULTILINGUAL = "multilingual"
+
+_DOCUMENT = re.compile(r"\[\\s\\S\]\{\d+,\}")
+"""An input_pattern that says no more than that the inputs are long: such a dataset's outputs are shorter."""
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def objection(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
@@ -34,10 +39,37 @@ def _form(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
     strange = [d.input for d in demonstrations if not entry.asks_like(d.input)]
     if len(strange) * 2 > len(demonstrations):  # people vary their inputs more than a dataset does
         return f"its inputs do not look like {strange[0][:40]!r}"
-    return _direction(entry, demonstrations) if entry.translates else _language(entry, demonstrations)
+    if entry.translates:
+        return _translation(entry, demonstrations)
+    return _direction(entry, demonstrations) or _language(entry, demonstrations)
 
 
 def _direction(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
+    """Whether the form tells the demonstrations from reversed ones: an instruction's words alone do not."""
+    if not (entry.input_pattern or entry.output_pattern or entry.labels or entry.extractive):
+        return "nobody has noted what its inputs and outputs look like, so they cannot be told from reversed ones"
+    longer = [d for d in demonstrations if not _shortens(entry, d.input, d.output)]
+    if len(longer) * 2 > len(demonstrations):
+        return "its outputs are shorter than their inputs, and yours are not"
+    if all(_fits(entry, d.output, d.input) for d in demonstrations):
+        return "its rows have a form that your demonstrations would have in the reversed direction as well"
+    return ""
+
+
+def _fits(entry: DatasetEntry, given: str, output: str) -> bool:
+    """Whether a pair could be one of the dataset's, by all that is known of their form."""
+    if entry.extractive and output not in given:
+        return False
+    return entry.asks_like(given) and entry.answers_like(output) and _shortens(entry, given, output)
+
+
+def _shortens(entry: DatasetEntry, given: str, output: str) -> bool:
+    """Whether an output is shorter than its input, where the dataset makes long texts short; True for other datasets."""
+    is_document = entry.input_pattern is not None and _DOCUMENT.fullmatch(entry.input_pattern) is not None
+    return not is_document or len(output) < len(given)
+
+
+def _translation(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
     """What the demonstrations' languages say against a translation dataset: words alone do not tell from and into."""
     assert entry.translates is not None
     texts = "\n".join(d.input for d in demonstrations), "\n".join(d.output for d in demonstrations)
@@ -56,9 +88,20 @@ def _language(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> s
     sides = {"inputs": [d.input for d in demonstrations]}
     if not entry.labels:
         sides["outputs"] = [d.output for d in demonstrations]
+    are, is_sure = " or ".join(NAMES.get(code, code) for code in known), False
     for side, texts in sides.items():
         found = detect("\n".join(texts))
         if found.sure and found.code not in known:
-            are = " or ".join(NAMES.get(code, code) for code in known)
             return f"its {side} are in {are}, and yours are in {NAMES.get(found.code, found.code)}"
-    return ""
+        is_sure = is_sure or found.sure
+        for text in texts:
+            if (code := stranger(text, known)) and not (side == "inputs" and _is_told_by_form(entry, text)):
+                return f"its {side} are in {are}, and {text[:40]!r} looks like {NAMES.get(code, code)}"
+    if is_sure or all(_is_told_by_form(entry, text) for text in sides["inputs"]):
+        return ""
+    return f"its inputs are in {are}, and yours are too short to tell their language: a demonstration of a few more words would"
+
+
+def _is_told_by_form(entry: DatasetEntry, given: str) -> bool:
+    """Whether an input needs no language: it has no word, or the dataset's pattern knows its very words (dates, code)."""
+    return _WORD.search(given) is None or (entry.asks_like(given) and not entry.asks_like(_WORD.sub("xx", given)))
