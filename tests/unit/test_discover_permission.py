@@ -69,6 +69,12 @@ def entry(name: str) -> DatasetEntry:
         ("builtin:dates-in-words", "Christmas Day 1987", "1987-12-25", ""),
         ("builtin:dates-in-words", "5/17/2030", "2030-05-17", ""),
         ("openai/openai_humaneval", "def add(a, b):", "    return a + b", ""),
+        ("ucirvine/sms_spam", "好", "ham", "too short to tell their language"),
+        ("ucirvine/sms_spam", "x", "ham", ""),
+        ("mandarjoshi/trivia_qa", "Which composer wrote the oratorio Messiah?", "Georg Friedrich Händel", ""),
+        ("mandarjoshi/trivia_qa", "Quién?", "Goethe", "looks like Spanish"),
+        ("xlangai/spider", "singers?", "SELECT count(*) FROM singer", "too short to tell their language"),
+        ("xlangai/spider", "How many singers are there?", "SELECT nombre FROM cantantes", ""),
     ],
 )
 def test_what_speaks_against_a_dataset(name: str, given: str, output: str, against: str):

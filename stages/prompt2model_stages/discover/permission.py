@@ -7,17 +7,20 @@ Whether the dataset is near enough to the instruction is ranking's question (dat
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_stages.catalogs.entries import DatasetEntry
 from prompt2model_stages.discover.languages import ENGLISH, NAMES, detect, stranger
 
 MULTILINGUAL = "multilingual"
+ANSWER_WORDS = 4
+"""An output with fewer may be a name of another language."""
 
 _DOCUMENT = re.compile(r"\[\\s\\S\]\{\d+,\}")
 """An input_pattern that says no more than that the inputs are long: such a dataset's outputs are shorter."""
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_WORD = re.compile(r"[^\W\d_]{2,}|(?![a-zA-Z])[^\W\d_]")
+"""Letters that a language could be told by; a single Latin letter is a symbol."""
 
 
 def objection(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
@@ -85,23 +88,29 @@ def _language(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> s
     known = entry.languages or [ENGLISH]
     if MULTILINGUAL in known:
         return ""
-    sides = {"inputs": [d.input for d in demonstrations]}
+    sides = {"inputs": [d.input for d in demonstrations if not _is_told_by_form(entry.asks_like, d.input)]}
     if not entry.labels:
-        sides["outputs"] = [d.output for d in demonstrations]
-    are, is_sure = " or ".join(NAMES.get(code, code) for code in known), False
+        sides["outputs"] = [d.output for d in demonstrations if not _is_told_by_form(entry.answers_like, d.output)]
+    are = " or ".join(NAMES.get(code, code) for code in known)
     for side, texts in sides.items():
-        found = detect("\n".join(texts))
-        if found.sure and found.code not in known:
-            return f"its {side} are in {are}, and yours are in {NAMES.get(found.code, found.code)}"
-        is_sure = is_sure or found.sure
-        for text in texts:
-            if (code := stranger(text, known)) and not (side == "inputs" and _is_told_by_form(entry, text)):
-                return f"its {side} are in {are}, and {text[:40]!r} looks like {NAMES.get(code, code)}"
-    if is_sure or all(_is_told_by_form(entry, text) for text in sides["inputs"]):
+        if against := _foreign(texts, known, 1 if side == "inputs" else ANSWER_WORDS):
+            return f"its {side} are in {are}, and {against}"
+    if not sides["inputs"] or any(detect("\n".join(texts)).sure for texts in sides.values()):
         return ""
     return f"its inputs are in {are}, and yours are too short to tell their language: a demonstration of a few more words would"
 
 
-def _is_told_by_form(entry: DatasetEntry, given: str) -> bool:
-    """Whether an input needs no language: it has no word, or the dataset's pattern knows its very words (dates, code)."""
-    return _WORD.search(given) is None or (entry.asks_like(given) and not entry.asks_like(_WORD.sub("xx", given)))
+def _foreign(texts: Sequence[str], known: Sequence[str], words: int) -> str:
+    """What speaks for another language of the texts together, or of one with so many words; empty where nothing does."""
+    found = detect("\n".join(texts))
+    if found.sure and found.code not in known:
+        return f"yours are in {NAMES.get(found.code, found.code)}"
+    long = [text for text in texts if len(text.split()) >= words]
+    one = next(((text, code) for text in long if (code := stranger(text, known))), None)
+    return f"{one[0][:40]!r} looks like {NAMES.get(one[1], one[1])}" if one else ""
+
+
+def _is_told_by_form(is_form: Callable[[str], bool], text: str) -> bool:
+    """Whether a text needs no language: it has no word, or the dataset's pattern knows its very words (dates, code)."""
+    other_words = _WORD.sub(lambda word: "x" * len(word[0]), text)
+    return other_words == text or (is_form(text) and not is_form(other_words))
