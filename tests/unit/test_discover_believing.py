@@ -1,7 +1,7 @@
 """What a teacher says of a prompt's parts: right answers are believed as they are, wrong ones are refused.
 
-tests/unit/data/prompts.jsonl has prompts as people write them, each with the right answer of a sensible teacher. The wrong
-answers are made out of these.
+tests/unit/data/prompts.jsonl has prompts as people write them, each with the right answer of a sensible teacher, and with
+what is found where that is not the answer's text. The wrong answers are made out of these.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def test_a_right_answer_is_believed(case: dict[str, Any]):
     parsed = believed(case)
     assert (parsed.parsed_by, parsed.instruction, parsed.notes) == ("teacher", case["instruction"], ())
     assert len(parsed.demonstrations) == len(case["demonstrations"])
-    for found, right in zip(parsed.demonstrations, case["demonstrations"], strict=True):
+    for found, right in zip(parsed.demonstrations, case.get("found", case["demonstrations"]), strict=True):
         assert means(found.input, right["input"])
         assert means(found.output, right["output"])
 

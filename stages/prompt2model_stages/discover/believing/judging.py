@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,7 +108,7 @@ def _check_examples(pairs: Sequence[tuple[str, str]], spots: Sequence[Placed], p
 
 
 def _with_layout(pairs: Sequence[tuple[str, str]], by_layout: ParsedPrompt) -> list[tuple[str, str]]:
-    """The pairs, with the layout's text where the teacher left out a mark.
+    """The pairs, with the layout's text where the two differ in marks or white space.
 
     Raises: ValueError where one that the layout shows beyond doubt is not there, with the same output and the same input.
     """
@@ -135,8 +136,11 @@ def _compared(text: str) -> str:
 
 
 def _whole(text: str, shown: str) -> str:
-    """The teacher's text, or the layout's where it differs by more than quotes, emphasis and labels."""
-    return shown if bare(text) != bare(shown) and _compared(text) == _compared(shown) else text
+    """The layout's text; the prompt's where the layout has labels, or Markdown's marks around the whole, that it leaves out."""
+    marks = re.match(r"(?:\*\*|__|~~|[*_`])+", shown)
+    if marks is not None and shown == f"{marks.group()}{text}{marks.group()[::-1]}":
+        return text
+    return shown if _compared(text) == _compared(shown) else text
 
 
 def _fields(text: str) -> list[str]:

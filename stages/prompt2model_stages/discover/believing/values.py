@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from prompt2model_stages.discover.believing.views import Span, Views, decoded, undecorated
+from prompt2model_stages.discover.believing.views import Span, Views, decoded
 
 _NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:[,' ]\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _OPENING = re.compile(r"[{\[]")
@@ -28,22 +29,17 @@ class Value:
     """One value of the answer.
 
     pieces: where it can be, one piece mostly; several for fields or lines whose labels the answer leaves out.
-    text: as the teacher wrote it; None where the prompt's own text is taken, as for an object.
+    text: JSON, for an object whose values are all that is in the prompt.
     """
 
     pieces: list[Piece] = field(default_factory=list)
     text: str | None = None
 
     def read(self, spans: list[Span]) -> str:
-        """The demonstration's text, once it is known where the value is."""
-        if len(spans) > 1:
-            return (self.text or "").strip()
-        found = spans[0].text
-        if self.text is None:
-            return found
-        text, lines = self.text.strip(), len(found.splitlines())
-        same = " ".join(undecorated(text).split()) == " ".join(undecorated(found).split())
-        return text if same and len(text.splitlines()) == lines else found
+        """The demonstration's text, once it is known where the value is: the prompt's own."""
+        if len(spans) > 1 and self.text is not None:
+            return self.text
+        return "\n".join(span.text for span in spans)
 
 
 class Reader:
@@ -60,16 +56,16 @@ class Reader:
             return self._structure(value)
         if isinstance(value, bool) or value is None:
             return self._first([span for word in _LITERALS[value] for span in self._views.copies(word)])
-        return self._first([span for word in self._numbers(float(value)) for span in self._views.copies(word)])
+        return self._first([span for word in self._numbers(value) for span in self._views.copies(word)])
 
     def _text(self, text: str) -> Value | None:
         if not text:
             raise ValueError("each demonstration needs an input and an output, both with text")
         spans = self._views.copies(text) or [_with_marks(s, text, self._prompt) for s in self._views.near_copies(text)]
         if spans:
-            return Value([Piece(spans)], text)
+            return Value([Piece(spans)])
         lines = [line for line in text.splitlines() if line.strip()]
-        return self._pieces(lines, text) if len(lines) > 1 else None
+        return self._pieces(lines) if len(lines) > 1 else None
 
     def _structure(self, value: dict[str, Any] | list[Any]) -> Value | None:
         if not value:
@@ -87,7 +83,7 @@ class Reader:
             return self._first(joined)
         return self._pieces(texts, written) if isinstance(value, dict) else None
 
-    def _pieces(self, texts: list[str], written: str) -> Value | None:
+    def _pieces(self, texts: list[str], written: str | None = None) -> Value | None:
         pieces = []
         for text in texts:
             spans = self._views.copies(text) or self._views.near_copies(text)
@@ -101,7 +97,11 @@ class Reader:
         return Value([Piece(sorted(spans, key=lambda span: (span.start, span.end)))]) if spans else None
 
     def _numbers(self, number: float) -> set[str]:
-        return {text for text in _NUMBER.findall(self._prompt) if _as_number(text) == number}
+        try:
+            number = float(number)
+        except OverflowError:
+            return set()
+        return {text for text in _NUMBER.findall(self._prompt) if _as_number(text) == number and math.isfinite(number)}
 
     def _equal(self, value: Any) -> list[str]:
         """The JSON texts in the prompt that mean the same, whatever the order of their keys."""

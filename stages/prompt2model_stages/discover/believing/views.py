@@ -49,11 +49,17 @@ class Span:
 
 @dataclass(frozen=True)
 class View:
-    """One form of the prompt: characters, and where each begins and ends in the prompt."""
+    """One form of the prompt: characters, and where each begins and ends in the prompt.
+
+    source: the form that this one leaves characters out of; what is found here is read there.
+    kept: the index there of each character.
+    """
 
     text: str
     starts: tuple[int, ...]
     ends: tuple[int, ...]
+    source: View | None = None
+    kept: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, prompt: str) -> View:
@@ -75,14 +81,21 @@ class View:
         text.append(self.text[at:])
         return View("".join(text), (*tuple(starts), *self.starts[at:]), (*tuple(ends), *self.ends[at:]))
 
-    def kept(self, keep: Iterable[int]) -> View:
+    def only(self, keep: Iterable[int]) -> View:
         """With the characters at these indices alone."""
-        kept = list(keep)
+        kept = tuple(keep)
         return View(
             "".join(self.text[i] for i in kept),
             tuple(self.starts[i] for i in kept),
             tuple(self.ends[i] for i in kept),
+            self,
+            kept,
         )
+
+    @cached_property
+    def emphasis(self) -> list[tuple[int, int, int, int]]:
+        """Where each paired emphasis begins, its text begins and ends, and it ends."""
+        return [(*m.span(), *m.span(2)) for m in _EMPHASIS.finditer(self.text)]
 
     @cached_property
     def squeezed(self) -> tuple[str, list[int]]:
@@ -102,8 +115,17 @@ class View:
             ends = (self._edge(first - 1, first), self._edge(last, last + 1))
             if None not in ends:
                 loose = sum(end is True for end in ends) + self._is_label(first, last)
-                found.append(Span(self.starts[first], self.ends[last], self.text[first : last + 1], loose))
+                found.append(self._span(first, last, loose))
         return found
+
+    def _span(self, first: int, last: int, loose_ends: int) -> Span:
+        """The span with the prompt's own text: emphasis that begins or ends in it is whole."""
+        if self.source is not None:
+            return self.source._span(self.kept[first], self.kept[last], loose_ends)
+        for start, end, inner, inner_end in self.emphasis:
+            if start <= last and first < end and not (inner <= first and last < inner_end):
+                first, last = min(first, start), max(last, end - 1)
+        return Span(self.starts[first], self.ends[last], self.text[first : last + 1], loose_ends)
 
     def _is_label(self, first: int, last: int) -> bool:
         """Whether a text is a label where it stands, such as the first A of `A: A`."""
@@ -167,11 +189,6 @@ def decoded(escape: str) -> str:
     return "\n" if escape.startswith("<") else html.unescape(escape)
 
 
-def undecorated(text: str) -> str:
-    """The text without paired emphasis of Markdown."""
-    return _without_emphasis(View.of(text)).text
-
-
 def runs_on(text: str) -> bool:
     """Whether the text has characters of a script without spaces."""
     return _RUNS_ON.search(text) is not None
@@ -184,7 +201,7 @@ def _without_emphasis(view: View) -> View:
         inner = _EMPHASIS.search(view.text, match.start(2), match.end(2))
         if inner:
             marks.update(range(inner.start(), inner.end(1)), range(inner.end(2), inner.end()))
-    return view.kept(i for i in range(len(view.text)) if i not in marks) if marks else view
+    return view.only(i for i in range(len(view.text)) if i not in marks) if marks else view
 
 
 def _reduced(text: str, reduce: Callable[[str, str], str]) -> tuple[str, list[int]]:
