@@ -12,7 +12,7 @@ from typing import Any
 from prompt2model_stages.discover.asking import Asks, asked
 from prompt2model_stages.discover.believing.judging import understood
 from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, PromptParser
-from prompt2model_stages.discover.segmenting import segment
+from prompt2model_stages.discover.segmenting import parsed, parts
 from prompt2model_stages.teacher.requests import TeacherRequest
 
 logger = logging.getLogger(__name__)
@@ -65,12 +65,13 @@ class TeacherParser(PromptParser):
 
     async def parse(self, prompt: str) -> ParsedPrompt:
         """See PromptParser."""
-        by_layout = segment(prompt)
+        found = parts(prompt)
+        by_layout = parsed(found)
         messages, refusal = _messages(prompt), ""
         for attempt in range(ATTEMPTS):
             try:
                 answer = await asked(self._teacher, _request(prompt, messages, attempt))
-                return understood(answer, prompt)
+                return understood(answer, prompt, found=found)
             except ValueError as error:
                 refusal = str(error)
                 logger.info("attempt %d: the teacher's segmentation is refused: %s", attempt + 1, refusal)

@@ -46,7 +46,7 @@ LAYOUTS: tuple[Callable[[str], Found | None], ...] = (
 
 def segment(prompt: str) -> ParsedPrompt:
     """The prompt's parts by its layout; without any pattern the whole prompt is the instruction."""
-    return _parsed(parts(prompt))
+    return parsed(parts(prompt))
 
 
 def parts(prompt: str) -> Found:
@@ -66,6 +66,7 @@ def bounded(pairs: list[tuple[str, str]]) -> tuple[tuple[Demonstration, ...], tu
     return tuple(Demonstration(input=i, output=o) for i, o in kept), notes
 
 
-def _parsed(found: Found) -> ParsedPrompt:
+def parsed(found: Found) -> ParsedPrompt:
+    """What a layout has found, with as many demonstrations as are taken."""
     demonstrations, notes = bounded(found.pairs)
     return ParsedPrompt(found.instruction.strip() or WITHOUT_INSTRUCTION, demonstrations, "patterns", notes)

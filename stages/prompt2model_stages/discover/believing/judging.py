@@ -8,50 +8,61 @@ from collections.abc import Sequence
 from typing import Any
 
 from prompt2model_stages.discover.believing.aligning import Placed, placed
+from prompt2model_stages.discover.believing.edges import is_cut
 from prompt2model_stages.discover.believing.units import (
+    MOST_SETTINGS,
     Unit,
+    are_settings,
     gap_units,
     holds_separator,
-    is_cut_quote,
     middles_agree,
+    plain,
     worded,
 )
 from prompt2model_stages.discover.believing.values import Reader, Value
 from prompt2model_stages.discover.believing.views import Views, bare
+from prompt2model_stages.discover.layouts.common import Found, bare_pair
+from prompt2model_stages.discover.layouts.rules import read_as_rules
 from prompt2model_stages.discover.layouts.templates import begins_with_template
 from prompt2model_stages.discover.layouts.words import OUTPUT_NAMES, is_label
 from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, squeezed
-from prompt2model_stages.discover.segmenting import MOST, WITHOUT_INSTRUCTION, bounded, segment
+from prompt2model_stages.discover.segmenting import MOST, WITHOUT_INSTRUCTION, bounded, parsed, parts
 from prompt2model_stages.teacher.parsing import parse_json
 
 
-def understood(text: str, prompt: str, at_least: int = 0) -> ParsedPrompt:
+def understood(text: str, prompt: str, at_least: int = 0, found: Found | None = None) -> ParsedPrompt:
     """The teacher's answer as a parsed prompt.
 
     Args:
         text: the answer.
         prompt: what the user wrote.
         at_least: demonstrations that there must be, whatever the layout shows.
+        found: what the layout shows, where it is known.
 
     Raises: ValueError, saying what the prompt does not bear out.
     """
-    tree = parse_json(text)
+    prompt = prompt.replace("\r\n", "\n")
+    found = found or parts(prompt)
+    tree, by_layout = parse_json(text), parsed(found)
     if not isinstance(tree, dict) or not isinstance(tree.get("instruction"), str):
         raise ValueError("there is no instruction in the answer")
-    instruction, by_layout = tree["instruction"].strip(), segment(prompt)
+    instruction = tree["instruction"].strip()
     if instruction and not _is_copied(instruction, prompt):
         raise ValueError("the instruction must be copied from the prompt")
-    values = _read(_listed(tree.get("demonstrations")), prompt)
+    reader = Reader(prompt, Views(prompt))
+    values = _read(_listed(tree.get("demonstrations")), reader)
     fewest = max(at_least, len(by_layout.demonstrations))
     if len(values) < fewest:
         raise ValueError(f"the prompt has {fewest} demonstrations, the answer {len(values)}")
+    if len(values) >= MOST:
+        values += _read([{"input": given, "output": output} for given, output in found.pairs[len(values) :]], reader)
     spots = _spots(values, prompt)
     pairs = [
         (given.read(spot.given), output.read(spot.output)) for (given, output), spot in zip(values, spots, strict=True)
     ]
     _check_examples(pairs, spots, prompt)
     pairs = _with_layout(pairs, by_layout)
-    instruction = _instruction(instruction, spots, prompt, is_cut=len(values) >= MOST)
+    instruction = _instruction(instruction, spots, prompt, by_layout)
     demonstrations, notes = bounded(pairs)
     lost = notes or (by_layout.notes if len(demonstrations) == len(by_layout.demonstrations) else ())
     return ParsedPrompt(instruction, demonstrations, "teacher", lost)
@@ -65,8 +76,8 @@ def _listed(value: Any) -> list[Any]:
     return value
 
 
-def _read(demonstrations: Sequence[Any], prompt: str) -> list[tuple[Value, Value]]:
-    reader, found = Reader(prompt, Views(prompt)), []
+def _read(demonstrations: Sequence[Any], reader: Reader) -> list[tuple[Value, Value]]:
+    found = []
     for pair in demonstrations:
         if not isinstance(pair, dict) or set(pair) != {"input", "output"}:
             raise ValueError("each demonstration needs an input and an output, both with text")
@@ -99,9 +110,9 @@ def _check_examples(pairs: Sequence[tuple[str, str]], spots: Sequence[Placed], p
         return
     if begins_with_template(pairs):
         raise ValueError("what names the kind of input and output is no demonstration")
-    if not middles_agree(prompt, spots) or any(
-        is_cut_quote(prompt, span) for s in spots for span in (*s.given, *s.output)
-    ):
+    if len(pairs) <= MOST_SETTINGS and (read_as_rules(pairs) or are_settings(prompt, spots)):
+        raise ValueError("rules and settings such as `Audience: …` and `Tone: …` are no demonstration")
+    if not middles_agree(prompt, spots) or any(is_cut(prompt, spot) for spot in spots):
         raise ValueError("inputs and outputs must be copied whole, as the prompt separates them")
     if holds_separator(prompt, spots):
         raise ValueError("a demonstration must not hold two examples")
@@ -115,7 +126,9 @@ def _with_layout(pairs: Sequence[tuple[str, str]], by_layout: ParsedPrompt) -> l
     at, kept = 0, list(pairs)
     for shown in by_layout.demonstrations:
         texts = shown.input, shown.output
-        found = next((n for n in range(at, len(pairs)) if _same(pairs[n], texts)), None)
+        found = next(
+            (n for n in range(at, len(pairs)) if _same(pairs[n], texts) or bare_pair(*pairs[n]) == texts), None
+        )
         if found is None:
             raise ValueError(f"the prompt's layout shows the demonstration {squeezed(shown.input)[:60]!r}")
         given, output = (_whole(text, there) for text, there in zip(pairs[found], texts, strict=True))
@@ -155,24 +168,21 @@ def _fields(text: str) -> list[str]:
     return [plain for line in lines if (plain := worded(line))]
 
 
-def _instruction(instruction: str, spots: Sequence[Placed], prompt: str, is_cut: bool) -> str:
+def _instruction(instruction: str, spots: Sequence[Placed], prompt: str, by_layout: ParsedPrompt) -> str:
     """The instruction, where the units outside the demonstrations make it up.
 
     Raises: ValueError where it leaves out what is not explained, or holds more.
     """
-    units = [unit for unit in gap_units(prompt, spots) if unit.worded]
-    whole = worded(instruction)
-    if not whole:
-        if segment(prompt).instruction == WITHOUT_INSTRUCTION:
+    units = gap_units(prompt, spots)
+    if not worded(instruction):
+        if by_layout.instruction == WITHOUT_INSTRUCTION:
             return WITHOUT_INSTRUCTION
         raise ValueError("the instruction is empty")
-    if is_cut:
-        units = [Unit(unit.text, unit.is_explained or _is_after(unit, prompt, spots)) for unit in units]
-    if _made_of(whole, units):
+    if _made_of(instruction, units):
         return instruction
     if any(spot.given[0].text in instruction and len(spot.given[0].text) > 20 for spot in spots):
         raise ValueError("the instruction must not hold the demonstrations")
-    held = len(whole) + sum(len(worded(prompt[spot.start : spot.end])) for spot in spots)
+    held = len(worded(instruction)) + sum(len(worded(prompt[spot.start : spot.end])) for spot in spots)
     share = min(0.99, held / max(1, len(worded(prompt))))
     raise ValueError(f"the answer holds {share:.0%} of the prompt only, or other text")
 
@@ -180,20 +190,23 @@ def _instruction(instruction: str, spots: Sequence[Placed], prompt: str, is_cut:
 def _is_copied(instruction: str, prompt: str) -> bool:
     """Whether the instruction is made of the prompt's units, or each of its lines is in the prompt."""
     units = [Unit(unit.text, True) for unit in gap_units(prompt, [])]
-    whole = worded(prompt)
-    return _made_of(worded(instruction), units) or all(worded(line) in whole for line in instruction.splitlines())
+    return _made_of(instruction, units) or any(
+        all(form(line) in form(prompt) for line in instruction.splitlines()) for form in (worded, plain)
+    )
 
 
-def _is_after(unit: Unit, prompt: str, spots: Sequence[Placed]) -> bool:
-    """Whether a unit stands behind the last demonstration of as many as are taken: it may be of one that is left out."""
-    return unit.text in prompt[spots[-1].end :]
-
-
-def _made_of(whole: str, units: Sequence[Unit]) -> bool:
+def _made_of(instruction: str, units: Sequence[Unit]) -> bool:
     """Whether a text is the units one after the other, without some that are explained."""
+    return any(
+        _is_row(form(instruction), [Unit(form(unit.text), unit.is_explained) for unit in units])
+        for form in (worded, plain)
+    )
+
+
+def _is_row(whole: str, units: Sequence[Unit]) -> bool:
     reached = {0}
     for unit in units:
-        text = unit.worded
+        text = unit.text
         taken = {at + len(text) for at in reached if whole.startswith(text, at)}
         reached = taken | reached if unit.is_explained else taken
         if not reached:

@@ -189,6 +189,11 @@ def decoded(escape: str) -> str:
     return "\n" if escape.startswith("<") else html.unescape(escape)
 
 
+def undecorated(text: str) -> str:
+    """The text without paired emphasis of Markdown."""
+    return _without_emphasis(View.of(text)).text
+
+
 def runs_on(text: str) -> bool:
     """Whether the text has characters of a script without spaces."""
     return _RUNS_ON.search(text) is not None

@@ -10,7 +10,7 @@ _RULE = re.compile(
     r"only|never|always|keep (?:it|them|the)|use the|use only|write in|json with|a json|in lower ?case|"
     r"muss|müssen|soll|sollte|höchstens|mindestens|nur|nie|niemals|immer|"
     r"debe|deben|como máximo|al menos|solo|sólo|nunca|siempre|doit|doivent|au plus|au moins|seulement|jamais|toujours|"
-    r"deve|devono|al massimo|almeno|mai|sempre|должен|должна|должно|не более|не менее|только|никогда|всегда)(?!\w)"
+    r"deve|devono|al massimo|almeno|mai|sempre|должен|должна|должно|не более|не менее|только|никогда|всегда)(?=\s+\w)"
 )
 
 
