@@ -34,6 +34,7 @@ SUMS = "Add up.\n\n2+2 ~ 4\n3+5 ~ 8\n6+1 ~ 7"
         ("Shorten the note. Most words: 30.", "Shorten the note.", []),
         ("Is it true?\nAnswer: 0/1", "Is it true?", []),
         ("Rate it.\nRange: 1-7.", "Rate it.", []),
+        ("Answer with:\n```lua\nand no words\n```", "Answer with:\nand no words", []),
         ("Write a tanka (5, 7, 5, 7, 7).", "Write a tanka", []),
         ("Levels: 1, 2, 3. Sort the ticket.", "Sort the ticket.", []),
         ("Sort the text.\nphrase / good or bad", "Sort the text.", []),
@@ -128,6 +129,12 @@ def test_a_first_example_of_words_for_texts_is_believed():
     assert len(believed(prompt, "To Italian.", pairs).demonstrations) == 3
     with pytest.raises(ValueError):
         believed(prompt, "To Italian.", pairs[1:])
+
+
+def test_labels_of_its_own_that_come_twice_and_a_heading_for_notes_are_no_text():
+    prompt = "Soften it.\n\nHard: Stop!\nSoft: Please stop.\n\nHard: Go!\nSoft: Do go.\n\n# Notes\nKeep names."
+    pairs: Pairs = [("Stop!", "Please stop."), ("Go!", "Do go.")]
+    assert len(believed(prompt, "Soften it.\nKeep names.", pairs).demonstrations) == 2
 
 
 MANY: Pairs = [(f"item {n} red", f"shelf {n % 7}") for n in range(70)]

@@ -8,17 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from prompt2model_stages.discover.believing.aligning import Placed, placed
+from prompt2model_stages.discover.believing.clauses import plain, worded
 from prompt2model_stages.discover.believing.edges import is_cut
-from prompt2model_stages.discover.believing.units import (
-    MOST_SETTINGS,
-    Unit,
-    are_settings,
-    gap_units,
-    holds_separator,
-    middles_agree,
-    plain,
-    worded,
-)
+from prompt2model_stages.discover.believing.middles import are_settings, holds_separator, middles_agree
+from prompt2model_stages.discover.believing.units import Unit, gap_units
 from prompt2model_stages.discover.believing.values import Reader, Value
 from prompt2model_stages.discover.believing.views import Views, bare
 from prompt2model_stages.discover.layouts.common import Found, bare_pair
@@ -110,7 +103,7 @@ def _check_examples(pairs: Sequence[tuple[str, str]], spots: Sequence[Placed], p
         return
     if begins_with_template(pairs):
         raise ValueError("what names the kind of input and output is no demonstration")
-    if len(pairs) <= MOST_SETTINGS and (read_as_rules(pairs) or are_settings(prompt, spots)):
+    if are_settings(prompt, spots) or (len(pairs) < 3 and read_as_rules(pairs)):
         raise ValueError("rules and settings such as `Audience: …` and `Tone: …` are no demonstration")
     if not middles_agree(prompt, spots) or any(is_cut(prompt, spot) for spot in spots):
         raise ValueError("inputs and outputs must be copied whole, as the prompt separates them")

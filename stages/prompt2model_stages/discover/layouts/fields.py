@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from prompt2model_stages.discover.layouts.common import Found, around, bare_pair, holds_others, is_heading, is_open
 from prompt2model_stages.discover.layouts.endings import ends_surely
 from prompt2model_stages.discover.layouts.templates import begins_with_template
-from prompt2model_stages.discover.layouts.words import INPUTS, OUTPUT_NAMES, QUESTIONS, TEXTS, TITLES, is_label
+from prompt2model_stages.discover.layouts.words import HEADINGS, INPUTS, OUTPUT_NAMES, QUESTIONS, TEXTS, is_label
 
 _FIELD = re.compile(
     r"^[ \t]*(?:[-*•>][ \t]+|\d{1,3}[.)][ \t]+)?(?:\*\*|__)?(?P<name>[^\W\d_][^:：=\n.!?;|<>\"“”{}()。！？]{0,29}?)[ \t]*"
     r"(?:\*\*|__)?[ \t]*[:：](?:\*\*|__)?(?=\s|[^\x00-\x7f]|[\"'\d]|$)[ \t]*(?P<value>.*)$"
 )
-_RULES = (*TITLES, "note", "notes", "rules", "rule", "hinweis", "regeln", "nota", "注意", "注")
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def _groups(paragraph: str) -> tuple[str, str, list[_Group]]:
         match = _FIELD.match(line)
         if is_heading(line):
             continue
-        if match and match["name"].lower() not in _RULES:
+        if match and match["name"].lower() not in HEADINGS:
             name = match["name"].strip()
             if not fields or name.lower() == fields[0][0][0].lower():
                 fields.append([])

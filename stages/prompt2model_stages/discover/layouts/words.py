@@ -83,6 +83,8 @@ TITLES = _words(
     yêu cầu, görev, talimat, المهمة, التعليمات, कार्य, निर्देश"""
 )
 """Headings above an instruction."""
+HEADINGS = (*TITLES, "note", "notes", "rules", "rule", "hinweis", "regeln", "nota", "注意", "注")
+"""Headings above an instruction or a part of it."""
 VALUES = _words(
     """bad, good, wrong, right, formal, informal, past, plural, title, name, word, question, answer, tone, language,
     color, colour, date, number, type, code, english, german, french, spanish, italian, japanese, chinese, russian,
