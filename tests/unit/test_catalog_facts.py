@@ -55,6 +55,35 @@ It was a rainy day when we trained it.
         ("x/NLLB-600m-swh_Latn-to-eng_Latn", False, ["sw"], ["en"]),
         ("x/mt5-finetuned-amazon-en-es", False, [], []),
         ("x/opus-yor-mul-en", True, [], []),
+        ("Helsinki-NLP/opus-mt-to-en", True, ["to"], ["en"]),
+        ("Helsinki-NLP/opus-mt-fr-ca", True, ["fr"], ["ca"]),
+        ("Helsinki-NLP/opus-mt-de-ho", True, ["de"], ["ho"]),
+        ("Helsinki-NLP/opus-mt-de-qq", True, [], []),
+        ("Helsinki-NLP/opus-mt-tc-bible-big-deu_eng_fra-mul", True, ["de", "en", "fr"], ["multilingual"]),
+        ("Helsinki-NLP/opus-mt-tc-big-ces_slk-en", True, ["cs", "sk"], ["en"]),
+        ("Helsinki-NLP/opus-tatoeba-he-it", True, ["he"], ["it"]),
+        ("Helsinki-NLP/opus-mt-fi_nb_sv_en-SAMI", True, [], []),
+        ("x/opus-mt-ru-en-finetuned-en-to-ru", True, ["en"], ["ru"]),
+        ("x/opus-mt-en-ro-finetuned-en-to-cy", False, ["en"], ["cy"]),
+        ("x/opus-mt-en-de-fine-tuned-Data-10-10-de-to-en", False, ["de"], ["en"]),
+        ("x/opus-mt-en-de-finetuned-de-fr", False, ["de"], ["fr"]),
+        ("x/opus-mt-finetuned-en-hi", False, ["en"], ["hi"]),
+        ("x/opus-mt-en-ro-finetuned-en-to-ru-finetuned-news", True, ["en"], ["ru"]),
+        ("x/opus-mt-de-en-finetuned-src-to-trg", True, ["de"], ["en"]),
+        ("x/opus-mt-en-ro-finetuned-eng-to-para", True, [], []),
+        ("x/nmt_bn_en-finetuned-bn-to-bn", True, [], []),
+        ("x/m2m100-pt-br", True, [], []),
+        ("x/nllb-600m-zh-TW", True, [], []),
+        ("x/nllb-600m-en-zh-TW", True, ["en"], ["zh"]),
+        ("x/marianmt-zh_cn-th", True, ["zh"], ["th"]),
+        ("x/mbart-en_XX-to-ar_AR", True, ["en"], ["ar"]),
+        ("x/Pokemon_EN_to_ZH", True, ["en"], ["zh"]),
+        ("x/translation-fr-ca", True, [], []),
+        ("x/t5-mt-en-ca", True, ["en"], ["ca"]),
+        ("x/translator-as-is", True, [], []),
+        ("x/t5-base-finetuned-en-to-it", False, ["en"], ["it"]),
+        ("x/opus-mt-for-en", True, [], []),
+        ("x/nmt-zh-ja-en", True, [], []),
         ("x/text-to-sql", True, [], []),
         ("t5-small", True, [], []),
     ],
@@ -100,6 +129,14 @@ def test_a_card_without_a_front_matter_that_can_be_read_has_none(card: str):
     assert front_matter(card) in ({}, {"a": "2023-99-99"})
     row = {"pretrained_model_name": "me/my-model", "size_bytes": 9, "downloads": 2, "description": card}
     assert model_of(row).description == "my model."
+
+
+@pytest.mark.parametrize("written", ["no", "[no]", '"no"', "\n- no"])
+def test_norwegian_is_a_language_though_yaml_reads_its_code_as_false(written: str):
+    card = f"---\nlanguage: {written}\n---\n"
+    row = {"pretrained_model_name": "me/my-model", "size_bytes": 9, "downloads": 2, "description": card}
+    assert model_of(row).languages == ["no"]
+    assert dataset_entry("me/places", [], front_matter(card), downloads=0, gated=None).languages == ["no"]
 
 
 def test_a_dataset_is_what_its_tags_and_its_info_say():
@@ -149,5 +186,20 @@ def test_the_shipped_translators_have_their_direction():
     for name, from_, into in (("Helsinki-NLP/opus-mt-en-de", "en", "de"), ("Helsinki-NLP/opus-mt-de-en", "de", "en")):
         entry = models.entries[models.numbers[name][0]]
         assert (entry.from_languages, entry.into_languages) == ([from_], [into])
-    known = sum(bool(codes) for codes in models.entries.column("from_languages"))
-    assert known > 2000
+    sides = [(bool(reads), bool(writes)) for reads, writes in zip(
+        models.entries.column("from_languages"), models.entries.column("into_languages"), strict=True
+    )]  # fmt: skip
+    assert sides.count((True, True)) > 2000
+    assert {(True, False), (False, True)}.isdisjoint(sides), "a direction is known on both sides, or not at all"
+
+
+def test_the_shipped_translators_say_what_they_were_tuned_to():
+    models = open_models()
+    for name, from_, into in (
+        ("svsokol/opus-mt-ru-en-finetuned-en-to-ru", ["en"], ["ru"]),
+        ("theojolliffe/opus-mt-en-ro-finetuned-en-to-cy", ["en"], ["cy"]),
+        ("Helsinki-NLP/opus-mt-to-en", ["to"], ["en"]),
+    ):
+        entry = models.entries[models.numbers[name][0]]
+        assert (entry.from_languages, entry.into_languages) == (from_, into)
+    assert models.entries[models.numbers["north/demo-nynorsk-base"][0]].languages == ["no"]

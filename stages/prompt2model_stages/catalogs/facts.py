@@ -53,7 +53,7 @@ def dataset_entry(
     keyed = _keyed(tags)
     info = _first_info(card)
     tasks = _some([*keyed.get("task_categories", []), *keyed.get("task_ids", []), *_texts(card.get("task_categories"))])
-    languages = _codes([*keyed.get("language", []), *_texts(card.get("language"))])
+    languages = _codes([*keyed.get("language", []), *_languages(card)])
     columns = _columns(info.get("features"))
     split = _split(info)
     sources = [s.removeprefix("extended|") for s in keyed.get("source_datasets", []) if s.startswith("extended|")]
@@ -106,7 +106,7 @@ def model_entry(
     tasks = _some(
         [*_texts(task), *_texts(card.get("pipeline_tag")), *(t.lower() for t in free if t.lower() in _TASKS_IN_TAGS)]
     )
-    languages = _codes([*keyed.get("language", []), *_texts(card.get("language"))])
+    languages = _codes([*keyed.get("language", []), *_languages(card)])
     from_, into = direction(name, translator="translation" in tasks)
     if from_ and into:
         tasks, languages = _some(["translation", *tasks]), _some([*from_, *into, *languages])
@@ -150,6 +150,12 @@ def _texts(value: object) -> list[str]:
     """A card's value, which may be one text or a list, as texts; anything else in it is left out."""
     values = value if isinstance(value, list) else [value]
     return [text.strip() for text in values if isinstance(text, str) and text.strip()]
+
+
+def _languages(card: Mapping[str, Any]) -> list[str]:
+    """The languages that a card names. YAML 1.1 reads `no` as False: there it is Norwegian."""
+    named = card.get("language")
+    return _texts(["no" if one is False else one for one in (named if isinstance(named, list) else [named])])
 
 
 def _some(values: Iterable[str]) -> list[str]:
