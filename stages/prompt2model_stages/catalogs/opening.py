@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 from pydantic import ValidationError
 
 from prompt2model_api.base import Model
-from prompt2model_api.environment_names import P2M_CACHE, P2M_CATALOGS
+from prompt2model_api.environment_names import P2M_CATALOGS
 from prompt2model_api.results import CatalogUsed
+from prompt2model_stages.cache import cache_root
 from prompt2model_stages.catalogs.catalog import DATASETS, HERE, MODELS, datasets, models
 from prompt2model_stages.catalogs.entries import CatalogEntry, DatasetEntry, Kind, ModelEntry
 from prompt2model_stages.catalogs.places import home_of, reached
@@ -175,8 +176,18 @@ def _opened(kind: Kind, top: Sequence[Entry], uri: str | None) -> tuple[Entries[
 def _shipped(kind: Kind, top: Sequence[Entry]) -> tuple[Entries[Entry], Path, str, str, str]:
     file, by_hand = shipped_file(kind), DATASETS if kind is Kind.DATASETS else MODELS
     facts, table = read_table(file, kind)
-    digest = hashlib.sha256(f"{sha256_of_file(by_hand)}{sha256_of_file(file)}".encode()).hexdigest()
-    return layered(kind, top, table), cache_folder(digest), digest, facts.made_at, SHIPPED
+    entries = layered(kind, top, table)
+    digest = _digest_of(entries, sha256_of_file(by_hand), sha256_of_file(file))
+    return entries, cache_folder(digest), digest, facts.made_at, SHIPPED
+
+
+def _digest_of(entries: Entries[Entry], *files: str) -> str:
+    """Over the rows as they are searched, too: how they are laid over each other may change without the files."""
+    rows = zip(entries.column("name"), entries.column("description"), strict=True)
+    made = hashlib.sha256("".join(files).encode())
+    for row in rows:
+        made.update(repr(row).encode())
+    return made.hexdigest()
 
 
 def shipped_file(kind: Kind) -> Path:
@@ -264,8 +275,7 @@ def _local(uri: str, pointer: Pointer) -> Path:
 
 def cache_folder(digest: str) -> Path:
     """Where a catalog's copy and indexes are kept on this machine."""
-    root = Path(os.environ.get(P2M_CACHE) or Path.home() / ".cache" / "prompt2model")
-    return root / "catalogs" / digest[:16]
+    return cache_root() / "catalogs" / digest[:16]
 
 
 def _unusable(uri: str, kind: Kind, why: str) -> Exception:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prompt2model_stages.catalogs.entries import Kind
-from prompt2model_stages.errors import StageError, blocked
+from prompt2model_stages.errors import StageError, blocked, disk_full
 from prompt2model_stages.storage import Folder
 
 _OF_STORAGE = frozenset({"botocore", "aiobotocore", "aiohttp", "gcsfs", "google"})
@@ -28,9 +28,11 @@ def reached(uri: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
+    except OSError as error:
+        raise disk_full(error) or unreachable(uri, error) from error
     except Exception as error:
         libraries = {base.__module__.partition(".")[0] for base in type(error).__mro__}
-        if not isinstance(error, OSError) and not libraries & _OF_STORAGE:
+        if not libraries & _OF_STORAGE:
             raise
         raise unreachable(uri, error) from error
 

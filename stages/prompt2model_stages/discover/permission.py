@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_stages.catalogs.entries import DatasetEntry
+from prompt2model_stages.catalogs.language_names import MULTILINGUAL
 from prompt2model_stages.discover.languages import ENGLISH, NAMES, detect, stranger
 
-MULTILINGUAL = "multilingual"
 ANSWER_WORDS = 4
 """An output with fewer may be a name of another language."""
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
-import os
 import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
 
-from prompt2model_api.environment_names import P2M_CACHE
+from prompt2model_stages.cache import cache_root
 from prompt2model_stages.errors import failed
 from prompt2model_stages.storage import sha256_of_file
 
@@ -55,7 +54,7 @@ def sha256_of_text(text: str) -> str:
 def unpacked() -> Path:
     """The embedded student as a folder of safetensors and tokenizer; made when it is first asked for."""
     file = gguf_file()
-    root = Path(os.environ.get(P2M_CACHE) or Path.home() / ".cache" / "prompt2model") / "students"
+    root = cache_root() / "students"
     target = root / f"{file.stem}-{revision_of(file)[:12]}"
     if target.is_dir():
         return target

@@ -8,7 +8,6 @@ from prompt2model_stages.catalogs.search.opening import (
     build_lexical,
     build_vectors,
     has_vectors,
-    open_fused,
     open_lexical,
     open_vectors,
 )
@@ -29,7 +28,6 @@ __all__ = [
     "build_lexical",
     "build_vectors",
     "has_vectors",
-    "open_fused",
     "open_lexical",
     "open_vectors",
 ]

@@ -8,8 +8,8 @@ them, except for FEW texts. An index is written beside its place and then moved 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,6 @@ from prompt2model_stages.catalogs.search.encoders import (
     SentenceEncoder,
     find_encoder,
 )
-from prompt2model_stages.catalogs.search.fusion import FusedIndex, Weights
 from prompt2model_stages.catalogs.search.lexical import BuiltIndex, LexicalIndex, MemoryIndex
 from prompt2model_stages.catalogs.search.protocol import IndexUnusable, Searchable
 
@@ -74,7 +73,7 @@ def open_lexical(catalog: Searchable) -> LexicalIndex:
         logger.info("%s It is built again.", error)
     try:
         return build_lexical(catalog)
-    except OSError as error:
+    except (OSError, IndexUnusable) as error:  # another process may be storing one there, too
         logger.warning("The lexical index cannot be kept in %s: %s", catalog.folder, error)
         return BuiltIndex.build(texts)
 
@@ -140,11 +139,6 @@ def open_vectors(catalog: Searchable, encoder: str | None = None) -> DenseIndex:
     return DenseIndex.build(texts, _loaded(files))
 
 
-def open_fused(catalog: Searchable, encoder: str | None = None, weights: Weights | None = None) -> FusedIndex:
-    """Both indexes of a catalog as one. Raises: IndexUnusable, EncoderUnusable."""
-    return FusedIndex(open_lexical(catalog), open_vectors(catalog, encoder), weights)
-
-
 def _stored_lexical(catalog: Searchable) -> BuiltIndex:
     folder = catalog.folder / LEXICAL
     about = _about(folder, "bm25")
@@ -201,10 +195,10 @@ def _about(folder: Path, kind: str) -> About:
 
 def _store(folder: Path, about: About, write: Callable[[Path], None]) -> None:
     """Writes an index beside its place, then moves it there."""
-    partial = folder.with_name(f".{folder.name}-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
-        partial.mkdir(parents=True)
+        partial.chmod(0o755)
         write(partial)
         (partial / ABOUT).write_text(about.model_dump_json(exclude_none=True, indent=1) + "\n", "utf-8")
         shutil.rmtree(folder, ignore_errors=True)

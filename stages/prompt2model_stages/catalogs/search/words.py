@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 VERSION = 3
@@ -81,7 +81,7 @@ def stems(word: str, language: str = ENGLISH) -> list[str]:
     return found
 
 
-@cache
+@lru_cache(maxsize=200_000)
 def _stem(word: str, language: str) -> str:
     """The stem by the text's language, so that `translation` meets `translate`; of a foreign script by a language of that script.
 
