@@ -71,7 +71,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Outcome:
         replaces the old one. wake_at is None where only a change from outside can make a difference.
     """
     walk = _Walk(snapshot, now)
-    for stage in graph.stages_of(snapshot.resource.spec):
+    for stage in graph.GRAPH:
         walk.visit(stage)
     walk.stop_what_nobody_wants()
     score = walk.deploy()
@@ -92,9 +92,16 @@ class _Walk:
     def spec(self) -> Prompt2ModelSpec:
         return self.snapshot.resource.spec
 
+    @property
+    def stages(self) -> dict[Stage, tuple[Stage, ...]]:
+        """The stages that the resource needs, as far as it is known now."""
+        return graph.stages_of(self.spec, {stage: step.outputs for stage, step in self.steps.items()})
+
     def visit(self, stage: Stage) -> None:
-        """Brings one stage a step further, where its inputs are there and its gates are open."""
-        before = graph.stages_of(self.spec)[stage]
+        """Brings one stage a step further, where it is needed, its inputs are there and its gates are open."""
+        before = self.stages.get(stage)
+        if before is None:
+            return
         if not all(self._done(s) for s in before):
             self.steps[stage] = Step(stage)
             return
@@ -107,7 +114,9 @@ class _Walk:
         self.digests[stage] = digest
         name = stage_run_name(self.snapshot.resource.metadata.name, stage, digest)
         run = self.snapshot.stage_runs.get(name)
-        if run is None and (missing := missing_before(self.snapshot, stage)) is not None:
+        if self._waits(stage) and (run is None or not has_result(run)):
+            self.steps[stage] = Step(stage, run=run, status=self._hold(run) if run else None, gate=gate)
+        elif run is None and (missing := missing_before(self.snapshot, stage)) is not None:
             self.steps[stage] = Step(stage, gate=gate, missing=missing)
         elif run is None:
             self._make(stage, name, digest, decision, gate)
@@ -120,7 +129,7 @@ class _Walk:
         for workload in self.snapshot.workloads:
             if workload.alive and workload.stage_run not in wanted:
                 self.actions.append(StopAttempt(workload.stage_run, workload.attempt, "the spec no longer asks for it"))
-        gone = superseded(self.snapshot.stage_runs, wanted, self.digests, graph.stages_of(self.spec))
+        gone = superseded(self.snapshot.stage_runs, wanted, self.digests, self.stages)
         for name, run in self.snapshot.stage_runs.items():
             if name in wanted:
                 continue
@@ -152,6 +161,15 @@ class _Walk:
             self.actions.append(Deploy(evaluate.metadata.name, train.metadata.name, wanted, sha))
         return gate
 
+    def _waits(self, stage: Stage) -> bool:
+        """Whether a stage has to end first that this one reads nothing of."""
+        return not all(self._done(s) for s in graph.GRAPH[stage].waits_for if s in self.stages)
+
+    def _hold(self, run: StageRun) -> StageRunStatus:
+        """The status of a stage run that waits for another stage; an attempt that works is stopped, and starts again later."""
+        live = [w for w in self.snapshot.workloads if w.stage_run == run.metadata.name and w.alive]
+        return self._pause(run, live, "another stage has to end first")
+
     def _gate(self, stage: Stage) -> GateState | None:
         """The gate before the stage, if any; prepare has two, and the closed one counts."""
         if stage is Stage.PREPARE:
@@ -171,7 +189,7 @@ class _Walk:
             digest=digest,
             storage=self.snapshot.storage,
             parameters=graph.parameters(self.spec, stage),
-            inputs=graph.inputs(self.spec, stage, self.digests),
+            inputs=graph.inputs(stage, self.digests),
             decision=decision,
             sources={p: s for p, s in self.snapshot.sources.items() if p in graph.GRAPH[stage].sources},
         )
@@ -194,7 +212,7 @@ class _Walk:
         if status.phase is StageRunPhase.FAILED:
             return self._set(run, status)
         if self.spec.suspend:
-            return self._suspend(run, live)
+            return self._pause(run, live, "spec.suspend")
         for workload in live:
             if workload.attempt != status.attempt or status.phase is not StageRunPhase.RUNNING:
                 self.actions.append(
@@ -310,9 +328,9 @@ class _Walk:
             self.wakes.append(again)
         return status
 
-    def _suspend(self, run: StageRun, live: list[Workload]) -> StageRunStatus:
+    def _pause(self, run: StageRun, live: list[Workload], why: str) -> StageRunStatus:
         for workload in live:
-            self.actions.append(StopAttempt(workload.stage_run, workload.attempt, "spec.suspend"))
+            self.actions.append(StopAttempt(workload.stage_run, workload.attempt, why))
         if run.status.phase is not StageRunPhase.RUNNING:
             return self._set(run, run.status)
         return self._set(run, run.status.model_copy(update={"phase": StageRunPhase.PENDING}))

@@ -23,7 +23,7 @@ def estimate(spec: Prompt2ModelSpec, done: Done) -> dict[Stage, Estimate]:
     """
     price = spec.teacher.price if spec.teacher else None
     found = {}
-    for stage in stages_of(spec):
+    for stage in stages_of(spec, done):
         requests = GRAPH[stage].teacher_requests
         if requests is not None and done.get(stage) is None:
             found[stage] = _sum(requests(spec, done), price)

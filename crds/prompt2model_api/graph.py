@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prompt2model_api import teacher_requests
+from prompt2model_api import stage_needs, teacher_requests
 from prompt2model_api.conditions import ConditionType
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Prompt2ModelSpec
@@ -49,7 +49,9 @@ class StageNode:
     compute: of its pod, where the chart's settings say nothing else.
     after: stages whose results it reads.
     sources: fields that name a file of the user's, whose content counts too; ConfigMaps among them are mounted.
-    enabled_by: path of the field that switches it off where it is false; empty: every resource has it.
+    needed: whether a resource has it, from the spec and the outputs that are there so far.
+    waits_for: stages that must have ended first although it reads nothing of them: a resource's journal of the teacher has
+        one writer at a time.
     teacher_requests: what it will ask the teacher, at most; None: it never asks, and gets neither address nor key.
     asks_hub: whether it asks the Hugging Face Hub, and gets its token.
     on_ray: whether it runs on Ray.
@@ -64,7 +66,8 @@ class StageNode:
     compute: Compute
     after: tuple[Stage, ...] = ()
     sources: tuple[str, ...] = ()
-    enabled_by: str = ""
+    needed: Callable[[Prompt2ModelSpec, Done], bool] = stage_needs.always
+    waits_for: tuple[Stage, ...] = ()
     teacher_requests: Callable[[Prompt2ModelSpec, Done], list[Request]] | None = None
     asks_hub: bool = False
     on_ray: bool = False
@@ -97,7 +100,7 @@ GRAPH: dict[Stage, StageNode] = {
         condition=ConditionType.DATA_READY,
         compute=Compute("250m", "2Gi", "4Gi"),
         after=(Stage.DISCOVER,),
-        enabled_by="generation.enabled",
+        needed=stage_needs.generation_is_enabled,
         teacher_requests=teacher_requests.of_generate,
         on_ray=True,
         artifacts=("statistics.json", "examples.jsonl"),
@@ -148,10 +151,14 @@ GRAPH: dict[Stage, StageNode] = {
 }
 
 
-def stages_of(spec: Prompt2ModelSpec) -> dict[Stage, tuple[Stage, ...]]:
-    """The stages that this spec needs, each with those before it, in the order of the flow."""
-    dumped = spec.dump()
-    wanted = [stage for stage, node in GRAPH.items() if not node.enabled_by or _at(dumped, node.enabled_by)]
+def stages_of(spec: Prompt2ModelSpec, done: Done | None = None) -> dict[Stage, tuple[Stage, ...]]:
+    """The stages that this spec needs, each with those before it, in the order of the flow.
+
+    Args:
+        spec: what the user wrote.
+        done: outputs of the stages that have a result. Without them, a stage that may still turn out to be needed is one.
+    """
+    wanted = [stage for stage, node in GRAPH.items() if node.needed(spec, done or {})]
     return {stage: tuple(s for s in GRAPH[stage].after if s in wanted) for stage in wanted}
 
 
@@ -174,7 +181,7 @@ def digest(
     Args:
         spec: what the user wrote, defaults filled in.
         stage: the stage.
-        upstream: digest of each stage before it.
+        upstream: digest of each stage before it that the resource has; others do not count.
         decision: what the gates before this stage decided; its reason does not count.
         sources: SHA-256 of the user's files, by field path; those that the stage does not read do not count.
     """
@@ -182,7 +189,7 @@ def digest(
         "format": FORMAT_VERSION,
         "stage": stage.value,
         "parameters": parameters(spec, stage),
-        "upstream": {before.value: upstream[before] for before in stages_of(spec)[stage]},
+        "upstream": {before.value: upstream[before] for before in GRAPH[stage].after if before in upstream},
         "decision": decision.model_copy(update={"reason": ""}).dump() if decision else None,
         "sources": {path: sha for path, sha in (sources or {}).items() if path in GRAPH[stage].sources},
     }
@@ -208,9 +215,9 @@ def changed_parameters(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[s
     return sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
 
 
-def inputs(spec: Prompt2ModelSpec, stage: Stage, digests: Mapping[Stage, str]) -> dict[str, str]:
-    """The folder of each stage run that the stage reads, by stage."""
-    return {before.value: stage_folder(before, digests[before]) for before in stages_of(spec)[stage]}
+def inputs(stage: Stage, digests: Mapping[Stage, str]) -> dict[str, str]:
+    """The folder of each stage run that the stage reads, by stage; digests: of the stages that the resource has."""
+    return {before.value: stage_folder(before, digests[before]) for before in GRAPH[stage].after if before in digests}
 
 
 def _at(tree: Any, path: str) -> Any:

@@ -19,6 +19,7 @@ from prompt2model_api.decide import decide
 from prompt2model_api.estimate import estimate
 from prompt2model_api.graph import GRAPH, Compute, stages_of
 from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.results import StageOutputs
 from prompt2model_api.snapshot import MakeStageRun, Snapshot, StartAttempt, Workload
 from prompt2model_api.stage_run import Stage, StageRunPhase
 from prompt2model_api.status import Phase
@@ -126,12 +127,15 @@ def test_what_the_graph_says_of_a_stage_is_what_everybody_does(monkeypatch: pyte
     assert Stage.DISCOVER not in estimate(resource.spec, {})
 
 
-def test_a_stage_is_switched_off_by_the_field_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = Prompt2ModelSpec.model_validate({"prompt": "p", "datasets": {"enabled": False}})
+def test_a_stage_that_is_not_needed_is_none_of_the_resource(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = Prompt2ModelSpec(prompt="p")
     assert Stage.TRAIN in stages_of(spec)
-    monkeypatch.setitem(GRAPH, Stage.TRAIN, replace(GRAPH[Stage.TRAIN], enabled_by="datasets.enabled"))
-    assert Stage.TRAIN not in stages_of(spec)
-    assert Stage.TRAIN not in stages_of(spec)[Stage.EVALUATE]
+    until = replace(GRAPH[Stage.TRAIN], needed=lambda spec, done: done.get(Stage.PREPARE) is None)
+    monkeypatch.setitem(GRAPH, Stage.TRAIN, until)
+    assert Stage.TRAIN in stages_of(spec)
+    prepared = {Stage.PREPARE: StageOutputs()}
+    assert Stage.TRAIN not in stages_of(spec, prepared)
+    assert Stage.TRAIN not in stages_of(spec, prepared)[Stage.EVALUATE]
 
 
 def test_only_stages_that_may_ask_have_requests() -> None:

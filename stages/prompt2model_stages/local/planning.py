@@ -33,7 +33,7 @@ def plan_table(resource: Prompt2Model, run_folder: RunFolder) -> Table:
     table = Table(title=f"What `p2m run` would do for {resource.metadata.name}", title_justify="left")
     for column in ("stage", "would", "teacher requests", "tokens", "USD"):
         table.add_column(column, justify="left" if column in ("stage", "would") else "right")
-    for stage in stages_of(resource.spec):
+    for stage in stages_of(resource.spec, done):
         cost = estimates.get(stage)
         asked = cost if cost and stage not in done and cost.requests else None
         usd = "-" if asked is None or asked.usd is None else f"{asked.usd:.4f}"
@@ -45,8 +45,9 @@ def plan_table(resource: Prompt2Model, run_folder: RunFolder) -> Table:
 def _done(snapshot: Snapshot, made: dict[Stage, str], started: set[Stage]) -> dict[Stage, StageOutputs]:
     """Outputs of the stages that stand: those that this spec still names and that have a result."""
     found: dict[Stage, StageOutputs] = {}
-    for stage, before in stages_of(snapshot.resource.spec).items():
-        if stage in made or stage in started or any(b not in found for b in before):
+    for stage in Stage:
+        before = stages_of(snapshot.resource.spec, found).get(stage)
+        if before is None or stage in made or stage in started or any(b not in found for b in before):
             continue
         runs = [r for r in snapshot.stage_runs.values() if r.spec.stage is stage and r.status.result is not None]
         if runs:
