@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,17 +19,22 @@ import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_made_up"
+SILENT = (0, b"")
+SILENT_S = 3.0
 
 
 class Hub:
     """What the server has and what it was asked for.
 
-    root: models/<owner>/<name>/ and datasets/<owner>/<name>/. private: names that want TOKEN.
+    root: models/<owner>/<name>/ and datasets/<owner>/<name>/. private: names that want TOKEN. gated: names whose files nobody
+    gets. wrong: status and body of answers to paths that match a pattern, instead of what is there; SILENT: none for a while.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.private: set[str] = set()
+        self.gated: set[str] = set()
+        self.wrong: dict[str, tuple[int, bytes]] = {}
         self.commits: dict[str, str] = {}
         self.asked: list[str] = []
         self.sent = 0
@@ -62,6 +69,10 @@ def online(monkeypatch: pytest.MonkeyPatch, url: str, cache: Path) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", url)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    if (settings := sys.modules.get("datasets.config")) is not None:
+        monkeypatch.setattr(settings, "HF_ENDPOINT", url)
+        monkeypatch.setattr(settings, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(settings, "HF_DATASETS_CACHE", str(cache / "datasets"))
     monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(cache), raising=False)
     monkeypatch.setattr("huggingface_hub.hf_api.api", HfApi(endpoint=url), raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
@@ -89,6 +100,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, head: bool) -> None:
         self.hub.asked.append(self.path)
+        if (
+            wrong := next((a for pattern, a in self.hub.wrong.items() if re.search(pattern, self.path)), None)
+        ) is not None:
+            if wrong == SILENT:
+                time.sleep(SILENT_S)
+                self.close_connection = True
+                return None
+            return self._send(*wrong, {"Content-Type": "text/html"}, head)
         split = urlsplit(self.path)
         path, query = unquote(split.path), parse_qs(split.query)
         if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+?)(?:/(revision|tree)/([^/]+)(?:/(.*))?)?", path):
@@ -104,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
             files = self.hub.files(kind, found[2])
             if not self._allowed(found[2], files is not None):
                 return None
+            if found[2] in self.hub.gated:
+                return self._send(403, b"{}", {"X-Error-Code": "GatedRepo"}, head)
             if found[4] not in (files or {}):
                 return self._send(404, b"", {"X-Error-Code": "EntryNotFound"}, head)
             commit = found[3] if re.fullmatch("[0-9a-f]{40}", found[3]) else self._commit(found[2])

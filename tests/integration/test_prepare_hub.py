@@ -16,7 +16,8 @@ import pytest
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.results import Choice
 from prompt2model_stages.errors import StageError
-from prompt2model_stages.prepare.hub_datasets import _of_loading, drawn_from, window_of
+from prompt2model_stages.hub_data import hub_data_error
+from prompt2model_stages.prepare.hub_datasets import drawn_from, window_of
 from prompt2model_stages.prepare.retrieving import load_choice
 from tests import hub_server
 from tests.hub_server import COMMIT
@@ -117,7 +118,8 @@ def test_what_cannot_be_loaded(hub: hub_server.Hub, tmp_path: Path, monkeypatch:
     assert load(hub, tmp_path, 5, name="owner/none")["reason"] == "DatasetUnknown"
     column = load(hub, tmp_path, 5, outputColumn="y")
     assert (column["reason"], "its columns are text, label, x" in column["message"]) == ("ColumnMissing", True)
-    assert load(hub, tmp_path, 5, split="nowhere")["reason"] == "DatasetUnusable"
+    split = load(hub, tmp_path, 5, split="nowhere")
+    assert (split["reason"], "its splits are test." in split["message"]) == ("SplitMissing", True)
     hub.private.add("owner/lines")
     assert load(hub, tmp_path / "p", 5, name="owner/lines")["reason"] == "DatasetUnknown"
     monkeypatch.setenv("HF_TOKEN", hub_server.TOKEN)
@@ -129,12 +131,13 @@ def test_what_cannot_be_loaded(hub: hub_server.Hub, tmp_path: Path, monkeypatch:
     ("error", "state", "reason"),
     [
         (ConnectionError("no way"), FailureState.BLOCKED, "HubUnreachable"),
-        (ValueError("Unknown split 'test'. Should be one of ['train']."), FailureState.FAILED, "DatasetUnusable"),
-        (RuntimeError("Dataset scripts are no longer supported"), FailureState.FAILED, "DatasetUnusable"),
+        (ValueError("Unknown split 'test'. Should be one of ['train']."), FailureState.FAILED, "SplitMissing"),
+        (RuntimeError("Dataset scripts are no longer supported"), FailureState.FAILED, "DatasetNeedsCode"),
+        (TypeError("Couldn't cast array of type int64 to null"), FailureState.FAILED, "DatasetUnusable"),
     ],
 )
 def test_errors_of_loading(error: Exception, state: FailureState, reason: str) -> None:
-    found = _of_loading("owner/reviews", error).failure
+    found = hub_data_error("owner/reviews", error, "datasets.choice").failure
     assert (found.state, found.reason) == (state, reason)
     assert "owner/reviews" in found.message
 

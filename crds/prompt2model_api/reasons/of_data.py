@@ -96,15 +96,27 @@ DATA = (
     ),
     KnownReason(
         "DatasetUnusable",
-        "The dataset has no such config or split, or cannot be read without running its code.",
+        "The dataset has no data that can be read as rows.",
         "Correct `datasets.choice.config` or `datasets.choice.split`, or choose another dataset.",
+        FAILED,
+    ),
+    KnownReason(
+        "DatasetNeedsCode",
+        "The dataset comes as code that loads it, and no code of a dataset is run.",
+        "Choose another dataset, or one that holds the same rows as Parquet files.",
+        FAILED,
+    ),
+    KnownReason(
+        "ConfigUnnamed",
+        "The dataset has several configurations and none of them is its default, or it has no such configuration.",
+        "Set `datasets.choice.config` to one of those that the message names.",
         FAILED,
     ),
     KnownReason("DatasetUnavailable", "The dataset could not be loaded from the hub.", "See the stage's log.", BLOCKED),
     KnownReason(
         "SplitMissing",
-        "The dataset's folder has no file for the split.",
-        "Correct `datasets.choice.split`, or name a file.",
+        "The dataset has no such split, or its folder no file for it.",
+        "Set `datasets.choice.split` to one of those that the message names, or name a file.",
         FAILED,
     ),
     KnownReason(

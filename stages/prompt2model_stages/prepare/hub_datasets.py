@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from prompt2model_api.results import Choice
-from prompt2model_api.texts import cut
-from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.hub_data import hub_data_error
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.tables.class_names import class_names_of
-from prompt2model_stages.student.hub import TOKEN, is_transport
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ def load_hub_dataset(choice: Choice, revision: str | None, rows: int, seed: int)
         rows: as many as are drawn.
         seed: of the sample.
 
-    Raises: StageError DatasetUnknown, DatasetUnusable (Failed), DatasetGated, HubUnreachable, DatasetUnavailable (Blocked).
+    Raises: StageError what hub_data_error says.
     """
     assert choice.name is not None
     try:
@@ -57,7 +56,7 @@ def load_hub_dataset(choice: Choice, revision: str | None, rows: int, seed: int)
     except StageError:
         raise
     except Exception as error:  # the library raises what its layers raise; each is sorted or passed on
-        raise _of_loading(choice.name, error) from error
+        raise hub_data_error(choice.name, error, FIELD, offline=_offline()) from error
 
 
 def window_of(rows: int) -> int:
@@ -92,6 +91,9 @@ def _streamed(choice: Choice, revision: str | None, rows: int, seed: int) -> Tab
     stream = datasets.load_dataset(choice.name, choice.config, split=choice.split, revision=commit, streaming=True)
     if stream.features is None:
         stream = stream._resolve_features()
+    stream = stream.decode(
+        False
+    )  # a column of pictures or sound is not text, and may need libraries that are not there
     window = window_of(rows)
     numbers, found, read = drawn_from(iter(stream), window, rows, seed)
     name = f"{choice.name}@{commit[:12]}/{choice.split}"
@@ -135,30 +137,6 @@ class HubRows(Sequence[dict[str, Any]]):
         if isinstance(index, slice):  # the library gives a slice as columns, not as rows
             return [self._dataset[i] for i in range(*index.indices(len(self._dataset)))]
         return self._dataset[index]
-
-
-_KINDS: tuple[tuple[set[str], Callable[[str], StageError]], ...] = (
-    ({"GatedRepoError"}, lambda text: blocked("DatasetGated", text, f"Ask for access at the hub and {TOKEN}.")),
-    (
-        {"DatasetNotFoundError", "RepositoryNotFoundError", "RevisionNotFoundError"},
-        lambda text: failed("DatasetUnknown", text, f"Correct the name or revision; for a private dataset {TOKEN}."),
-    ),
-)
-AWAY = "Check the connection to the hub (HF_ENDPOINT, HF_HUB_OFFLINE)."
-
-
-def _of_loading(name: str, error: Exception) -> StageError:
-    text = cut(f"{FIELD}: the dataset {name} cannot be loaded: {' '.join(str(error).split())}", 512)
-    names = {kind.__name__ for kind in type(error).__mro__}
-    for kinds, sentence in _KINDS:
-        if names & kinds and not _offline():
-            return sentence(text)
-    if isinstance(error, OSError) or is_transport(error):
-        return blocked("HubUnreachable", text, AWAY)
-    if isinstance(error, ValueError | RuntimeError | TypeError):
-        return failed("DatasetUnusable", text, f"Correct {FIELD}.config or {FIELD}.split, or choose another dataset.")
-    logger.error("loading %s failed in an unknown way", name)
-    return blocked("DatasetUnavailable", text, "The stage's log has the whole error.")
 
 
 def _offline() -> bool:
