@@ -26,6 +26,22 @@ def limit_threads() -> None:
         os.environ.setdefault(THREADS, str(usable_cpus()))
 
 
+def threads_of(processes: int, named: int | None = None) -> int:
+    """Threads of each of so many processes that compute side by side; at least 1.
+
+    Args:
+        processes: on this machine.
+        named: by OMP_NUM_THREADS, all of them together; None: as many as there are CPUs.
+    """
+    return max(1, (named or usable_cpus()) // processes)
+
+
+def named_threads() -> int | None:
+    """What OMP_NUM_THREADS says to this process; None where it says nothing that is a number."""
+    named = os.environ.get(THREADS, "")
+    return int(named) if named.isdigit() and int(named) > 0 else None
+
+
 def multiplies_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16 faster than fp32."""
     import torch

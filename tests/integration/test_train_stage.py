@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Set
 from pathlib import Path
 
 import psutil
@@ -79,9 +80,14 @@ def steps_in(folder: Path) -> list[int]:
     return [json.loads(line)["step"] for line in (folder / METRICS).read_text("utf-8").splitlines()]
 
 
-def wait_for_checkpoint(folder: Path, process: subprocess.Popen[bytes]) -> None:
+def checkpoints(folder: Path) -> set[str]:
+    return {path.parent.name for path in (folder / "checkpoints").glob("step-*/state.json")}
+
+
+def wait_for_checkpoint(folder: Path, process: subprocess.Popen[bytes], after: Set[str] = frozenset()) -> None:
+    """Waits for one that was not there before."""
     deadline = time.monotonic() + 450
-    while not list((folder / "checkpoints").glob("step-*/state.json")):
+    while not checkpoints(folder) - after:
         assert process.poll() is None and time.monotonic() < deadline, "no checkpoint was written"
         time.sleep(0.02)
 
@@ -116,38 +122,40 @@ def test_encoder_decoder_learns_with_two_workers(tmp_path: Path) -> None:
 
 
 def test_killed_training_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """First one of its workers is killed, then the stage itself."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for root in (whole, killed):
         prepare(root)
     student = tiny_t5(tmp_path / "student")
-    epochs = 20
+    epochs = 30
     settings = {"epochs": epochs, "checkpointEvery": 10}
     job = write_job(killed, student, **settings)
     folder = killed / f"train-{DIGEST[:8]}"
 
     driver = start(job)
     wait_for_checkpoint(folder, driver)
+    _training_worker(driver.pid).kill()
+    assert driver.wait(timeout=300) == 3
+    _check_dead_worker(folder)
+    kept = checkpoints(folder)
+
+    driver = start(write_job(killed, student, attempt=2, **settings))
+    wait_for_checkpoint(folder, driver, kept)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     _wait_until_workers_are_gone()
     assert not (folder / ResultFile.NAME).exists()
     reached = steps_in(folder)[-1]
 
-    finish(write_job(killed, student, attempt=2, **settings))
-    assert json.loads((folder / "training.json").read_text("utf-8"))["beganAt"] >= 9
+    finish(write_job(killed, student, attempt=3, **settings))
+    assert json.loads((folder / "training.json").read_text("utf-8"))["beganAt"] >= 19
     steps = steps_in(folder)
     assert steps == sorted(set(steps)) and steps[-1] == epochs * 12 > reached
     assert sha256_of_tree(folder / "model") == sha256_of_tree(finish(write_job(whole, student, **settings)) / "model")
 
 
-def test_dead_worker_ends_the_attempt_with_a_reason(tmp_path: Path) -> None:
-    prepare(tmp_path)
-    job = write_job(tmp_path, tiny_llama(tmp_path / "student"), epochs=1000, checkpointEvery=5)
-    folder = tmp_path / f"train-{DIGEST[:8]}"
-    process = start(job)
-    wait_for_checkpoint(folder, process)
-    _training_worker(process.pid).kill()
-    assert process.wait(timeout=300) == 3
+def _check_dead_worker(folder: Path) -> None:
+    """The attempt ended with a reason."""
     failure = json.loads((folder / FAILURE).read_text("utf-8"))
     assert (failure["state"], failure["reason"]) == ("Retrying", "WorkerDied")
     assert "memory" in failure["remedy"]

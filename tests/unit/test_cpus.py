@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prompt2model_stages.cpus import usable_cpus
+from prompt2model_stages.cpus import THREADS, named_threads, threads_of, usable_cpus
 
 pytestmark = pytest.mark.unit
 CORES = len(os.sched_getaffinity(0))
@@ -32,3 +32,16 @@ def test_first_version(tmp_path: Path, quota: str, cpus: int) -> None:
 
 def test_no_control_group(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path) == CORES
+
+
+@pytest.mark.parametrize(("text", "named"), [("3", 3), ("0", None), ("two", None), (None, None)])
+def test_named_threads(monkeypatch: pytest.MonkeyPatch, text: str | None, named: int | None) -> None:
+    monkeypatch.delenv(THREADS, raising=False)
+    if text is not None:
+        monkeypatch.setenv(THREADS, text)
+    assert named_threads() == named
+
+
+@pytest.mark.parametrize(("processes", "named", "threads"), [(1, 6, 6), (2, 6, 3), (4, 3, 1), (1, None, usable_cpus())])
+def test_processes_share_the_threads(processes: int, named: int | None, threads: int) -> None:
+    assert threads_of(processes, named) == threads

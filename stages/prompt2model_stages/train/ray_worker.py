@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from prompt2model_api.redaction import mask_streams
-from prompt2model_stages.cpus import usable_cpus
+from prompt2model_stages.cpus import threads_of
 from prompt2model_stages.student.devices import check_gpu
 from prompt2model_stages.train.computing import Worker
 from prompt2model_stages.train.loop import Loop, TrainingJob
@@ -28,7 +28,7 @@ def train_worker(config: dict[str, Any]) -> None:
     if job.log is not None and context.get_world_rank() == 0:
         _log_to(job.log)
     local = context.get_local_world_size()
-    torch.set_num_threads(max(1, usable_cpus() // local))  # Ray sets it to 1
+    torch.set_num_threads(threads_of(local, config["threads"]))  # Ray sets it to 1
     check_gpu(config["gpus"], "training.resources.gpu")
     worker = Worker(context.get_world_rank(), context.get_world_size(), get_device(), local)
     Loop(job, worker, prepare_model).run()

@@ -17,6 +17,7 @@ from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_run import STARTING_RAY
 from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
+from prompt2model_stages.cpus import named_threads
 from prompt2model_stages.errors import StageError, failed, retrying
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
@@ -145,7 +146,12 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
         )
         trainer = TorchTrainer(
             train_worker,
-            train_loop_config={"job": job, "gpus": gpus},
+            # Ray sets OMP_NUM_THREADS in its workers. A cluster's Ray is not where this process is, and has CPUs of its own.
+            train_loop_config={
+                "job": job,
+                "gpus": gpus,
+                "threads": None if "RAY_ADDRESS" in os.environ else named_threads(),
+            },
             scaling_config=ScalingConfig(
                 num_workers=ranks,
                 use_gpu=gpus > 0,
