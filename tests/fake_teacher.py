@@ -73,6 +73,8 @@ class FakeTeacher:
         if self.content is not None:
             return self.content
         schema = json.dumps(body.get("response_format", {}))
+        if '"refused"' in schema:
+            return json.dumps(self._rewritten(body["messages"][-1]["content"]))
         if '"examples"' in schema:
             return json.dumps({"examples": [self._example() for _ in range(4)]})
         if '"input"' in schema and '"output"' in schema:
@@ -81,6 +83,13 @@ class FakeTeacher:
             keys = body["response_format"]["json_schema"]["schema"]["properties"]
             return json.dumps(dict.fromkeys(keys, "Spells a number backwards."))
         return str(body["messages"][-1]["content"]).strip()[::-1]
+
+    def _rewritten(self, prompt: str) -> dict[str, str]:
+        """The number in a row, with its digits backwards; a row with a 7 is refused."""
+        number = "".join(letter for letter in prompt.partition("The row:")[2].partition("}")[0] if letter.isdigit())
+        if "7" in number or not number:
+            return {"refused": "unclear", "why": f"{number} has a 7", "input": "", "output": ""}
+        return {"refused": "no", "why": "", "input": number, "output": number[::-1]}
 
     def _example(self) -> dict[str, str]:
         with self.lock:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from prompt2model_api.base import Architecture, Metric
-from prompt2model_api.results import DatasetCandidate, Interval, Scores, StageOutputs, StudentCandidate
+from prompt2model_api.results import (
+    DatasetCandidate,
+    Interval,
+    Scores,
+    StageOutputs,
+    StudentCandidate,
+    TransformedCounts,
+)
 from prompt2model_api.stage_run import Stage
 
 SHA = "ab" * 32
@@ -21,6 +28,8 @@ def outputs(stage: Stage, student: float = 90.0, teacher: float | None = 20.0) -
             return StageOutputs(instruction="x", dataset_candidates=[dataset], student_candidates=[candidate])
         case Stage.GENERATE:
             return StageOutputs(examples=3, examples_sha256=SHA)
+        case Stage.TRANSFORM:
+            return StageOutputs(transformed=TransformedCounts(rows=3, rewritten=2, refused={"unclear": 1}))
         case Stage.PREPARE:
             return StageOutputs(rows={"train": 3})
         case Stage.TRAIN:

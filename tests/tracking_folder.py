@@ -22,6 +22,7 @@ DIGESTS = {stage: hashlib.sha256(stage.value.encode()).hexdigest() for stage in 
 PARAMETERS: dict[Stage, dict[str, Any]] = {
     Stage.DISCOVER: {"prompt": "Write the date as YYYY-MM-DD.", "student.architectures": ["DecoderOnly"]},
     Stage.GENERATE: {"generation.examples": 60, "generation.temperature": {"from": 0.3, "to": 1.4}, "seed": 0},
+    Stage.TRANSFORM: {"datasets.maxRows": 300, "seed": 0},
     Stage.PREPARE: {"datasets.maxRows": 300, "seed": 0},
     Stage.TRAIN: {"training.epochs": 2, "training.learningRate": 1e-4, "seed": 0},
     Stage.EVALUATE: {"evaluation.metrics": ["ExactMatch", "ChrF++"], "evaluation.maxRows": 100, "seed": 0},
@@ -109,6 +110,14 @@ class TrackedFolder:
         spent = {"requests": 24, "promptTokens": 3000, "completionTokens": 900, "usd": 0.012}
         self.end(Stage.GENERATE, {"examples": 60, "duplicates": 16, "spent": spent})
 
+    def transform(self) -> None:
+        folder = self.begin(Stage.TRANSFORM)
+        counts = {"rows": 90, "rewritten": 60, "refused": {"unclear": 27}, "unusable": {"malformed": 3}}
+        folder.write_json("statistics.json", counts)
+        folder.write_bytes("transformed.jsonl", b'{"input": "May 3 2021", "output": "2021-05-03"}\n')
+        folder.write_bytes("plan.txt", b"1. Take the date.")
+        self.end(Stage.TRANSFORM, {"transformed": counts})
+
     def prepare(self) -> None:
         import pandas
 
@@ -191,5 +200,5 @@ class TrackedFolder:
         self.end(Stage.EVALUATE, {"scores": all_scores, "goldenRequests": 1, "spent": spent})
 
     def all(self) -> None:
-        for step in (self.discover, self.generate, self.prepare, self.train, self.evaluate):
+        for step in (self.discover, self.generate, self.transform, self.prepare, self.train, self.evaluate):
             step()

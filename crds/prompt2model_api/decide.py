@@ -172,6 +172,8 @@ class _Walk:
 
     def _gate(self, stage: Stage) -> GateState | None:
         """The gate before the stage, if any; prepare has two, and the closed one counts."""
+        if stage is Stage.TRANSFORM:
+            return dataset_gate(self.spec, self._outputs(Stage.DISCOVER))
         if stage is Stage.PREPARE:
             dataset = dataset_gate(self.spec, self._outputs(Stage.DISCOVER))
             generated = self._outputs(Stage.GENERATE) if Stage.GENERATE in self.steps else None

@@ -29,8 +29,10 @@ from prompt2model_api.spec.datasets import Selection
 from prompt2model_api.stage_run import Decision
 from prompt2model_api.texts import cut
 
-ORDER = ("Own", "Retrieved", "Generated")
+ORDER = ("Own", "Retrieved", "Transformed", "Generated")
 """The most telling evidence first."""
+BY_THE_TEACHER = ("Transformed", "Generated")
+"""Splits whose labels the teacher wrote: they say nothing of how student and teacher compare."""
 MINIMUM_ROWS = 5
 """Fewer rows say nothing of two systems: one that wins all of four rows does so by chance alone once in eight times."""
 NEAR_ZERO = {Metric.EXACT_MATCH: 5.0, Metric.CHRF: 10.0, Metric.BERT_SCORE: 10.0}
@@ -57,20 +59,29 @@ class GateState:
     failed: bool = False
 
 
+def may_transform(spec: Prompt2ModelSpec) -> bool:
+    """Whether rows may be rewritten at all: the spec asks for it, and names a teacher; the embedded one is too weak."""
+    return spec.datasets.transform != "None" and spec.teacher is not None
+
+
 def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
-    """Which retrieved dataset prepare uses: the user's choice, else the first recommended candidate, else none."""
+    """Which retrieved dataset is used: the user's choice, else the first recommended candidate, else one to rewrite, else none."""
     candidates, others = discovered.dataset_candidates or [], discovered.other_datasets or []
     proposed = len(candidates) + len(others)
     if (chosen := spec.datasets.choice) is not None:
         revision = _revision(chosen.name, candidates, others)
         reason = "datasets.choice names it." if chosen.name else "datasets.choice asks for no dataset."
-        return _open(Decision(dataset=chosen, dataset_revision=revision, reason=reason))
+        named = next((c for c in candidates if c.name == chosen.name), None)
+        transform = None if chosen.none else _transform(spec, named)
+        return _open(Decision(dataset=chosen, dataset_revision=revision, transform=transform, reason=reason))
     if not spec.datasets.enabled:
         return _open(Decision(dataset=Choice(none=True), reason="datasets.enabled is false."))
     if spec.datasets.selection is Selection.MANUAL:
         message = f"Choose one of {proposed} dataset candidates in datasets.choice, or none: true. {WHERE}"
         return GateState(False, "AwaitingChoice", message)
-    best = next((c for c in candidates if c.recommended), None)
+    fitting = [c for c in candidates if c.recommended]
+    fitting += [c for c in candidates if c.transformable and may_transform(spec)]
+    best = next(iter(fitting), None)
     if best is None or best.output_column is None:
         reason = f"No existing dataset is used: none of {proposed} fits well enough to be chosen unasked."
         if candidates:
@@ -83,7 +94,17 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
         input_columns=best.input_columns,
         output_column=best.output_column,
     )
-    return _open(Decision(dataset=choice, dataset_revision=best.revision, reason=cut(best.reason)))
+    transform = _transform(spec, best)
+    reason = cut(f"{best.reason}{' Its rows are rewritten by the teacher.' if transform else ''}")
+    return _open(Decision(dataset=choice, dataset_revision=best.revision, transform=transform, reason=reason))
+
+
+def _transform(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None) -> bool | None:
+    """Whether the rows of the chosen dataset are rewritten; candidate: what discover found of it."""
+    if not may_transform(spec):
+        return None
+    another_form = candidate is not None and candidate.transformable and not candidate.recommended
+    return True if spec.datasets.transform == "Always" or another_form else None
 
 
 def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
@@ -124,8 +145,8 @@ def review_gate(spec: Prompt2ModelSpec, generated: StageOutputs | None) -> GateS
 def score_gate(spec: Prompt2ModelSpec, scores: list[Scores]) -> GateState:
     """Whether the student is good enough.
 
-    It is compared on the user's test set, else on the retrieved one. On generated data alone the teacher wrote the
-    labels, so its score says nothing: there the student must beat the untrained student, intervals apart.
+    It is compared on the user's test set, else on the retrieved one. On generated and transformed data the teacher
+    wrote the labels, so its score says nothing: there the student must beat the untrained student, intervals apart.
 
     Args:
         spec: with what is asked for.
@@ -145,13 +166,13 @@ def score_gate(spec: Prompt2ModelSpec, scores: list[Scores]) -> GateState:
     if score.rows < MINIMUM_ROWS:
         few = f"{_where(score)}: {score.rows} rows are too few to compare on, at least {MINIMUM_ROWS} are needed"
         return _not_measured(f"{few}. Bring more in evaluation.testData.")
-    if score.split != "Generated" and (problem := baseline_problem(score)) is not None:
+    if score.split not in BY_THE_TEACHER and (problem := baseline_problem(score)) is not None:
         return _not_measured(f"{_where(score)}: {problem} {REMEDY}")
     if score.student_same:
         same = f"{_where(score)}: the student gives one and the same answer to all {score.rows} inputs"
         remedy = "train on more or more varied data, or, where that is right, set evaluation.gate.atLeast to a number."
         return GateState(False, "ScoreTooLow", f"{same}: {remedy}", failed=True)
-    if score.split == "Generated":
+    if score.split in BY_THE_TEACHER:
         return _beats_untrained(score, "the teacher wrote its labels")
     if score.teacher is None:
         return _beats_untrained(score, "the teacher was not measured")

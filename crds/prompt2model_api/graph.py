@@ -105,6 +105,18 @@ GRAPH: dict[Stage, StageNode] = {
         on_ray=True,
         artifacts=("statistics.json", "examples.jsonl"),
     ),
+    Stage.TRANSFORM: StageNode(
+        reads=(*("datasets.maxRows", "seed"), *TEACHER),
+        phase=Phase.TRANSFORMING,
+        condition=ConditionType.DATA_READY,
+        compute=Compute("250m", "1Gi", "4Gi"),
+        after=(Stage.DISCOVER,),
+        needed=stage_needs.rows_are_rewritten,
+        waits_for=(Stage.GENERATE,),
+        teacher_requests=teacher_requests.of_transform,
+        asks_hub=True,  # datasets
+        artifacts=("statistics.json", "transformed.jsonl", "plan.txt"),
+    ),
     Stage.PREPARE: StageNode(
         reads=(
             *("datasets.maxRows", "datasets.own", "evaluation.testData", "training.maxInstructionCharacters", "seed"),
@@ -112,7 +124,7 @@ GRAPH: dict[Stage, StageNode] = {
         phase=Phase.PREPARING,
         condition=ConditionType.DATA_READY,
         compute=Compute("250m", "1Gi", "4Gi"),
-        after=(Stage.DISCOVER, Stage.GENERATE),
+        after=(Stage.DISCOVER, Stage.GENERATE, Stage.TRANSFORM),
         sources=("datasets.own", "evaluation.testData"),
         asks_hub=True,  # datasets
         artifacts=("statistics.json", "preprocessing.json"),

@@ -101,6 +101,14 @@ class Prompt2ModelSpec(Model):
         return self
 
     @model_validator(mode="after")
+    def _teacher_can_transform(self) -> Prompt2ModelSpec:
+        if self.datasets.transform == "Always" and self.teacher is None:
+            raise ValueError(
+                "datasets.transform is Always, and the embedded teacher is too weak for it: name a teacher"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _gate_has_its_split(self) -> Prompt2ModelSpec:
         split = self.evaluation.gate.split if self.evaluation.gate else None
         choice = self.datasets.choice
@@ -108,6 +116,8 @@ class Prompt2ModelSpec(Model):
             raise ValueError("evaluation.gate.split is Own, without own data: name it in evaluation.testData")
         if split == "Retrieved" and not (self.datasets.enabled if choice is None else not choice.none):
             raise ValueError("evaluation.gate.split is Retrieved, and no dataset is retrieved: name another split")
+        if split == "Transformed" and self.datasets.transform == "None":
+            raise ValueError("evaluation.gate.split is Transformed, and datasets.transform is None: name another split")
         if split == "Generated" and not self.generation.enabled:
             raise ValueError("evaluation.gate.split is Generated, and generation is not enabled: name another split")
         return self

@@ -46,6 +46,10 @@ class DatasetCandidate(Model):
     license: Name | None = Field(default=None, description="The license of the dataset.")
     score: float = Field(description="How near its description is to the task in this search; higher is nearer.")
     recommended: bool = Field(default=False, description="Whether it is good enough to be chosen without a person.")
+    transformable: bool | None = Field(
+        default=None,
+        description="Whether it is near to the task and of another form, so that datasets.transform may use it.",
+    )
     reason: ShortText = Field(default="", description="Why it is recommended or not.")
 
 
@@ -135,7 +139,7 @@ class PromptScore(Model):
 class Scores(Model):
     """One metric on one test split, all systems on the same rows. One that could not be measured is missing; note says why."""
 
-    split: Literal["Own", "Retrieved", "Generated"] = Field(description="The test split.")
+    split: Literal["Own", "Retrieved", "Transformed", "Generated"] = Field(description="The test split.")
     metric: Metric = Field(description="The metric.")
     rows: int = Field(ge=0, description="Rows that student and untrained student were measured on.")
     student: Interval
@@ -154,6 +158,19 @@ class Scores(Model):
         default=False, description="The student gives one and the same answer to all rows, and the references differ."
     )
     note: ShortText = Field(default="", description="What could not be measured, and why.")
+
+
+class TransformedCounts(Model):
+    """What became of the rows of the chosen dataset."""
+
+    rows: int = Field(ge=0, description="Rows of the chosen dataset that were looked at.")
+    rewritten: int = Field(ge=0, description="Rows that the teacher rewrote into the form of the task.")
+    refused: dict[str, int] = Field(
+        default={}, max_length=16, description="Rows that the teacher refused, by its reason, such as unrelated."
+    )
+    unusable: dict[str, int] = Field(
+        default={}, max_length=16, description="Rows that bring nothing for another reason, such as malformed answers."
+    )
 
 
 class Discovered(Model):
@@ -197,6 +214,8 @@ class StageOutputs(Discovered):
     duplicates: int | None = Field(
         default=None, description="Examples that were thrown away because they were there already."
     )
+    # transform
+    transformed: TransformedCounts | None = None
     # prepare
     rows: dict[str, int] | None = Field(default=None, max_length=16, description="Rows a split.")
     # train
@@ -220,7 +239,7 @@ class StageOutputs(Discovered):
         max_length=8,
         description="What was left out or cut, a sentence each; the condition says it too.",
     )
-    # discover, generate, evaluate
+    # discover, generate, transform, evaluate
     spent: Spent = Field(default_factory=Spent)
 
 

@@ -110,6 +110,11 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             "self.generation.enabled || self.datasets.enabled || has(self.datasets.own)",
             "no data: enable generation or datasets, or bring your own in datasets.own",
         ),
+        Rule(
+            "self.datasets.transform != 'Always' || has(self.teacher)",
+            "datasets.transform is Always, and the embedded teacher is too weak for it: name a teacher",
+            ".datasets.transform",
+        ),
         _split_rule(
             "Own",
             "has(self.evaluation.testData) || has(self.datasets.own)",
@@ -120,6 +125,11 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             "has(self.datasets.choice) ? !(has(self.datasets.choice.none) && self.datasets.choice.none)"
             " : self.datasets.enabled",
             "evaluation.gate.split is Retrieved, and no dataset is retrieved: name another split",
+        ),
+        _split_rule(
+            "Transformed",
+            "self.datasets.transform != 'None'",
+            "evaluation.gate.split is Transformed, and datasets.transform is None: name another split",
         ),
         _split_rule(
             "Generated",

@@ -5,7 +5,9 @@ Before the outputs are there that decide, the answer is whether the stage may be
 
 from __future__ import annotations
 
+from prompt2model_api.gates import dataset_gate, may_transform
 from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.stage_run import Stage
 from prompt2model_api.teacher_requests import Done
 
 
@@ -17,3 +19,14 @@ def always(spec: Prompt2ModelSpec, done: Done) -> bool:
 def generation_is_enabled(spec: Prompt2ModelSpec, done: Done) -> bool:
     """generation.enabled says so."""
     return spec.generation.enabled
+
+
+def rows_are_rewritten(spec: Prompt2ModelSpec, done: Done) -> bool:
+    """The choice gate decides for a dataset whose rows are rewritten; while it is closed, it still may."""
+    choice, discovered = spec.datasets.choice, done.get(Stage.DISCOVER)
+    if not may_transform(spec):
+        return False
+    if discovered is None:
+        return spec.datasets.enabled if choice is None else not choice.none
+    gate = dataset_gate(spec, discovered)
+    return bool(gate.decision.transform) if gate.decision is not None else not gate.open

@@ -21,6 +21,7 @@ class Stage(StrEnum):
 
     DISCOVER = "discover"
     GENERATE = "generate"
+    TRANSFORM = "transform"
     PREPARE = "prepare"
     TRAIN = "train"
     EVALUATE = "evaluate"
@@ -31,6 +32,9 @@ class Decision(Model):
 
     dataset: Choice | None = Field(default=None, description="The dataset that prepare reads.")
     dataset_revision: Name | None = Field(default=None, description="The commit or hash that discover resolved.")
+    transform: bool | None = Field(
+        default=None, description="Whether the rows of the dataset are rewritten first. Missing where they are not."
+    )
     student: Uri | None = Field(default=None, description="The student that train reads.")
     student_revision: Name | None = Field(default=None, description="The commit or hash that discover resolved.")
     reason: str = Field(default="", max_length=1024, description="Why it was decided so; not part of the digest.")

@@ -22,6 +22,7 @@ class Phase(StrEnum):
     SUSPENDED = "Suspended"
     DISCOVERING = "Discovering"
     GENERATING = "Generating"
+    TRANSFORMING = "Transforming"
     AWAITING_CHOICE = "AwaitingChoice"
     AWAITING_REVIEW = "AwaitingReview"
     PREPARING = "Preparing"

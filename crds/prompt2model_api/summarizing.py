@@ -12,7 +12,7 @@ from prompt2model_api.estimate import estimate, total
 from prompt2model_api.gates import GateState, compared_score
 from prompt2model_api.graph import GRAPH
 from prompt2model_api.names import stage_folder
-from prompt2model_api.results import Interval, Spent, StageOutputs
+from prompt2model_api.results import Choice, Interval, Spent, StageOutputs
 from prompt2model_api.retrying import failure_text
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.sources import known_sources
@@ -66,7 +66,6 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
     evaluated = outputs.get(Stage.EVALUATE)
     scores = (evaluated.scores or []) if evaluated else old.scores
     compared = compared_score(snapshot.resource.spec, scores)
-    prepared = steps.get(Stage.PREPARE)
     return Prompt2ModelStatus(
         phase=_phase(snapshot, steps, verdicts, score),
         conditions=_conditions(verdicts, old, snapshot.resource.metadata.generation, now),
@@ -74,7 +73,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
         progress=_progress(snapshot, steps),
         estimate=total(estimate(snapshot.resource.spec, outputs)),
         discovered=_discovered(snapshot, steps),
-        choice=prepared.gate.decision.dataset if prepared and prepared.gate and prepared.gate.decision else None,
+        choice=_choice(steps),
         sources=known_sources(snapshot),
         spent=_spent(snapshot),
         scores=scores,
@@ -84,6 +83,12 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
         service=_service(snapshot, old),
         run_url=snapshot.run_url or old.run_url,
     )
+
+
+def _choice(steps: Steps) -> Choice | None:
+    """The dataset that the choice gate decided for."""
+    decisions = [step.gate.decision for step in steps.values() if step.gate is not None]
+    return next((one.dataset for one in decisions if one is not None and one.dataset is not None), None)
 
 
 def _service(snapshot: Snapshot, old: Prompt2ModelStatus) -> ServiceStatus | None:
@@ -125,7 +130,9 @@ def _work_verdict(steps: Steps, condition: ConditionType, suspended: bool) -> Ve
                 if waits is None or waits.open
                 else ("False", waits.reason, waits.message)
             )
-    return _stage_verdict(steps, stages[-1], suspended)
+    notes = [note for stage in stages[:-1] for note in (steps[stage].outputs or StageOutputs()).notes or []]
+    status, reason, message = _stage_verdict(steps, stages[-1], suspended)
+    return (status, reason, cut(" ".join([message, *notes]).strip()))
 
 
 def _stage_verdict(steps: Steps, stage: Stage, suspended: bool) -> Verdict:

@@ -11,6 +11,7 @@ answer, P = T(prompt), or T(instruction) + T(demonstrations) where they come in 
 | | keyphrases (a teacher that is named) | P + 200 | 48 |
 | | order 25 datasets, and 5 students (a teacher that is named) | P + 2,500, P + 1,200 | 192 |
 | generate | examples x outputsPerInput: one example a request, though a good teacher writes several | P + 10 E + 250 | E + 20 |
+| transform | 1 for the plan, and maxRows: one row a request | P + 2,000, P + 900 | 800, 2 E + 80 |
 | evaluate | rows: at most maxRows of each test split; twice as many where the teacher is asked in two ways | P + E + 100 | E |
 
 An example longer than E, answers that have to be asked for again, and duplicates come on top; the budget bounds them.
@@ -58,6 +59,12 @@ def of_generate(spec: Prompt2ModelSpec, done: Done) -> list[Request]:
     task = _task_tokens(spec)
     wanted = spec.generation.examples * spec.generation.outputs_per_input
     return [(wanted, task + EARLIER_SHOWN * EXAMPLE + 250, EXAMPLE + 20)]
+
+
+def of_transform(spec: Prompt2ModelSpec, done: Done) -> list[Request]:
+    """One plan, and a request for each row. How long the rows are is not known before they are read."""
+    task = _task_tokens(spec)
+    return [(1, task + 2000, 800), (spec.datasets.max_rows, task + 900, 2 * EXAMPLE + 80)]
 
 
 def of_evaluate(spec: Prompt2ModelSpec, done: Done) -> list[Request]:

@@ -29,8 +29,9 @@ stages after them, where their inputs change. An edit of any other field runs no
 retries, deadlines and secrets can be changed at any time."""
 
 GATES = {
-    "datasets.choice": "prepare",
-    "datasets.enabled": "discover, prepare",
+    "datasets.choice": "transform, prepare",
+    "datasets.enabled": "discover, transform, prepare",
+    "datasets.transform": "transform, prepare",
     "datasets.selection": "",
     "student.name": "train",
     "student.selection": "",

@@ -11,7 +11,7 @@ from typing import get_args
 from docs.pages.tables import code, page, table
 from prompt2model_api.base import Metric
 from prompt2model_api.fields import fields_of
-from prompt2model_api.results import AnswerCounts, Scores, Spent, StageOutputs
+from prompt2model_api.results import AnswerCounts, Scores, Spent, StageOutputs, TransformedCounts
 from prompt2model_api.stage_run import Stage
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ ServiceMonitor for the Prometheus operator; `networkPolicy.metricsFrom` says who
 SERVICE_TEXT = "At `/metrics` of each service's port 3000. All but the batch size are BentoML's own, under its names."
 MLFLOW_TEXT = """\
 Each stage run is a run in the experiment `<namespace>.<name>`, below the resource's own run, which has the sums and the scores.
-`<split>` is Own, Retrieved or Generated; `+` in a metric's name becomes `p`, so ChrF++ is ChrFpp."""
+`<split>` is Own, Retrieved, Transformed or Generated; `+` in a metric's name becomes `p`, so ChrF++ is ChrFpp."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,10 @@ def of_mlflow() -> list[MLflowMetric]:
     for name, field in fields_of(Spent).items():
         found.append(MLflowMetric(f"spent/{name}", "those that ask the teacher", field.description or ""))
     found.append(MLflowMetric("rows/<split>", "prepare", "Rows of the split: train, validation and each test split."))
+    for name, field in fields_of(TransformedCounts).items():
+        ending = {"refused": "/<reason>", "unusable": "/<kind>"}.get(name, "")
+        found.append(MLflowMetric(f"transformed/{name}{ending}", Stage.TRANSFORM.value, field.description or ""))
+    found.append(MLflowMetric("transformed/share_refused", Stage.TRANSFORM.value, "Share of the rows that it refused."))
     for name, field in fields_of(StageOutputs).items():
         if {int, float} & {*get_args(field.annotation), field.annotation}:
             found.append(MLflowMetric(name, _stage_of(name), field.description or ""))

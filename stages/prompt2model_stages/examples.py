@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-Source = Literal["own", "retrieved", "generated"]
+Source = Literal["own", "retrieved", "transformed", "generated"]
 
 EXAMPLES = "examples.jsonl"
 """The file that generate writes, a VotedExample a line, and prepare reads."""
+TRANSFORMED = "transformed.jsonl"
+"""The file that transform writes, a TransformedExample a line, and prepare reads."""
 
-SOURCES: tuple[Source, ...] = ("own", "retrieved", "generated")
+SOURCES: tuple[Source, ...] = ("own", "retrieved", "transformed", "generated")
 """The most trusted first: where two sources disagree, the earlier one is believed."""
 
 
@@ -31,10 +33,12 @@ class Example(Pair):
     """A labelled example, and where it came from: what the splits are made of.
 
     origin: dataset, revision and row, or the keys of the requests that the teacher answered.
+    made_from: group of the input that it was rewritten from; empty where it was not.
     """
 
     source: Source
     origin: str
+    made_from: str = ""
 
     @cached_property
     def group(self) -> str:
@@ -53,6 +57,20 @@ class VotedExample(Pair):
     requests: tuple[str, ...]
     votes: int
     of: int
+
+
+@dataclass(frozen=True)
+class TransformedExample(Pair):
+    """A row of the chosen dataset as the teacher rewrote it.
+
+    origin: dataset, revision and row.
+    request: key of the journalled request.
+    made_from: group of the row's own input.
+    """
+
+    origin: str
+    request: str
+    made_from: str
 
 
 def group_of(text: str) -> str:

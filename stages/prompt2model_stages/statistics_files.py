@@ -1,4 +1,4 @@
-"""statistics.json of generate, prepare and train: for people, and what the plots are made of.
+"""statistics.json of generate, transform, prepare and train: for people, and what the plots are made of.
 
 Fields that another version did not write have defaults: a plot may be missing, a run never fails over one.
 """
@@ -41,6 +41,29 @@ class GenerationStatistics(StageFile):
     duplicates_over_time: list[tuple[int, int]] = Field(
         default=[], description="Unique examples and duplicates so far, as they came in."
     )
+
+
+class RefusedRow(Model):
+    """A row of the chosen dataset that the teacher refused."""
+
+    origin: str
+    reason: str
+    why: str = Field(default="", description="In the teacher's own words.")
+
+
+class TransformationStatistics(StageFile):
+    """What became of the rows of the chosen dataset."""
+
+    model_config = _LENIENT
+    NAME = STATISTICS
+
+    rows: int = 0
+    rewritten: int = 0
+    refused: dict[str, int] = Field(default={}, description="By the teacher's reason.")
+    unusable: dict[str, int] = Field(
+        default={}, description="By kind: empty, demonstrations, malformed, cut, unanswered, tooLong."
+    )
+    samples: list[RefusedRow] = Field(default=[], description="The first rows that the teacher refused.")
 
 
 class Histogram(Model):

@@ -71,7 +71,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 def test_a_run_for_the_resource_and_one_below_for_each_stage_run(whole: Record) -> None:
     runs = whole.runs()
-    assert len(runs) == 6
+    assert len(runs) == 1 + len(Stage)
     parent = runs["dates"]
     assert parent.data.tags["p2m.resource"] == "default.dates"
     assert parent.data.metrics["score/Own/ExactMatch/student"] == 98
@@ -98,6 +98,8 @@ def test_parameters_and_numbers(whole: Record) -> None:
     assert generate.params["generation.temperature.to"] == "1.4"
     assert (train.metrics["seconds"], train.metrics["steps"]) == (81.0, 60)
     assert generate.metrics["spent/usd"] == 0.012
+    assert whole.stage(Stage.TRANSFORM).data.metrics["transformed/share_refused"] == 0.3
+    assert whole.files(Stage.TRANSFORM) >= {"plan.txt", "statistics.json", "transformed.jsonl"}
     evaluate = whole.stage(Stage.EVALUATE).data.metrics
     assert evaluate["score/Retrieved/ChrFpp/teacher_low"] == 43
     assert "score/Generated/ChrFpp/teacher" not in evaluate

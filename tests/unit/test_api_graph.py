@@ -140,5 +140,6 @@ def test_a_stage_that_is_not_needed_is_none_of_the_resource(monkeypatch: pytest.
 
 def test_only_stages_that_may_ask_have_requests() -> None:
     asking = {stage for stage, node in GRAPH.items() if node.uses_teacher}
-    assert set(estimate(RESOURCE.spec, {})) == asking
+    datasets = RESOURCE.spec.datasets.model_copy(update={"transform": "Always"})
+    assert set(estimate(RESOURCE.spec.model_copy(update={"datasets": datasets}), {})) == asking
     assert GRAPH[Stage.DISCOVER].teacher_requests is teacher_requests.of_discover

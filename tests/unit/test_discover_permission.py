@@ -14,7 +14,7 @@ from prompt2model_stages.catalogs.catalog import datasets
 from prompt2model_stages.catalogs.entries import DatasetEntry
 from prompt2model_stages.catalogs.opening import open_datasets
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever
-from prompt2model_stages.discover.permission import objection
+from prompt2model_stages.discover.permission import differs_in_form_alone, objection
 
 pytestmark = pytest.mark.unit
 
@@ -96,6 +96,37 @@ def test_a_form_that_fits_in_both_directions_does_not_tell_the_direction():
     pair = Demonstration(input="What force pulls things down?", output="gravity")
     assert "in the reversed direction as well" in objection(loose, [pair])
     assert objection(loose.model_copy(update={"input_pattern": "[^\n]+\\?"}), [pair]) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "output", "alone"),
+    [
+        ("stanfordnlp/imdb", "The film is a great success and the actors are good.", "five stars", True),
+        ("papluca/language-identification", FRENCH, "French", True),
+        ("Yale-LILY/aeslc", "Friday meeting at ten o'clock in the large room", MAIL, True),  # the other direction
+        (
+            "google-research-datasets/go_emotions",
+            "I feel so happy about this today.",
+            "joy",
+            True,
+        ),  # nobody knows its form
+        ("stanfordnlp/imdb", "The film is a great success and the actors are good.", "pos", False),  # it fits
+        ("stanfordnlp/imdb", FRENCH, "pos", False),
+        ("stanfordnlp/imdb", FRENCH, "five stars", False),
+        ("Yale-LILY/aeslc", GERMAN, "Friday meeting at ten", False),
+    ],
+)
+def test_a_form_can_be_rewritten_and_a_language_cannot(name: str, given: str, output: str, alone: bool):
+    assert differs_in_form_alone(entry(name), [Demonstration(input=given, output=output)]) is alone
+
+
+def test_translations_datasets_without_columns_and_tasks_without_demonstrations_are_no_matter_of_form():
+    pair = Demonstration(input="The house is small.", output="Das Haus ist klein.")
+    translating = next(found for found in datasets() if found.translates)
+    assert not differs_in_form_alone(translating, [pair])
+    imdb = entry("stanfordnlp/imdb")
+    assert not differs_in_form_alone(imdb, [])
+    assert not differs_in_form_alone(imdb.model_copy(update={"script": True}), [pair])
 
 
 def test_few_choices_are_wrong_and_most_that_exist_are_made():

@@ -208,6 +208,18 @@ async def test_what_the_teacher_does_not_put_first_is_not_used_unasked(best: lis
     assert flowers.reason.endswith("the teacher does not put it first.")
 
 
+@pytest.mark.parametrize(("best", "kept"), [([], True), ([1], True), ([2], False), ([2, 1], False)])
+async def test_a_dataset_of_another_form_stays_unless_the_teacher_puts_another_one_first(best: list[int], kept: bool):
+    teacher = FakeTeacher({"keyphrases": ["flowers"], "rank-datasets": [json.dumps({"best": best})]})
+    entries = [ENTRIES[0].model_copy(update={"labels": ["#ff0000", "#ffffff"]}), *ENTRIES[1:]]
+    retriever = CatalogDatasetRetriever(Entries(Kind.DATASETS, entries), words_of(entries))
+    spec = Prompt2ModelSpec.model_validate({"prompt": "x", "teacher": NAMED})
+    students = CatalogStudentRetriever(Entries(Kind.MODELS, MODELS), words_of(MODELS))
+    found = await search(teacher, spec, Task(INSTRUCTION, [PAIR]), retriever, students)
+    flowers = next(c for c in found.datasets if c.name == "a/flowers")
+    assert not flowers.recommended and bool(flowers.transformable) is kept
+
+
 async def test_the_teacher_does_not_lift_a_student_over_one_that_fits_better_by_its_facts():
     listed = MODELS[0].model_copy(update={"name": "m/listed", "hand_written": False})
     french = MODELS[1].model_copy(update={"name": "m/french", "languages": ["fr"]})

@@ -102,6 +102,7 @@ CASES = {
     "prepare-job-own-data": lambda: workload(Stage.PREPARE, **OWN),
     "evaluate-job-teacher-s3": lambda: workload(Stage.EVALUATE, RICH, teacher=TEACHER),
     "evaluate-job-gpu": lambda: workload(Stage.EVALUATE, evaluation={"resources": {"memory": "8Gi", "gpu": 1}}),
+    "transform-job-teacher": lambda: workload(Stage.TRANSFORM, teacher=TEACHER),
     "generate-rayjob": lambda: workload(Stage.GENERATE),
     "train-rayjob-gpus": lambda: workload(Stage.TRAIN, **GPU),
     "train-rayjob-gpus-s3": lambda: workload(Stage.TRAIN, RICH, **GPU),
@@ -163,13 +164,16 @@ def test_only_what_reports_has_a_token() -> None:
             assert pod["automountServiceAccountToken"] is (reports and not is_worker)
 
 
+ASKS_TEACHER = (Stage.DISCOVER, Stage.GENERATE, Stage.TRANSFORM, Stage.EVALUATE)
+
+
 def test_the_key_of_the_teacher_goes_to_the_stages_that_ask_it_and_stands_nowhere_else() -> None:
     for stage in Stage:
         (text,) = {json.dumps(workload(stage, teacher=TEACHER))}
-        assert ("secretKeyRef" in text) == (stage in (Stage.DISCOVER, Stage.GENERATE, Stage.EVALUATE))
+        assert ("secretKeyRef" in text) == (stage in ASKS_TEACHER)
 
 
-ASKS_HUB = (Stage.DISCOVER, Stage.PREPARE, Stage.TRAIN, Stage.EVALUATE)
+ASKS_HUB = (Stage.DISCOVER, Stage.TRANSFORM, Stage.PREPARE, Stage.TRAIN, Stage.EVALUATE)
 CHARTS_TOKEN = PLAIN.model_copy(update={"hugging_face": HuggingFace(token_secret="hub")})
 
 

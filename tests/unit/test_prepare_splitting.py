@@ -65,6 +65,14 @@ def test_one_source_a_group_and_one_output_a_wording(examples: list[Example]) ->
     assert max(Counter(row.input.strip() for row in rows).values(), default=1) == 1
 
 
+def test_what_was_rewritten_from_a_test_question_is_left_out():
+    rows = [Example(f"new {i}", "x", "transformed", f"d#{i}", made_from=group_of(f"own {i}")) for i in range(20)]
+    result = split(rows, 0, numbered("own", 3))
+    assert sum(len(found) for name, found in result.examples.items() if name != "test-own") == 17
+    assert result.dropped.leaks == {"transformed": 3}
+    assert "test-transformed" in result.examples
+
+
 def test_eighty_ten_ten_for_each_source() -> None:
     result = split(numbered("retrieved", 200) + numbered("generated", 100) + numbered("own", 40), 7)
     counts = {name: Counter(row.source for row in rows) for name, rows in result.examples.items()}

@@ -22,6 +22,7 @@ from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError
+from prompt2model_stages.examples import TRANSFORMED, TransformedExample
 from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.prepare.retrieving import is_path, load_choice
 from prompt2model_stages.prepare.stage import run
@@ -29,6 +30,7 @@ from prompt2model_stages.prepare.tables import Table, read_table
 from prompt2model_stages.prepare.textualizing import examples_of, text_of
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
 from prompt2model_stages.reporting import FileReporter
+from prompt2model_stages.stage_files import json_lines
 from prompt2model_stages.storage import Folder
 
 pytestmark = pytest.mark.unit
@@ -98,6 +100,24 @@ def test_all_sources_together(tmp_path: Path) -> None:
     assert statistics["rows"] == outputs.rows
     assert sum(statistics["lengths"]["input"]["counts"]["train"]["own"]) == 18
     assert at.folder.read_json("progress.json")["done"] == 5
+
+
+def test_rewritten_rows_take_the_place_of_the_raw_ones(tmp_path: Path) -> None:
+    choice = Choice(name=str(tmp_path / "is-not-read.jsonl"), input_columns=["a"], output_column="b")
+    at = context(tmp_path, {"seed": 3}, Decision(dataset=choice, transform=True), generated_rows(10))
+    made = [TransformedExample(f"say {i}", str(i), f"org/d#{i}", f"key{i}", "0" * 16) for i in range(30)]
+    Folder(f"{tmp_path}/runs/transform-0").write_bytes(TRANSFORMED, json_lines(made))
+    run_spec = at.job.stage_run.spec.model_copy(
+        update={"inputs": {**at.job.stage_run.spec.inputs, "transform": "transform-0"}}
+    )
+    job = at.job.model_copy(update={"stage_run": at.job.stage_run.model_copy(update={"spec": run_spec})})
+    at = StageContext(job=job, reporter=at.reporter)
+    rows = run(at).rows or {}
+    assert rows["test-transformed"] == 3 and "test-retrieved" not in rows
+    rewritten = [row for row in table(at.folder, "train") if row["source"] == "transformed"]
+    assert len(rewritten) == 24
+    number = rewritten[0]["output"]
+    assert rewritten[0]["origin"] == f"org/d#{number}, rewritten in key{number}"
 
 
 def test_the_same_inputs_give_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from prompt2model_api.results import Spent, StageOutputs
+from prompt2model_api.results import Spent, StageOutputs, TransformedCounts
 from prompt2model_api.stage_run import Stage, StageRunPhase
 from prompt2model_stages.reporting import ResultFile
 from prompt2model_stages.tracking import needs_sync, run_url
@@ -174,6 +174,10 @@ def test_final_metrics() -> None:
     expected = {"seconds": 3.5, "start_seconds/ray": 4.0, "steps": 60.0, "rows/train": 3.0}
     spent = {"requests": 2.0, "promptTokens": 0.0, "completionTokens": 0.0, "usd": 0.5}
     assert found == {**expected, **{f"spent/{name}": value for name, value in spent.items()}}
+    counts = TransformedCounts(rows=10, rewritten=6, refused={"unclear": 3}, unusable={"cut": 1})
+    rewritten = final_metrics(result.model_copy(update={"outputs": StageOutputs(transformed=counts)}))
+    share = {"transformed/share_refused": 0.3, "transformed/refused/unclear": 3.0, "transformed/unusable/cut": 1.0}
+    assert rewritten.items() >= {**share, "transformed/rows": 10.0, "transformed/rewritten": 6.0}.items()
     free = StageOutputs(spent=Spent())
     assert "spent/requests" not in final_metrics(result.model_copy(update={"outputs": free}))
 

@@ -77,8 +77,14 @@ DATA = (
         "NoRows", "No row of a data file has both an input and an output.", "Fill the columns, or name others.", FAILED
     ),
     KnownReason(
+        "NothingTransformed",
+        "No row of the chosen dataset could be rewritten for the task: the teacher refused them, or they are empty.",
+        "Choose another dataset in `datasets.choice`, or `none: true`, or say in the prompt more clearly what is wanted.",
+        FAILED,
+    ),
+    KnownReason(
         "NoTrainingData",
-        "There is no retrieved, generated or own example to train on.",
+        "There is no retrieved, transformed, generated or own example to train on.",
         "Enable generation, choose a dataset, or bring your own data in `datasets.own`.",
         FAILED,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -31,4 +32,9 @@ class Datasets(Model):
         description="Automatic takes the first recommended candidate. Manual waits until choice is set.",
     )
     choice: Choice | None = Field(default=None, description="The dataset to use, or none; it answers the choice gate.")
+    transform: Literal["None", "Auto", "Always"] = Field(
+        default="None",
+        description="Whether the teacher rewrites the rows of the chosen dataset into the form of the task, or refuses them. Auto "
+        "does so for a dataset that is near to the task and of another form, Always for each one. It needs a teacher.",
+    )
     own: OwnData | None = Field(default=None, description="Your own labelled data, to train on.")

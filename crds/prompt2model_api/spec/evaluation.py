@@ -21,9 +21,10 @@ class GateSpec(Model):
         description="The metric that is compared, one of evaluation.metrics. Without it the first of them, else ExactMatch for "
         "short outputs and ChrF++ for free text.",
     )
-    split: Literal["Own", "Retrieved", "Generated"] | None = Field(
+    split: Literal["Own", "Retrieved", "Transformed", "Generated"] | None = Field(
         default=None,
-        description="The test split that is compared on. Without it your own, else the retrieved one, else the generated one.",
+        description="The test split that is compared on. Without it your own, else the retrieved one, else the transformed "
+        "one, else the generated one.",
     )
     at_least: Annotated[str, StringConstraints(pattern=AT_LEAST_PATTERN, max_length=16)] = Field(
         default="Teacher",

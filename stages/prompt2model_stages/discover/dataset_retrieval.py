@@ -29,7 +29,7 @@ from prompt2model_stages.catalogs.search import (
     open_vectors,
 )
 from prompt2model_stages.catalogs.search.protocol import Scores, nearest
-from prompt2model_stages.discover.permission import objection
+from prompt2model_stages.discover.permission import differs_in_form_alone, objection
 
 SHARED_WORDS = 2
 COVERAGE = 0.35
@@ -110,12 +110,15 @@ class CatalogDatasetRetriever(DatasetRetriever):
         best = self._best_known(instruction)
         if best is not None and not best.against:
             near = [best.number, *(number for number in near if number != best.number)]
-        return [
+        found = [
             self._candidate(
                 number, float(scores[number]), instruction, self._verdict(number, rank, best, demonstrations)
             )
             for rank, number in enumerate(near[:most])
         ]
+        if found and best is not None and self._is_another_form(near[0], best, demonstrations):
+            found[0] = found[0].model_copy(update={"transformable": True})
+        return found
 
     def description(self, candidate: DatasetCandidate) -> str:
         """See DatasetRetriever."""
@@ -153,6 +156,12 @@ class CatalogDatasetRetriever(DatasetRetriever):
         if not entry.hand_written or best is None or best.number != number:
             return "no one has checked its columns, and what its outputs look like"
         return best.against or objection(entry, demonstrations)
+
+    def _is_another_form(self, number: int, best: _Nearness, demonstrations: Sequence[Demonstration]) -> bool:
+        """Whether an entry is near enough to be used, and nothing but its form speaks against it."""
+        return (
+            best.number == number and not best.against and differs_in_form_alone(self._entries[number], demonstrations)
+        )
 
     def _candidate(self, number: int, score: float, instruction: str, against: str | None) -> DatasetCandidate:
         entry = self._entries[number]

@@ -28,6 +28,13 @@ def objection(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> s
     return _form(entry, demonstrations) or entry.usable
 
 
+def differs_in_form_alone(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> bool:
+    """Whether all that speaks against the dataset is the form of its rows or their direction: a teacher can rewrite them."""
+    if not demonstrations or entry.usable or entry.translates:
+        return False
+    return bool(_form(entry, demonstrations)) and not _language(entry, demonstrations)
+
+
 def _form(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:
     """What the demonstrations say against the dataset's outputs; empty where nothing."""
     if not demonstrations:

@@ -83,10 +83,14 @@ async def _ordered_datasets(
     ordered = [head[row] for row in ranked.order] + found[DATASETS_RANKED:]
     if ranked.named is None:
         return ordered
-    return [
-        _doubted(candidate) if candidate.recommended and not (row == 0 and ranked.named) else candidate
-        for row, candidate in enumerate(ordered)
-    ]
+    return [_judged(candidate, row, ranked.named) for row, candidate in enumerate(ordered)]
+
+
+def _judged(candidate: DatasetCandidate, row: int, named: int) -> DatasetCandidate:
+    """A candidate after the teacher has put it into this row, and said of so many that they would serve."""
+    if candidate.transformable and named and row:
+        return candidate.model_copy(update={"transformable": None})
+    return _doubted(candidate) if candidate.recommended and not (named and row == 0) else candidate
 
 
 def _doubted(candidate: DatasetCandidate) -> DatasetCandidate:

@@ -13,10 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from prompt2model_stages.splits import Row, parquet, read_split, test_split
 from prompt2model_stages.storage import Folder
 
-SplitName = Literal["Own", "Retrieved", "Generated"]
+SplitName = Literal["Own", "Retrieved", "Transformed", "Generated"]
 SPLITS: dict[str, SplitName] = {
     test_split("own"): "Own",
     test_split("retrieved"): "Retrieved",
+    test_split("transformed"): "Transformed",
     test_split("generated"): "Generated",
 }
 """prepare's name of the split, and its name in Scores; the most telling evidence first."""

@@ -33,6 +33,7 @@ class Display:
             console=console,
             disable=not console.is_terminal,
         )
+        self._spec = resource.spec
         self._names = [stage.value for stage in stages_of(resource.spec)]
         self._names += [SERVICE] if resource.spec.service.enabled else []
         self._tasks: dict[str, TaskID] = {}
@@ -56,8 +57,12 @@ class Display:
     def show(self, status: Prompt2ModelStatus, runs: dict[str, StageRun]) -> None:
         """Brings the bars in step with the stage runs that the status speaks of."""
         current = {run.spec.stage: run for run in runs.values() if _newer(run, runs)}
+        results = {stage: run.status.result for stage, run in current.items()}
+        needed = stages_of(self._spec, {stage: result.outputs for stage, result in results.items() if result})
+        for stage in stages_of(self._spec):
+            self._bars.update(self._tasks[stage.value], visible=stage in needed)
         for stage, run in current.items():
-            if stage.value in self._tasks:
+            if stage in needed:
                 self._stage(stage, run)
 
     def service(self, seen: ObservedService | None) -> None:

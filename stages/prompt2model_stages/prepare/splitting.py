@@ -61,6 +61,7 @@ def split(
     dropped = Dropped()
     tests = {} if own_test is None else {test_split("own"): _distinct(_filled(own_test, dropped), dropped)}
     taken = frozenset(example.group for rows in tests.values() for example in rows)
+    examples = _not_made_from(taken, examples, dropped)
     by_source: dict[Source, dict[str, list[Example]]] = {source: {} for source in SOURCES}
     for group, rows in sorted(_grouped(_filled(examples, dropped)).items()):
         if group in taken:
@@ -76,6 +77,17 @@ def split(
     _lend_to_validation(result, seed)
     order = {name: _shuffled(rows, f"{seed}:{name}") for name, rows in result.items()}
     return Splits({name: rows for name, rows in order.items() if rows or name in (TRAIN, VALIDATION)}, dropped)
+
+
+def _not_made_from(taken: frozenset[str], examples: Iterable[Example], dropped: Dropped) -> list[Example]:
+    """The examples without those that were rewritten from a question of the test data."""
+    kept = []
+    for example in examples:
+        if example.made_from in taken:
+            dropped.leaks[example.source] += 1
+        else:
+            kept.append(example)
+    return kept
 
 
 def _filled(examples: Iterable[Example], dropped: Dropped) -> list[Example]:

@@ -1,8 +1,8 @@
 """prepare: retrieved, generated and the user's own examples become splits in text-to-text form.
 
-Reads the choice of the gate, discover's instruction and demonstrations, generate's examples where it ran, and the
-user's files. Writes one Parquet file a split, preprocessing.json and statistics.json. It is quick and has no state: an
-attempt after a kill does it again, and the same inputs give the same bytes.
+Reads the rows that transform rewrote, or else the choice of the gate; discover's instruction and demonstrations, generate's
+examples where it ran, and the user's files. Writes one Parquet file a split, preprocessing.json and statistics.json. It is quick
+and has no state: an attempt after a kill does it again, and the same inputs give the same bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import blocked, failed
-from prompt2model_stages.examples import EXAMPLES, SOURCES, Example, VotedExample, group_of
+from prompt2model_stages.examples import (
+    EXAMPLES,
+    SOURCES,
+    TRANSFORMED,
+    Example,
+    TransformedExample,
+    VotedExample,
+    group_of,
+)
 from prompt2model_stages.prepare.hub_datasets import Drawn
 from prompt2model_stages.prepare.own_data import read_own
 from prompt2model_stages.prepare.retrieving import load_choice
@@ -34,6 +42,7 @@ from prompt2model_stages.storage import Folder
 
 logger = logging.getLogger(__name__)
 
+_TRANSFORM = "transform"
 STEPS = ("retrieved data", "own data", "generated examples", "splits", "files")
 
 
@@ -47,7 +56,7 @@ def run(context: StageContext) -> StageOutputs:
     preprocessing = Preprocessing(task.instruction, INSTRUCTION_LIMIT if limit is None else limit)
     _progress(context, 0)
     notes: list[str] = []
-    examples = _retrieved(context, notes)
+    examples = _transformed(context) if _TRANSFORM in context.job.stage_run.spec.inputs else chosen_rows(context, notes)
     _progress(context, 1)
     files: dict[str, Table] = {}
     examples += _own(context, context.spec.datasets.own, "datasets.own", files) or []
@@ -99,7 +108,13 @@ def _about(table: Table) -> FileRead:
     return FileRead(uri=table.name, sha256=table.sha256, rows=len(table.rows), notes=list(table.notes) or None)
 
 
-def _retrieved(context: StageContext, notes: list[str]) -> list[Example]:
+def chosen_rows(context: StageContext, notes: list[str]) -> list[Example]:
+    """The rows of the chosen dataset as they are, at most datasets.maxRows; none where none is chosen.
+
+    Args:
+        context: of a stage that reads datasets.maxRows and seed, with the choice gate's decision.
+        notes: what a person should know of how it was read is added.
+    """
     decision = context.job.stage_run.spec.decision
     choice = decision.dataset if decision is not None else None
     if decision is None or choice is None or choice.none or choice.output_column is None:
@@ -109,6 +124,20 @@ def _retrieved(context: StageContext, notes: list[str]) -> list[Example]:
     if isinstance(table, Drawn) and table.note:
         notes.append(table.note)
     return examples_of(table, choice.input_columns, choice.output_column, "retrieved", rows, seed)
+
+
+def _transformed(context: StageContext) -> list[Example]:
+    """The rows of the chosen dataset as the teacher rewrote them."""
+    return [
+        Example(
+            input=row.input.strip(),
+            output=row.output.strip(),
+            source="transformed",
+            origin=f"{row.origin}, rewritten in {row.request}",
+            made_from=row.made_from,
+        )
+        for row in read_lines(context.input(_TRANSFORM), TRANSFORMED, TransformedExample)
+    ]
 
 
 def _own(context: StageContext, data: OwnData | None, where: str, files: dict[str, Table]) -> list[Example] | None:
@@ -174,7 +203,7 @@ def _no_training_data(splits: Splits) -> Exception:
     why = f" What there was is left out: {left_out}." if left_out else ""
     return failed(
         "NoTrainingData",
-        f"There is nothing to train on: no retrieved, generated or own example.{why}",
+        f"There is nothing to train on: no retrieved, transformed, generated or own example.{why}",
         "Enable generation, choose a dataset, or bring your own data in datasets.own.",
     )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 COLOURS = {"student": "#0072b2", "untrained": "#999999", "teacher": "#e69f00"}
 """Told apart by the colour-blind too (Okabe and Ito's palette), like SOURCE_COLOURS."""
 
-SOURCE_COLOURS = {"own": "#009e73", "retrieved": "#56b4e9", "generated": "#cc79a7"}
+SOURCE_COLOURS = {"own": "#009e73", "retrieved": "#56b4e9", "transformed": "#e69f00", "generated": "#cc79a7"}
 CURVE_COLOURS = {"train/loss": "#0072b2", "validation/loss": "#d55e00"}
 
 

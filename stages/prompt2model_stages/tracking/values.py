@@ -54,7 +54,19 @@ def final_metrics(result: ResultFile) -> dict[str, float]:
     for name, value in outputs.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             found[name] = float(value)
-    return found | score_metrics(outputs.get("scores") or [])
+    return found | transformed_metrics(outputs.get("transformed")) | score_metrics(outputs.get("scores") or [])
+
+
+def transformed_metrics(counts: Mapping[str, Any] | None) -> dict[str, float]:
+    """What became of the rows of the chosen dataset: `transformed/<rows, rewritten, share_refused>`, and by reason and kind."""
+    if counts is None:
+        return {}
+    refused, unusable = counts["refused"], counts["unusable"]
+    found = {"rows": counts["rows"], "rewritten": counts["rewritten"]}
+    found["share_refused"] = sum(refused.values()) / max(1, counts["rows"])
+    found |= {f"refused/{reason}": count for reason, count in refused.items()}
+    found |= {f"unusable/{kind}": count for kind, count in unusable.items()}
+    return {f"transformed/{name}": float(value) for name, value in found.items()}
 
 
 def score_metrics(scores: list[Mapping[str, Any]]) -> dict[str, float]:

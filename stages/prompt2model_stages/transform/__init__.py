@@ -1,0 +1,1 @@
+"""transform: the teacher rewrites the rows of the chosen dataset into the task's form, or refuses them."""

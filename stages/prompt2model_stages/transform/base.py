@@ -1,0 +1,67 @@
+"""What can come of a row of the dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prompt2model_stages.examples import Example, Pair
+
+USED = "no"
+"""What the teacher writes as `refused` where it does not refuse."""
+
+
+class Refusal(StrEnum):
+    """Why the teacher refuses a row, as it says it."""
+
+    UNRELATED = "unrelated"
+    INCOMPLETE = "incomplete"
+    UNCLEAR = "unclear"
+    LANGUAGE = "language"
+    OTHER = "other"
+
+
+class Unusable(StrEnum):
+    """Why a row brings nothing although the teacher did not refuse it by a reason."""
+
+    EMPTY = "empty"  # neither an input nor an output: it is not asked about
+    DEMONSTRATION = "demonstrations"  # the row, or what it became, is one of the user's examples
+    MALFORMED = "malformed"  # the answer is not in form
+    CUT = "cut"  # the answer ended for want of room
+    UNANSWERED = "unanswered"  # the teacher or its filter answered with nothing
+    TOO_LONG = "tooLong"  # longer than the teacher reads
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that the teacher refused; why: in its own words."""
+
+    reason: Refusal
+    why: str = ""
+
+
+Outcome = Pair | Refused | Unusable
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one row; request: the journal's key, empty where nothing was asked."""
+
+    row: Example
+    outcome: Outcome
+    request: str = ""
+
+
+def kind_of(outcome: Refused | Unusable) -> str:
+    """One word or two for messages."""
+    return f"refused as {outcome.reason}" if isinstance(outcome, Refused) else WORDS[outcome]
+
+
+WORDS = {
+    Unusable.EMPTY: "empty",
+    Unusable.DEMONSTRATION: "equal to a demonstration",
+    Unusable.MALFORMED: "answered not in form",
+    Unusable.CUT: "with an answer that was cut",
+    Unusable.UNANSWERED: "not answered",
+    Unusable.TOO_LONG: "too long for the teacher",
+}

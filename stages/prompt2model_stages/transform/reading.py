@@ -1,0 +1,53 @@
+"""Reads a rewritten row, or a refusal, out of an answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from prompt2model_stages.examples import Pair
+from prompt2model_stages.generate.collecting import LONGEST_TEXT
+from prompt2model_stages.teacher import TeacherAnswer
+from prompt2model_stages.teacher.parsing import parse_json
+from prompt2model_stages.transform.base import USED, Outcome, Refusal, Refused, Unusable
+
+WHY_LENGTH = 200
+_NOT_REFUSED = ("", USED, "none", "false")
+
+
+def read_answer(answer: TeacherAnswer) -> Outcome:
+    """What an answer says of its row."""
+    if answer.cut:
+        return Unusable.CUT
+    if answer.refused or not answer.texts[0].strip():
+        return Unusable.UNANSWERED
+    return read_row(answer.texts[0])
+
+
+def read_row(text: str) -> Outcome:
+    """A pair or a refusal in a text; prose and fences around the JSON are passed over.
+
+    A refusal counts also where a pair stands beside it: the teacher doubts it. Half a pair is none.
+    """
+    try:
+        tree = parse_json(text)
+    except ValueError:
+        return Unusable.MALFORMED
+    if not isinstance(tree, dict):
+        return Unusable.MALFORMED
+    refused = _text(tree.get("refused")).casefold()
+    if refused not in _NOT_REFUSED:
+        known = refused in tuple(Refusal)
+        why = _text(tree.get("why")) or ("" if known else refused)
+        return Refused(Refusal(refused) if known else Refusal.OTHER, why[:WHY_LENGTH])
+    pair = Pair(_text(tree.get("input")), _text(tree.get("output")))
+    if not pair.input or not pair.output or max(len(pair.input), len(pair.output)) > LONGEST_TEXT:
+        return Unusable.MALFORMED
+    return pair
+
+
+def _text(value: Any) -> str:
+    """The value as text: an output that is JSON or a number stays as the teacher wrote it."""
+    if value is None:
+        return ""
+    return value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,162 @@
+"""Lets the teacher rewrite rows, as many at a time as the endpoint takes.
+
+Each row is one request at temperature 0, so its key in the journal is the same in every attempt: what was answered is read from
+there, and what became of the rows depends on their order alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.examples import Example, Pair, normalised
+from prompt2model_stages.generate.base import AskableTeacher, Task
+from prompt2model_stages.generate.pool import Pool
+from prompt2model_stages.teacher import TeacherRequest
+from prompt2model_stages.transform.base import Outcome, Refused, Result, Unusable, kind_of
+from prompt2model_stages.transform.prompts import PLAN_TOKENS, ROW_FORM, ask_plan, ask_row, row_tokens
+from prompt2model_stages.transform.reading import read_answer
+
+PURPOSE = "transform"
+TOO_LONG = "PromptTooLong"
+FIRST_IN_FLIGHT = 30
+"""Before the first row is rewritten: a dataset of no use should not cost a thousand requests."""
+HOPELESS = 30
+"""Answers without one in form, after which the teacher is taken to be too weak."""
+REFUSED_ALL = 100
+"""Answers without a usable row, after which the dataset is taken to be of no use."""
+AFTER_ERROR_S = 30.0
+"""How long answers in flight are waited for after an error: they are paid for."""
+
+Progress = Callable[[int, int, int], None]
+"""Told how many rows are through, how many there are, and how many of them are rewritten."""
+
+
+async def write_plan(task: Task, sample: Sequence[Pair], teacher: AskableTeacher) -> str:
+    """The plan for all rows; empty where the teacher gives none, or the rows are too long for it. Raises: StageError."""
+    request = TeacherRequest(
+        purpose=PURPOSE, messages=ask_plan(task, sample), temperature=0.0, max_tokens=PLAN_TOKENS, partial=True
+    )
+    try:
+        answer = await teacher.ask(request)
+    except StageError as error:
+        if error.failure.reason != TOO_LONG:
+            raise
+        return ""
+    return "" if answer.refused else answer.texts[0].strip()
+
+
+class Rewriter:
+    """Rewrites rows one by one after a plan.
+
+    Args:
+        task: what the rows are rewritten for.
+        plan: how; empty where there is none.
+        dataset: its name, for messages.
+        rows: as they are in the dataset.
+        teacher: answers, and holds the journal.
+        progress: told after each row.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        plan: str,
+        dataset: str,
+        rows: Sequence[Example],
+        teacher: AskableTeacher,
+        progress: Progress,
+    ) -> None:
+        self._task, self._plan, self._dataset, self._rows = task, plan, dataset, rows
+        self._teacher, self._progress, self._pool = teacher, progress, Pool()
+        self._shown = {normalised(pair.input) for pair in task.demonstrations}
+        self._results: list[Result | None] = [self._unasked(row) for row in rows]
+        self._left: Iterator[int] = iter(())
+        self._done = sum(result is not None for result in self._results)
+        self._answered = self._in_form = self._rewritten = 0
+
+    async def rewrite(self) -> list[Result]:
+        """What became of each row, in their order.
+
+        Raises: StageError of the teacher; TeacherAnswersGarbage (Blocked) where it does not keep to the form, NothingTransformed
+            (Failed) where no row is of use; both as soon as it is clear.
+        """
+        while self._done < len(self._rows) and not self._is_pointless:
+            self._left = iter([place for place, result in enumerate(self._results) if result is None])
+            await self._pool.run(self._refill, lambda: AFTER_ERROR_S, AFTER_ERROR_S)
+        self._raise_if_nothing()
+        return [result for result in self._results if result is not None]
+
+    def _unasked(self, row: Example) -> Result | None:
+        """The result of a row that the teacher is not asked about."""
+        if not row.input and not row.output:
+            return Result(row, Unusable.EMPTY)
+        return Result(row, Unusable.DEMONSTRATION) if normalised(row.input) in self._shown else None
+
+    def _refill(self) -> bool:
+        """Starts requests until enough are in flight; returns whether it is clear that asking on is pointless."""
+        if self._is_pointless:
+            return True
+        room = max(1, self._teacher.concurrency)
+        room = room if self._rewritten else min(room, FIRST_IN_FLIGHT)
+        while len(self._pool) < room and (place := next(self._left, None)) is not None:
+            self._pool.start(self._ask(place))
+        return False
+
+    async def _ask(self, place: int) -> None:
+        row = self._rows[place]
+        request = TeacherRequest(
+            purpose=PURPOSE,
+            messages=ask_row(self._task, self._plan, row),
+            temperature=0.0,
+            max_tokens=row_tokens(self._task, row),
+            schema=ROW_FORM,
+        )
+        try:
+            answer = await self._teacher.ask(request)
+        except StageError as error:
+            if error.failure.reason != TOO_LONG:
+                raise
+            self._take(place, Unusable.TOO_LONG, "")
+        else:
+            self._take(place, read_answer(answer), answer.key)
+
+    def _take(self, place: int, outcome: Outcome, key: str) -> None:
+        self._answered += 1
+        self._in_form += isinstance(outcome, Pair | Refused)
+        if isinstance(outcome, Pair) and normalised(outcome.input) in self._shown:
+            outcome = Unusable.DEMONSTRATION
+        self._rewritten += isinstance(outcome, Pair)
+        self._results[place] = Result(self._rows[place], outcome, key)
+        self._done += 1
+        self._progress(self._done, len(self._rows), self._rewritten)
+
+    @property
+    def _is_pointless(self) -> bool:
+        if self._answered >= HOPELESS and not self._in_form:
+            return True
+        return self._answered >= REFUSED_ALL and not self._rewritten
+
+    def _raise_if_nothing(self) -> None:
+        if self._rewritten:
+            return
+        there = [result for result in self._results if result is not None]
+        found = summary(there)
+        if self._answered and not self._in_form:
+            raise blocked(
+                "TeacherAnswersGarbage",
+                f"None of the teacher's {self._answered} answers about rows of {self._dataset} is of use: {found}.",
+                "Name a stronger teacher in teacher.model, or set datasets.transform to None; every answer so far is kept.",
+            )
+        raise failed(
+            "NothingTransformed",
+            f"Nothing of {self._dataset} is left: none of {len(there)} rows could be rewritten for the task ({found}).",
+            "Choose another dataset in datasets.choice, or none: true, or say in the prompt more clearly what is wanted.",
+        )
+
+
+def summary(results: Sequence[Result]) -> str:
+    """What became of the rows that are not rewritten, as a list of counts; the most frequent first."""
+    counts = Counter(kind_of(result.outcome) for result in results if not isinstance(result.outcome, Pair))
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])))

@@ -1,0 +1,208 @@
+"""The stage transform: what the teacher is asked, how its answers are read, and what becomes of the rows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+
+import pytest
+
+from prompt2model_api.conditions import FailureState
+from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.examples import Example, Pair
+from prompt2model_stages.generate.base import Task
+from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
+from prompt2model_stages.transform.base import Outcome, Refusal, Refused, Result, Unusable
+from prompt2model_stages.transform.prompts import ROW_FORM, ROW_SHOWN, ask_plan, ask_row, row_tokens
+from prompt2model_stages.transform.reading import read_answer, read_row
+from prompt2model_stages.transform.rewriting import (
+    FIRST_IN_FLIGHT,
+    HOPELESS,
+    REFUSED_ALL,
+    Rewriter,
+    summary,
+    write_plan,
+)
+from prompt2model_stages.transform.stage import counts_of
+from tests.unit.test_generate import FakeTeacher
+
+pytestmark = pytest.mark.unit
+
+TASK = Task("Say the number in words.", (Pair("1", "one"), Pair("2", "two")))
+
+
+def rows(count: int, start: int = 10) -> list[Example]:
+    return [Example(f"n = {n}", f"{n}", "retrieved", f"org/d#{n}") for n in range(start, start + count)]
+
+
+def said(**fields: object) -> str:
+    return json.dumps({"refused": "no", "why": "", "input": "", "output": "", **fields})
+
+
+def number_in(request: TeacherRequest) -> int:
+    """Of the row that a request is about."""
+    return int(str(request.messages[-1]["content"]).split("n = ")[1].split('"')[0])
+
+
+def by_number(answer: Callable[[int], str]) -> Callable[[TeacherRequest, random.Random], list[str]]:
+    def write(request: TeacherRequest, rng: random.Random) -> list[str]:
+        return ["Step 1."] if request.schema is None else [answer(number_in(request))]
+
+    return write
+
+
+def rewritten(number: int) -> str:
+    return said(input=str(number), output=f"in words {number}")
+
+
+def rewrite(teacher: FakeTeacher, given: list[Example], plan: str = "Step 1.") -> list[Result]:
+    return asyncio.run(Rewriter(TASK, plan, "org/d", given, teacher, lambda done, total, new: None).rewrite())
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        (said(input="3", output="three"), Pair("3", "three")),
+        ('{"input": "3", "output": "three"}', Pair("3", "three")),
+        ("Here it is:\n```json\n" + said(input=" 3 ", output=3) + "\n```", Pair("3", "3")),
+        (said(input="3", output={"k": [1]}), Pair("3", '{"k": [1]}')),
+        (said(refused="unrelated", why="no number"), Refused(Refusal.UNRELATED, "no number")),
+        (said(refused="Unclear", input="3", output="three"), Refused(Refusal.UNCLEAR)),
+        (said(refused=True), Refused(Refusal.OTHER, "true")),
+        (said(refused="offensive"), Refused(Refusal.OTHER, "offensive")),
+        (said(refused="", input="3", output="three"), Pair("3", "three")),
+        (said(refused=None, input="3", output="three"), Pair("3", "three")),
+        (said(refused=False, input="3", output="three"), Pair("3", "three")),
+        (said(input="3"), Unusable.MALFORMED),
+        (said(input="3", output="x" * 9000), Unusable.MALFORMED),
+        ('{"input": "3", "output": "thr', Unusable.MALFORMED),
+        ("[1]", Unusable.MALFORMED),
+        ("I cannot help with that.", Unusable.MALFORMED),
+    ],
+)
+def test_a_pair_or_a_refusal_is_read_and_nothing_else(text: str, outcome: Outcome) -> None:
+    assert read_row(text) == outcome
+
+
+def test_answers_that_are_none_have_kinds_of_their_own() -> None:
+    assert read_answer(TeacherAnswer(("",), "k", cut=True)) is Unusable.CUT
+    assert read_answer(TeacherAnswer(("",), "k", refused=True)) is Unusable.UNANSWERED
+    assert read_answer(TeacherAnswer((" ",), "k")) is Unusable.UNANSWERED
+
+
+def test_the_prompts_have_task_plan_and_row() -> None:
+    row = Pair("n = 3", "x" * 9000)
+    (_, asked) = ask_row(TASK, "Step 1.", row)
+    assert all(part in asked["content"] for part in (TASK.instruction, '"output": "two"', "Step 1.", row.output))
+    assert all(f'"{reason}"' in asked["content"] for reason in Refusal)
+    assert "plan" not in ask_row(TASK, "", row)[1]["content"]
+    (_, planned) = ask_plan(TASK, [row] * 9)
+    assert planned["content"].count("n = 3") == 5 and "x" * (ROW_SHOWN + 1) not in planned["content"]
+    assert row_tokens(TASK, row) > 4000 > row_tokens(TASK, Pair("a", "b"))
+    assert set(ROW_FORM["properties"]["refused"]["enum"]) == {"no", *Refusal}
+
+
+def test_every_row_is_asked_about_once_and_comes_to_something_in_its_order() -> None:
+    def answer(number: int) -> str:
+        if number % 3 == 0:
+            return said(refused="incomplete", why=f"{number} lacks it")
+        return "What?" if number % 7 == 0 else rewritten(number)
+
+    given = rows(60)
+    teacher = FakeTeacher(by_number(answer))
+    results = rewrite(teacher, given)
+    assert [result.row for result in results] == given
+    assert len(teacher.sent) == 60 and teacher.most_in_flight == teacher.concurrency
+    assert all(result.request for result in results)
+    counts = counts_of(results)
+    assert (counts.rows, counts.rewritten, counts.refused) == (60, 35, {"incomplete": 20})
+    assert counts.unusable == {"malformed": 5}
+    assert summary(results) == "20 refused as incomplete, 5 answered not in form"
+
+
+def test_another_order_of_answers_changes_nothing() -> None:
+    first, second = (FakeTeacher(by_number(rewritten)) for _ in range(2))
+    second.concurrency, second.turns = 3, 1
+    assert rewrite(first, rows(40)) == rewrite(second, rows(40))
+
+
+def test_the_users_examples_are_dropped_before_and_after() -> None:
+    given = [Example("(1)", "I", "retrieved", "d#0"), Example("", "", "retrieved", "d#1"), *rows(2)]
+    teacher = FakeTeacher(by_number(lambda number: said(input=" 2. ", output="two") if number == 10 else rewritten(11)))
+    results = rewrite(teacher, given)
+    assert [result.outcome for result in results[:3]] == [
+        Unusable.DEMONSTRATION,
+        Unusable.EMPTY,
+        Unusable.DEMONSTRATION,
+    ]
+    assert len(teacher.sent) == 2  # the first two are not asked about
+    assert isinstance(results[3].outcome, Pair)
+
+
+@pytest.mark.parametrize("dies_after", [1, 20, 59])
+def test_a_killed_attempt_asks_nothing_twice(dies_after: int) -> None:
+    whole = FakeTeacher(by_number(rewritten))
+    dying = FakeTeacher(by_number(rewritten))
+    dying.dies_after = dies_after
+    with pytest.raises(KeyboardInterrupt):
+        rewrite(dying, rows(60))
+    again = FakeTeacher(by_number(rewritten), dying.journal)
+    kept = len(dying.journal)
+    assert rewrite(again, rows(60)) == rewrite(whole, rows(60))
+    assert len(again.sent) == 60 - kept
+
+
+def test_refusing_everything_ends_early_and_says_what_to_do() -> None:
+    teacher = FakeTeacher(by_number(lambda number: said(refused="unrelated", why="no")))
+    with pytest.raises(StageError) as error:
+        rewrite(teacher, rows(1000))
+    failure = error.value.failure
+    assert (failure.state, failure.reason) == (FailureState.FAILED, "NothingTransformed")
+    assert "org/d" in failure.message and "refused as unrelated" in failure.message and "none: true" in failure.remedy
+    assert REFUSED_ALL <= len(teacher.sent) <= REFUSED_ALL + FIRST_IN_FLIGHT
+
+
+def test_answers_out_of_form_end_early_and_name_the_teacher() -> None:
+    teacher = FakeTeacher(by_number(lambda number: "Sure! Here you go."))
+    with pytest.raises(StageError) as error:
+        rewrite(teacher, rows(1000))
+    failure = error.value.failure
+    assert (failure.state, failure.reason) == (FailureState.BLOCKED, "TeacherAnswersGarbage")
+    assert "stronger teacher" in failure.remedy and "not in form" in failure.message
+    assert HOPELESS <= len(teacher.sent) <= HOPELESS + FIRST_IN_FLIGHT
+
+
+def test_one_good_row_among_those_in_flight_goes_on() -> None:
+    last = 10 + REFUSED_ALL + 5
+    teacher = FakeTeacher(by_number(lambda number: rewritten(number) if number >= last else said(refused="other")))
+    teacher.turns = 1
+    teacher.concurrency = 1000
+    results = rewrite(teacher, rows(300))
+    assert counts_of(results).rewritten == 300 - REFUSED_ALL - 5
+
+
+@pytest.mark.parametrize("answer", [said(refused="other"), "What?"])
+def test_few_rows_of_no_use_are_a_failure_at_the_end(answer: str) -> None:
+    with pytest.raises(StageError):
+        rewrite(FakeTeacher(by_number(lambda number: answer)), rows(3))
+
+
+def test_the_teachers_error_ends_it_but_a_row_that_is_too_long_does_not() -> None:
+    teacher = FakeTeacher(by_number(rewritten))
+    teacher.error = blocked("BudgetExhausted", "The budget is used up.", "Raise it.")
+    with pytest.raises(StageError, match="budget"):
+        rewrite(teacher, rows(40))
+    teacher = FakeTeacher(by_number(rewritten))
+    teacher.error = failed("PromptTooLong", "Too long.", "Shorten it.")
+    counts = counts_of(rewrite(teacher, rows(40)))
+    assert (counts.rewritten, counts.unusable) == (5, {"tooLong": 35})
+
+
+def test_without_a_plan_it_goes_on() -> None:
+    teacher = FakeTeacher(lambda request, rng: [" 1. Take n. "])
+    assert asyncio.run(write_plan(TASK, rows(3), teacher)) == "1. Take n."
+    assert teacher.sent[0].temperature == 0 and teacher.sent[0].partial
+    teacher = FakeTeacher(lambda request, rng: [""])
+    assert asyncio.run(write_plan(TASK, rows(3), teacher)) == ""

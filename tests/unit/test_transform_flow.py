@@ -1,0 +1,221 @@
+"""When the stage transform is part of a resource: the choice gate, `decide`, digests, the estimate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from prompt2model_api.conditions import FailureState
+from prompt2model_api.estimate import estimate
+from prompt2model_api.gates import dataset_gate, score_gate
+from prompt2model_api.graph import GRAPH, stages_of
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.results import DatasetCandidate, Interval, Scores, StageOutputs, StageResult
+from prompt2model_api.snapshot import StopAttempt
+from prompt2model_api.stage_run import Stage, StageRunPhase
+from prompt2model_api.status import Phase
+from tests.decide_world import SHA, World, failure, resource
+from tests.stage_outputs import outputs
+
+pytestmark = pytest.mark.unit
+
+TEACHER = {"baseURL": "https://llm.example/v1", "model": "m", "budget": {"unlimited": True}}
+WITH, WITHOUT = list(Stage), [stage for stage in Stage if stage is not Stage.TRANSFORM]
+
+
+def spec(transform: str = "Auto", teacher: Any = TEACHER, **datasets: Any) -> dict[str, Any]:
+    return {"teacher": teacher, "datasets": {"transform": transform, **datasets}}
+
+
+def candidate(**fields: Any) -> DatasetCandidate:
+    return DatasetCandidate(name="org/d", revision="r1", input_columns=["a"], output_column="b", score=3.0, **fields)
+
+
+def discovered(*candidates: DatasetCandidate) -> StageOutputs:
+    return outputs(Stage.DISCOVER).model_copy(update={"dataset_candidates": list(candidates)})
+
+
+NEAR, FITS, FAR = candidate(transformable=True), candidate(recommended=True), candidate()
+
+
+def ran(world: World, found: StageOutputs) -> Phase:
+    """Lets the world run to its end; discover found this."""
+    world.step()
+    (name,) = world.alive()
+    run = world.runs[name]
+    result = StageResult(attempt=1, digest=run.spec.digest, sha256=SHA, outputs=found)
+    world.finish(name)
+    world.runs[name] = run.model_copy(update={"status": run.status.model_copy(update={"result": result})})
+    return world.to_the_end()
+
+
+@pytest.mark.parametrize(
+    ("fields", "found", "made"),
+    [
+        (spec("Auto"), NEAR, WITH),
+        (spec("Auto"), FITS, WITHOUT),
+        (spec("Auto"), FAR, WITHOUT),
+        (spec("Always"), NEAR, WITH),
+        (spec("Always"), FITS, WITH),
+        (spec("Always"), FAR, WITHOUT),
+        (spec("None"), NEAR, WITHOUT),
+        (spec("Auto", None), NEAR, WITHOUT),  # the embedded teacher is too weak
+        (spec("Always", enabled=False), NEAR, WITHOUT),
+        (spec("Always", choice={"none": True}), NEAR, WITHOUT),
+        (spec("Always", choice={"name": "org/x", "inputColumns": ["a"], "outputColumn": "b"}), FAR, WITH),
+        (spec("Auto", choice={"name": "org/x", "inputColumns": ["a"], "outputColumn": "b"}), FAR, WITHOUT),
+        (spec("Auto", choice={"name": "org/d", "inputColumns": ["a"], "outputColumn": "b"}), NEAR, WITH),
+        (spec("Auto", choice={"name": "org/d", "inputColumns": ["a"], "outputColumn": "b"}), FITS, WITHOUT),
+    ],
+)
+def test_the_stage_is_there_where_a_dataset_is_chosen_to_be_rewritten(
+    fields: dict[str, Any], found: DatasetCandidate, made: list[Stage]
+) -> None:
+    world = World(resource(**fields))
+    assert ran(world, discovered(found)) is Phase.READY
+    assert world.made == made
+    prepare = next(run for run in world.runs.values() if run.spec.stage is Stage.PREPARE)
+    assert ("transform" in prepare.spec.inputs) == (made == WITH)
+    assert world.resource.status is not None and world.resource.status.choice is not None
+
+
+def test_a_dataset_that_fits_is_taken_before_one_that_has_to_be_rewritten() -> None:
+    made = Prompt2ModelSpec.model_validate({"prompt": "x", **spec("Auto")})
+    other = candidate(recommended=True).model_copy(update={"name": "org/fits"})
+    gate = dataset_gate(made, discovered(NEAR, other))
+    assert gate.decision is not None and gate.decision.dataset is not None
+    assert (gate.decision.dataset.name, gate.decision.transform) == ("org/fits", None)
+    rewritten = dataset_gate(made, discovered(FAR, NEAR)).decision
+    assert rewritten is not None and rewritten.transform and "rewritten" in rewritten.reason
+
+
+def test_without_a_result_of_discover_the_stage_may_be_needed() -> None:
+    made = Prompt2ModelSpec.model_validate({"prompt": "x", **spec("Auto")})
+    assert list(stages_of(made)) == WITH
+    assert list(stages_of(made, {Stage.DISCOVER: discovered(FAR)})) == WITHOUT
+    assert estimate(made, {})[Stage.TRANSFORM].requests == 3001
+    assert Stage.TRANSFORM not in estimate(made, {Stage.DISCOVER: discovered(FITS)})
+
+
+def test_a_closed_choice_gate_keeps_the_stage_waiting_and_generate_goes_on() -> None:
+    world = World(resource(**spec("Always", selection="Manual")))
+    assert ran(world, discovered(FITS)) is Phase.AWAITING_CHOICE
+    assert world.made == [Stage.DISCOVER, Stage.GENERATE]
+    answered = spec("Always", choice={"name": "org/d", "inputColumns": ["a"], "outputColumn": "b"})
+    world.resource = world.resource.model_copy(update={"spec": resource(**answered).spec})
+    assert world.to_the_end() is Phase.READY
+    assert world.made == WITH
+
+
+def test_one_stage_asks_the_teacher_at_a_time() -> None:
+    world = World(resource(**spec("Always")))
+    world.step()
+    world.finish(world.alive()[0])
+    world.step()
+    (generate,) = world.alive()
+    assert "generate" in generate
+    world.finish(generate)
+    assert world.step().status.phase is Phase.TRANSFORMING
+    (transform,) = world.alive()
+    assert "transform" in transform
+
+    more = resource(**spec("Always"), generation={"examples": 9})
+    world.resource = world.resource.model_copy(update={"spec": more.spec})
+    outcome = world.step()
+    assert StopAttempt(transform, 1, "another stage has to end first") in outcome.actions
+    (again,) = world.alive()
+    assert "generate" in again and world.runs[transform].status.phase is StageRunPhase.PENDING
+    world.finish(again)
+    world.step()
+    assert world.alive() == [transform] and world.runs[transform].status.attempt == 2
+    world.finish(transform)
+    assert world.to_the_end() is Phase.READY
+
+
+def test_more_examples_leave_the_rewritten_rows_as_they_are() -> None:
+    world = World(resource(**spec("Always")))
+    world.to_the_end()
+    world.made.clear()
+    more = resource(**spec("Always"), generation={"examples": 9})
+    world.resource = world.resource.model_copy(update={"spec": more.spec})
+    assert world.to_the_end() is Phase.READY
+    assert world.made == [stage for stage in WITHOUT if stage is not Stage.DISCOVER]
+
+
+@pytest.mark.parametrize(
+    ("edit", "again"),
+    [
+        (spec("Auto", choice={"name": "builtin:d", "inputColumns": ["a"], "outputColumn": "b"}), True),
+        (spec("Always", maxRows=9), True),
+        ({**spec("Always"), "training": {"epochs": 9}}, False),
+        ({**spec("Always"), "evaluation": {"maxRows": 9}}, False),
+    ],
+)
+def test_rows_are_rewritten_again_where_the_rows_or_the_teacher_change(edit: dict[str, Any], again: bool) -> None:
+    world = World(resource(**spec("Always")))
+    world.to_the_end()
+    world.made.clear()
+    world.resource = world.resource.model_copy(update={"spec": resource(**edit).spec})
+    assert world.to_the_end() is Phase.READY
+    # Auto uses a dataset of the task's own form as it is: the stage is gone, and prepare reads the raw rows.
+    assert (Stage.TRANSFORM in world.made) == (again and edit["datasets"]["transform"] == "Always")
+    assert (Stage.PREPARE in world.made) == again
+
+
+def test_a_dataset_of_no_use_is_a_condition_that_says_what_to_do() -> None:
+    world = World(resource(**spec("Always")))
+    for _ in range(2):
+        world.step()
+        world.finish(world.alive()[0])
+    world.step()
+    world.fail(world.alive()[0], failure(FailureState.FAILED, "NothingTransformed"))
+    status = world.step().status
+    ready = {c.type.value: c for c in status.conditions}
+    assert status.phase is Phase.FAILED and ready["DataReady"].reason == ready["Ready"].reason == "NothingTransformed"
+    none = resource(**spec("Always", choice={"none": True}))
+    world.resource = world.resource.model_copy(update={"spec": none.spec})
+    assert world.to_the_end() is Phase.READY
+
+
+def test_what_became_of_the_rows_is_told_with_the_data() -> None:
+    world = World(resource(**spec("Always")))
+    told = outputs(Stage.TRANSFORM).model_copy(update={"notes": ["2 of 3 rows of org/d are rewritten."]})
+    for _ in range(3):
+        world.step()
+        world.finish(world.alive()[0])
+    name = next(run.metadata.name for run in world.runs.values() if run.spec.stage is Stage.TRANSFORM)
+    status = world.runs[name].status
+    assert status.result is not None
+    result = status.result.model_copy(update={"outputs": told})
+    world.runs[name] = world.runs[name].model_copy(update={"status": status.model_copy(update={"result": result})})
+    world.to_the_end()
+    assert world.resource.status is not None
+    conditions = {c.type.value: c for c in world.resource.status.conditions}
+    assert "2 of 3 rows of org/d are rewritten." in conditions["DataReady"].message
+
+
+def test_scores_on_rewritten_rows_do_not_compare_student_and_teacher() -> None:
+    at = [Interval(value=v, low=v - 1, high=v + 1) for v in (50.0, 10.0, 90.0)]
+    score = Scores(split="Transformed", metric="ExactMatch", rows=50, student=at[0], untrained=at[1], teacher=at[2])
+    gate = score_gate(Prompt2ModelSpec(prompt="x"), [score])
+    assert gate.open and gate.reason == "BeatsUntrained" and "the teacher wrote its labels" in gate.message
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (spec("Always", None), "name a teacher"),
+        ({"evaluation": {"gate": {"split": "Transformed"}}}, "name another split"),
+    ],
+)
+def test_what_cannot_be_is_refused(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        resource(**fields)
+
+
+def test_the_stage_is_known_by_its_node_alone() -> None:
+    node = GRAPH[Stage.TRANSFORM]
+    assert node.uses_teacher and node.asks_hub and not node.on_ray
+    assert node.phase is Phase.TRANSFORMING
