@@ -30,6 +30,7 @@ from prompt2model_api.spec.running import Storage
 from prompt2model_api.spec.service import Replicas
 from prompt2model_api.spec.student import StudentSpec
 from prompt2model_api.spec.teacher import Budget, TeacherSpec
+from prompt2model_api.spec.training import LEAST_MEMORY, NO_UNIT, Resources
 from prompt2model_api.stage_run import StageRun, StageRunSpec
 
 Reason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired"]
@@ -138,7 +139,7 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
         ),
         Rule(
             "has(self.storage.uri) || has(self.storage.claim) || self.retention.storage == oldSelf.retention.storage",
-            "retention.storage cannot be changed where storage names no uri and no claim: the claim was made with it",
+            "retention.storage can only be changed where storage names a uri or a claim: apply the resource under another name",
             ".retention.storage",
             "FieldValueForbidden",
         ),
@@ -207,6 +208,13 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
         ),
     ),
     Temperature: (Rule("self.from <= self.to", "from must be at most to: write a lower from or a higher to", ".from"),),
+    Resources: (
+        Rule(
+            f"!has(self.memory) || quantity(string(self.memory)).compareTo(quantity('{LEAST_MEMORY}')) >= 0",
+            NO_UNIT,
+            ".memory",
+        ),
+    ),
     Replicas: (Rule("self.max >= self.min", "max must be at least min", ".max"),),
     Storage: (
         _place_rule(STORAGE),

@@ -225,6 +225,13 @@ REFUSED: dict[str, Refused] = {
         'atLeast is the number 85 and must be text: write Teacher, or a number from 0 to 100 in quotes, such as "85"',
         "must be of type string",
     ),
+    **{
+        f"memory-{number}": Refused(
+            {"prompt": "p", part: {"resources": {"memory": given}}}, "memory is below 1Mi: add the unit"
+        )
+        for number, (part, given) in enumerate({"training": 16, "evaluation": "16", "service": "1048575"}.items())
+    },
+    "memory-in-thousandths": Refused({"prompt": "p", "training": {"resources": {"memory": "500m"}}}, "below 1Mi"),
     "replicas": Refused({"prompt": "p", "service": {"replicas": {"min": 3}}}, "max must be at least min"),
     "two-storages": Refused({"prompt": "p", "storage": {"uri": "s3://a", "claim": "b"}}, "name one of uri and claim"),
     "negative": Refused({"prompt": "p", "seed": -1}, "spec.seed is -1: it must be at least 0", "greater than or equal"),

@@ -125,8 +125,8 @@ def test_values_mean_what_they_mean_in_a_cluster() -> None:
 
 def test_cpu_and_memory_are_taken_as_pods_take_them() -> None:
     for written, meant in AMOUNTS.items():
-        found = made(training={"resources": {"cpu": written, "memory": written}})
-        assert found == made(training={"resources": {"cpu": meant, "memory": meant}})
+        found = made(training={"resources": {"cpu": written, "memory": 1073741824}})
+        assert found == made(training={"resources": {"cpu": meant, "memory": "1073741824"}})
         assert found == Prompt2Model.model_validate(found.dump())
     for wrong in WRONG_AMOUNTS:
         with pytest.raises(SpecError, match=r"spec\.training\.resources\.cpu is "):

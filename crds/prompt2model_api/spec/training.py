@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from prompt2model_api.base import IntOrQuantity, Model
+from prompt2model_api.quantities import bytes_of
+
+LEAST_MEMORY = "1Mi"
+NO_UNIT = f"memory is below {LEAST_MEMORY}: add the unit, such as in 16Gi"
 
 
 class Resources(Model):
@@ -26,6 +30,12 @@ class Resources(Model):
         le=64,
         description="How many whole GPUs, as nvidia.com/gpu. The images must be built with a CUDA build of PyTorch.",
     )
+
+    @model_validator(mode="after")
+    def _memory_has_a_unit(self) -> Resources:
+        if self.memory is not None and bytes_of(self.memory) < bytes_of(LEAST_MEMORY):
+            raise ValueError(NO_UNIT)
+        return self
 
 
 class Training(Model):
