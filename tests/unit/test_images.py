@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {"operator": 8080, "stages": 8080, "service": 3000, "mlflow": 5000}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-NOT_IN_IMAGES = {"dev", "docs", "local"}
+NOT_IN_IMAGES = {"choose", "dev", "docs", "local"}
 
 pytestmark = pytest.mark.unit
 

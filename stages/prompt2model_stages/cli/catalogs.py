@@ -10,14 +10,11 @@ from rich.table import Table
 from prompt2model_stages.catalogs.building import Built, Told, build
 from prompt2model_stages.catalogs.building.hub import HubLister
 from prompt2model_stages.catalogs.building.segments import Cursor
-from prompt2model_stages.catalogs.entries import CatalogEntry, DatasetEntry, Kind, ModelEntry
-from prompt2model_stages.catalogs.language_names import shown
+from prompt2model_stages.catalogs.entries import DatasetEntry, Kind, ModelEntry
 from prompt2model_stages.catalogs.opening import Catalog, open_catalog
 from prompt2model_stages.catalogs.search import open_lexical
+from prompt2model_stages.catalogs.showing import languages_of, made_of, size_of
 from prompt2model_stages.cli.commands import DONE, guarded
-
-SHOWN_COLUMNS = 6
-"""Of a dataset, in the table."""
 
 
 class BuildProgress:
@@ -109,32 +106,8 @@ def _found(catalog: Catalog[DatasetEntry] | Catalog[ModelEntry], words: str, mos
     for hit in hits:
         entry = catalog.entries[hit.row]
         cells = [
-            entry.name, f"{hit.score:.1f}", entry.license, _languages(entry), _size(entry), _known(entry),
+            entry.name, f"{hit.score:.1f}", entry.license, languages_of(entry), size_of(entry), made_of(entry),
             f"shares {index.shown(words, hit.row)}",
         ]  # fmt: skip
         table.add_row(*(escape(cell) for cell in cells))
     return table, len(hits)
-
-
-def _languages(entry: CatalogEntry) -> str:
-    if isinstance(entry, ModelEntry) and entry.from_languages and entry.into_languages:
-        return f"{shown(entry.from_languages, 4)} → {shown(entry.into_languages, 4)}"
-    return shown(entry.languages, 4)
-
-
-def _size(entry: CatalogEntry) -> str:
-    """Rows of a dataset, or the hub's category of them; bytes of a model."""
-    if isinstance(entry, DatasetEntry):
-        return f"{entry.rows:,} rows" if entry.rows is not None else entry.rows_between.replace("unknown", "")
-    assert isinstance(entry, ModelEntry)
-    return f"{entry.size_bytes / 1e9:.1f} GB" if entry.size_bytes >= 1e9 else f"{entry.size_bytes / 1e6:.0f} MB"
-
-
-def _known(entry: CatalogEntry) -> str:
-    """A dataset's columns; what a model was made from."""
-    if isinstance(entry, DatasetEntry):
-        if entry.output_column:
-            return f"{', '.join(entry.input_columns)} → {entry.output_column}"
-        names = [column.name for column in entry.columns]
-        return ", ".join(names[:SHOWN_COLUMNS]) + (", …" if len(names) > SHOWN_COLUMNS else "")
-    return (entry.base_model or "") if isinstance(entry, ModelEntry) else ""

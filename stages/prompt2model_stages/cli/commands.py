@@ -13,15 +13,14 @@ from types import FrameType
 import httpx
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from prompt2model_api.conditions import ConditionType
-from prompt2model_api.graph import stages_of
 from prompt2model_api.loading import SpecError, cluster_only_fields
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_api.texts import told
+from prompt2model_stages.cli.status_tables import all_table, one_tables
 from prompt2model_stages.differing_rows import ERRORS
 from prompt2model_stages.errors import StageError, disk_full
 from prompt2model_stages.golden_requests import read_golden
@@ -52,6 +51,7 @@ def run(console: Console, file: Path, runs: Path, port: int, *, keep_serving: bo
         if run_folder.in_use():
             raise InUseError(f"{run_folder.path} is in use by another run: wait for it, or end it.")
         with run_folder.locked():
+            run_folder.write_origin(file)
             return _run_locked(console, file, resource, run_folder, port, keep_serving)
 
     return guarded(console, body)
@@ -87,6 +87,9 @@ def _run_locked(
         if status.phase is not Phase.READY:
             kept = f"Everything so far is kept: `p2m run {shlex.quote(str(file))}` goes on where it was."
             console.print(kept, highlight=False, soft_wrap=True)
+            if status.phase is Phase.AWAITING_CHOICE:
+                page = f"p2m choose {shlex.quote(str(file))}{_runs_option(run_folder)}"
+                console.print(f"Choose on a page: `{page}`.", highlight=False, soft_wrap=True)
             return code
         _say_how_to_go_on(console, resource, run_folder, status)
         if keep_serving and answered:
@@ -148,12 +151,12 @@ def status(console: Console, name: str | None, namespace: str, runs: Path) -> in
 
     def body() -> int:
         if name is None:
-            console.print(_all_table(runs))
+            console.print(all_table(runs))
             return DONE
         run_folder = RunFolder(runs, namespace, name)
         if (found := run_folder.read_status()) is None:
             raise SpecError(f"No run of {namespace}/{name} in {run_folder.runs}.")
-        for table in _one_tables(run_folder, found):
+        for table in one_tables(run_folder, found):
             console.print(table)
         if found.run_url is not None:
             console.print(f"Recorded at {found.run_url} (`p2m ui` serves it).", highlight=False, soft_wrap=True)
@@ -252,13 +255,17 @@ def ending(status: Prompt2ModelStatus) -> tuple[int, str]:
 def _say_how_to_go_on(
     console: Console, resource: Prompt2Model, run_folder: RunFolder, status: Prompt2ModelStatus
 ) -> None:
-    where = "" if run_folder.runs == Path("runs").absolute() else f" --runs {shlex.quote(str(run_folder.runs))}"
+    where = _runs_option(run_folder)
     console.print("\nHow to go on:")
     if resource.spec.service.enabled:
         console.print(f"  p2m serve {resource.metadata.name}{where}   serve this model", highlight=False)
     elif status.model is not None:
         console.print(f"  the model, not served: {status.model.uri}", highlight=False, soft_wrap=True)
     console.print(f"  p2m ui{where}            see every run in MLflow", highlight=False)
+
+
+def _runs_option(run_folder: RunFolder) -> str:
+    return "" if run_folder.runs == Path("runs").absolute() else f" --runs {shlex.quote(str(run_folder.runs))}"
 
 
 def _serve_until_interrupted(console: Console, service: ServiceProcess) -> None:
@@ -268,42 +275,3 @@ def _serve_until_interrupted(console: Console, service: ServiceProcess) -> None:
             time.sleep(0.5)
     except KeyboardInterrupt:
         console.print("\nEnded.")
-
-
-def _all_table(runs: Path) -> Table:
-    table = Table(box=None)
-    for column in ("NAMESPACE", "NAME", "PHASE", "PROGRESS", "SCORE", "TEACHER", "RUNNING"):
-        table.add_column(column)
-    for file in sorted(runs.glob("*/*/status.json")):
-        run_folder = RunFolder(runs, file.parent.parent.name, file.parent.name)
-        found = run_folder.read_status()
-        if found is None:
-            continue
-        running = "yes" if run_folder.in_use() else ""
-        table.add_row(
-            run_folder.namespace,
-            run_folder.name,
-            found.phase,
-            found.progress,
-            found.score,
-            found.teacher_score,
-            running,
-        )
-    return table
-
-
-def _one_tables(run_folder: RunFolder, status: Prompt2ModelStatus) -> list[Table]:
-    stages = Table("STAGE RUN", "STATE", "ATTEMPT", "SECONDS", "MESSAGE", box=None)
-    wanted = list(stages_of(run_folder.read_resource().spec))
-    runs = run_folder.read_stage_runs().values()
-    for run in sorted(
-        runs, key=lambda r: (wanted.index(r.spec.stage) if r.spec.stage in wanted else 9, r.metadata.name)
-    ):
-        result, failure = run.status.result, run.status.failure
-        seconds = f"{result.seconds:.1f}" if result else ""
-        message = failure.message if failure else ""
-        stages.add_row(run.metadata.name, run.status.phase, str(run.status.attempt), seconds, escape(message))
-    conditions = Table("CONDITION", "STATUS", "REASON", "MESSAGE", box=None)
-    for condition in status.conditions:
-        conditions.add_row(condition.type, condition.status, condition.reason, escape(condition.message))
-    return [stages, conditions]

@@ -112,6 +112,23 @@ def validate(file: Path) -> None:
     sys.exit(commands.validate(Console(), file))
 
 
+@main.command()
+@click.argument("named", metavar="NAME|FILE")
+@RUNS
+@click.option("--port", type=click.IntRange(1, 65535), default=7860, show_default=True, help="First port tried.")
+@click.option("--namespace", help="Of the resource; without it `default`, or with --cluster the kubeconfig's.")
+@click.option("--cluster", is_flag=True, help="NAME is in a cluster: it is patched, with your own rights.")
+@click.option("--context", help="Of the kubeconfig, with --cluster; without it the current one.")
+def choose(named: str, runs: Path, port: int, namespace: str | None, cluster: bool, context: str | None) -> None:
+    """Open a page to choose dataset and student of a resource; the choice is written into its file, or the cluster."""
+    from prompt2model_stages.cli import choosing  # other commands need none of what it imports
+
+    if context and not cluster:
+        raise click.UsageError("--context is of a cluster: add --cluster.")
+    place = choosing.in_cluster(named, namespace, context) if cluster else choosing.here(named, namespace, runs)
+    sys.exit(choosing.choose(Console(), place, port))
+
+
 @main.group()
 def catalog() -> None:
     """Search the catalogs of datasets and models, or build your own from a hub."""

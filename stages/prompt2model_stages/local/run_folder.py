@@ -2,6 +2,7 @@
 
 <runs>/mlflow.db, <runs>/mlartifacts/
 <runs>/<namespace>/<name>/resource.yaml        the Prompt2Model as it was run last
+                          origin.json          the file that it was run from
                           status.json          its status
                           deployed.json        what the service answers with
                           teacher/             the journal
@@ -95,6 +96,15 @@ class RunFolder:
         """Keeps the resource beside its results."""
         text = yaml.safe_dump(resource.dump(), sort_keys=False, allow_unicode=True)
         self.folder.write_bytes("resource.yaml", text.encode())
+
+    def write_origin(self, file: Path) -> None:
+        """Keeps where the user's file is, for `p2m choose`."""
+        self.folder.write_json("origin.json", {"file": str(file.absolute())})
+
+    def read_origin(self) -> Path | None:
+        """The file that the resource was run from last; None where it is not known."""
+        file = (self.read_json("origin.json") or {}).get("file")
+        return Path(file) if isinstance(file, str) else None
 
     def read_status(self) -> Prompt2ModelStatus | None:
         """The status as it was written last."""

@@ -1,0 +1,140 @@
+"""A resource that was run on this machine: its file is edited, its candidates are in the runs folder."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prompt2model_api.decide import decide
+from prompt2model_api.gates import dataset_gate, student_gate
+from prompt2model_api.loading import SpecError, load, parse, resolve_paths
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.snapshot import Snapshot
+from prompt2model_api.stage_run import Stage, StageRun
+from prompt2model_stages.choosing.offers import Facts, OfferedDataset, OfferedStudent, Offers
+from prompt2model_stages.choosing.picking import Fields
+from prompt2model_stages.choosing.proposing import Proposal
+from prompt2model_stages.choosing.yaml_edit import with_fields
+from prompt2model_stages.local.run_folder import RunFolder
+from prompt2model_stages.local.runner import sources
+from prompt2model_stages.stage_files import Candidates, DiscoveredTask
+from prompt2model_stages.storage import Folder
+
+
+@dataclass(frozen=True)
+class LocalPlace:
+    """See proposing.Place."""
+
+    file: Path
+    runs: Path
+
+    @classmethod
+    def of(cls, named: str, namespace: str, runs: Path) -> LocalPlace:
+        """By the name of a resource that was run, or by its file. Raises: SpecError."""
+        if is_file(named):
+            return cls(Path(named), runs)
+        run_folder = RunFolder(runs, namespace, named)
+        origin = run_folder.read_origin()
+        if origin is None:
+            why = "was run from a file that is not known" if run_folder.path.is_dir() else "was not run here"
+            raise SpecError(f"{namespace}/{named} {why} ({run_folder.path}): name its file, `p2m choose FILE`.")
+        return cls(origin, runs)
+
+    def offers(self) -> Offers:
+        """See Place."""
+        resource = resolve_paths(load(self.file), self.file.absolute().parent)
+        run_folder = RunFolder.of(self.runs, resource)
+        discovered = self._discovered(resource, run_folder)
+        folder = Folder(str(run_folder.stage_path(discovered)))
+        try:
+            task, candidates = DiscoveredTask.read(folder), Candidates.read(folder)
+        except (FileNotFoundError, ValueError) as error:
+            raise SpecError(f"The candidates cannot be read: {error}. Run the resource again.") from error
+        assert discovered.status.result is not None
+        facts = Facts(candidates.catalogs)
+        unasked = without_choice(resource.spec)
+        outputs = discovered.status.result.outputs
+        return Offers(
+            name=resource.metadata.name,
+            where=str(self.file),
+            spec=resource.spec,
+            instruction=task.instruction,
+            demonstrations=task.demonstrations,
+            datasets=[OfferedDataset(c, facts.of_dataset(c.name), c.score) for c in candidates.datasets],
+            students=[OfferedStudent(c, facts.of_student(c.name), c.score) for c in candidates.students],
+            unasked_dataset=dataset_gate(unasked, outputs),
+            unasked_student=student_gate(unasked, outputs),
+            notes=facts.notes,
+        )
+
+    def _discovered(self, resource: Prompt2Model, run_folder: RunFolder) -> StageRun:
+        """The finished discover of this very file. Raises: SpecError."""
+        awake = resource.model_copy(update={"spec": resource.spec.model_copy(update={"suspend": False})})
+        stage_runs = run_folder.read_stage_runs()
+        snapshot = Snapshot(awake, str(run_folder.path), stage_runs, sources=sources(awake))
+        found = decide(snapshot, datetime.now(UTC)).status.discovered
+        if found is not None and found.candidates_file is not None:
+            folder = Path(found.candidates_file).parent
+            return next(run for run in stage_runs.values() if run_folder.stage_path(run) == folder)
+        how = f"run `p2m run {shlex.quote(str(self.file))}` first"
+        if any(run.spec.stage is Stage.DISCOVER and run.status.result is not None for run in stage_runs.values()):
+            raise SpecError(f"{self.file}: it was edited, and there are no candidates for it as it is now: {how}.")
+        raise SpecError(f"{self.file}: there are no candidates yet: {how}; it looks for them at its start.")
+
+    def propose(self, fields: Fields) -> Proposal:
+        """See Place."""
+        text = self._read()
+        after = with_fields(text, fields, str(self.file)) if fields else text
+        parse(after, str(self.file))
+        return Proposal(text, after, fields)
+
+    def save(self, proposal: Proposal) -> str:
+        """See Place. The file is replaced whole, with the rights that it has."""
+        if self._read() != proposal.before:
+            raise SpecError(f"{self.file} was changed meanwhile: look at the lines again, and save once more.")
+        target = self.file.resolve()
+        try:
+            replace(target, proposal.after.encode())
+        except OSError as error:
+            raise SpecError(f"{self.file} cannot be written ({error.strerror}): nothing was changed.") from error
+        return f"Written to {self.file}. `p2m run {shlex.quote(str(self.file))}` continues with it."
+
+    def _read(self) -> str:
+        try:
+            return self.file.read_bytes().decode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpecError(f"{self.file} cannot be read: {error}") from error
+
+
+def is_file(named: str) -> bool:
+    """Whether this is a file's name rather than a resource's: by its looks."""
+    return os.sep in named or named.lower().endswith((".yaml", ".yml", ".json"))
+
+
+def without_choice(spec: Prompt2ModelSpec) -> Prompt2ModelSpec:
+    """The spec as if nobody had chosen: what the gates do unasked."""
+    datasets, student = (
+        spec.datasets.model_copy(update={"choice": None}),
+        spec.student.model_copy(update={"name": None}),
+    )
+    return spec.model_copy(update={"datasets": datasets, "student": student})
+
+
+def replace(target: Path, content: bytes) -> None:
+    """Writes the file whole or not at all. Raises: OSError."""
+    handle, half = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.copymode(target, half)
+        os.replace(half, target)
+    except BaseException:
+        Path(half).unlink(missing_ok=True)
+        raise

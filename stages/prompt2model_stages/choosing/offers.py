@@ -1,0 +1,95 @@
+"""What a person chooses from: the candidates of a resource, with the facts that a catalog has of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from prompt2model_api.gates import GateState
+from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
+from prompt2model_api.results import CatalogUsed, DatasetCandidate, StudentCandidate
+from prompt2model_stages.catalogs.entries import DatasetEntry, ModelEntry
+from prompt2model_stages.catalogs.opening import Catalog, open_datasets, open_models
+from prompt2model_stages.errors import StageError
+
+
+@dataclass(frozen=True)
+class OfferedDataset:
+    """A candidate. entries: what the catalog has of it, one for each configuration. score: None where it is not known."""
+
+    candidate: DatasetCandidate
+    entries: Sequence[DatasetEntry] = ()
+    score: float | None = None
+
+    @property
+    def entry(self) -> DatasetEntry | None:
+        """The catalog's entry of the candidate's configuration, else its first one."""
+        fitting = [entry for entry in self.entries if entry.config == self.candidate.config]
+        return next(iter([*fitting, *self.entries]), None)
+
+
+@dataclass(frozen=True)
+class OfferedStudent:
+    """A candidate. entry: what the catalog has of it. score: None where it is not known."""
+
+    candidate: StudentCandidate
+    entry: ModelEntry | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Offers:
+    """All that the page shows.
+
+    name, where: of the resource; the file that it is in, or the cluster.
+    unasked_dataset, unasked_student: what the gates do without a choice.
+    notes: what a person should know, a sentence each.
+    """
+
+    name: str
+    where: str
+    spec: Prompt2ModelSpec
+    instruction: str
+    demonstrations: Sequence[Demonstration]
+    datasets: Sequence[OfferedDataset]
+    students: Sequence[OfferedStudent]
+    unasked_dataset: GateState
+    unasked_student: GateState
+    notes: Sequence[str] = ()
+
+    def dataset(self, name: str) -> OfferedDataset | None:
+        """The candidate of this name."""
+        return next((offered for offered in self.datasets if offered.candidate.name == name), None)
+
+    def student(self, name: str) -> OfferedStudent | None:
+        """The candidate of this name."""
+        return next((offered for offered in self.students if offered.candidate.name == name), None)
+
+
+@dataclass
+class Facts:
+    """Entries of the catalogs that the candidates were searched in, by name. notes: why there are none."""
+
+    used: Sequence[CatalogUsed]
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        uris = {catalog.kind: catalog.uri for catalog in self.used}
+        self._datasets: Catalog[DatasetEntry] | None = None
+        self._models: Catalog[ModelEntry] | None = None
+        try:
+            self._datasets, self._models = open_datasets(uris.get("datasets")), open_models(uris.get("models"))
+        except StageError as error:
+            self.notes.append(f"The cards have fewer facts. {error.failure.message}")
+
+    def of_dataset(self, name: str) -> list[DatasetEntry]:
+        """One for each configuration."""
+        if self._datasets is None:
+            return []
+        return [self._datasets.entries[number] for number in self._datasets.numbers.get(name, [])]
+
+    def of_student(self, name: str) -> ModelEntry | None:
+        """The model's entry."""
+        if self._models is None or name not in self._models.numbers:
+            return None
+        return self._models.entries[self._models.numbers[name][0]]

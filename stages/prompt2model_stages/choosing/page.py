@@ -1,0 +1,186 @@
+"""The page, made with Gradio. Nothing but what 127.0.0.1 serves is loaded: fonts are the system's, analytics are off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from prompt2model_stages.choosing import html
+from prompt2model_stages.choosing.chooser import EMPTY, NONE, Chooser, Opened, Shown
+from prompt2model_stages.choosing.picking import Pick
+from prompt2model_stages.choosing.sampling import ROWS, Sample, labelled
+from prompt2model_stages.choosing.tables import DATASET_HEADERS, STUDENT_HEADERS, dataset_line, student_line
+
+FONT = ("system-ui", "sans-serif")
+MONO = ("ui-monospace", "Consolas", "monospace")
+WIDTHS: list[str | int] = ["18%", "6%", "10%", "10%", "10%", "16%", "30%"]
+
+
+def theme() -> Any:
+    """Light, with the system's fonts: the themes of Gradio would load others."""
+    return gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=FONT, font_mono=MONO)
+
+
+class Page:
+    """The components of the page and what moves them. saved: called once the choice is written."""
+
+    def __init__(self, chooser: Chooser, saved: Callable[[], None]) -> None:
+        self.chooser, self.saved = chooser, saved
+        with gr.Blocks(analytics_enabled=False, title=f"Choose for {chooser.offers.name}") as self.blocks:
+            gr.HTML(html.head(chooser.offers), padding=False)
+            self.sample, self.shown = gr.State(EMPTY), gr.State(Shown())
+            with gr.Tab("Dataset"):
+                self._dataset_tab()
+            with gr.Tab("Student"):
+                self._student_tab()
+            gr.Markdown("### What is written")
+            self.lines = gr.HTML(padding=False, elem_id="lines")
+            self.said = gr.HTML(padding=False, elem_id="said")
+            self.save = gr.Button("Save", variant="primary", elem_id="save")
+            self._wire()
+
+    def _dataset_tab(self) -> None:
+        chooser = self.chooser
+        self.datasets = _table(
+            DATASET_HEADERS, [dataset_line(offered) for offered in chooser.offers.datasets], "datasets"
+        )
+        self.dataset = gr.Dropdown(
+            chooser.dataset_options(),
+            value=chooser.first_dataset(),
+            label="Dataset",
+            info="Select a line of the table, or write the name of any dataset at the hub.",
+            allow_custom_value=True,
+            elem_id="dataset",
+        )
+        with gr.Row():
+            with gr.Column(scale=1):
+                self.card = gr.HTML(padding=False, elem_id="card")
+            with gr.Column(scale=1):
+                with gr.Row():
+                    self.config = _picker("Configuration", "config")
+                    self.split = _picker("Split", "split")
+                self.inputs = _picker("Input columns, in their order", "inputs", multiselect=True)
+                self.output = _picker("Output column", "output")
+        gr.Markdown("### One training row")
+        self.row = gr.Slider(1, ROWS, value=1, step=1, label="Row", elem_id="row")
+        self.preview = gr.HTML(padding=False, elem_id="preview")
+        gr.Markdown(f"### The first {ROWS} rows")
+        self.rows = gr.HTML(padding=False, elem_id="rows")
+
+    def _student_tab(self) -> None:
+        chooser = self.chooser
+        self.students = _table(
+            STUDENT_HEADERS, [student_line(offered) for offered in chooser.offers.students], "students"
+        )
+        self.student = gr.Dropdown(
+            chooser.student_options(),
+            value=chooser.first_student(),
+            label="Student",
+            info="Select a line of the table, or write the name of any model at the hub.",
+            allow_custom_value=True,
+            elem_id="student",
+        )
+        self.student_card = gr.HTML(padding=False, elem_id="student-card")
+
+    def _wire(self) -> None:
+        pickers = [self.config, self.split, self.inputs, self.output]
+        picked = [self.dataset, *pickers, self.sample, self.student]
+        opened = [self.card, *pickers, self.sample, self.rows]
+        result = [self.preview, self.lines, self.shown, self.said]
+
+        def outcome(event: Any) -> None:
+            event.then(self._outcome, [*picked, self.row], result, show_progress="hidden")
+
+        outcome(self.blocks.load(self._open, self.dataset, opened))
+        self.blocks.load(self.chooser.student_card, self.student, self.student_card, show_progress="hidden")
+        outcome(self.dataset.change(self._open, self.dataset, opened, show_progress_on=self.rows))
+        for picker in (self.config, self.split):
+            outcome(picker.input(self._reread, [self.dataset, *pickers], opened[2:], show_progress_on=self.rows))
+        for picker in (self.inputs, self.output, self.row):
+            picker.input(self._outcome, [*picked, self.row], result, show_progress="hidden")
+        outcome(self.student.change(self.chooser.student_card, self.student, self.student_card, show_progress="hidden"))
+        self.datasets.select(_selected, None, self.dataset, show_progress="hidden")
+        self.students.select(_selected, None, self.student, show_progress="hidden")
+        self.save.click(self._save, [*picked, self.shown], [self.lines, self.shown, self.said, self.save])
+
+    def _open(self, name: str) -> list[Any]:
+        opened = self.chooser.open_dataset((name or "").strip())
+        config = gr.update(choices=list(opened.configs), value=opened.pick.config, interactive=bool(opened.pick.name))
+        return [opened.card, config, *self._pickers(opened)]
+
+    def _reread(self, name: str, config: str, split: str, inputs: list[str], output: str) -> list[Any]:
+        opened = Opened("", _pick(name, config, split, inputs, output))
+        return self._pickers(self.chooser.read(opened) if opened.pick.name else opened)
+
+    def _pickers(self, opened: Opened) -> list[Any]:
+        """What the pickers of split and columns have now, the sample, and its rows."""
+        pick, read = opened.pick, opened.sample
+        there = bool(pick.name)
+        columns = labelled(opened.columns, read.types)
+        splits = list(dict.fromkeys([*read.splits, pick.split]))
+        return [
+            gr.update(choices=splits, value=pick.split, interactive=there),
+            gr.update(choices=columns, value=list(pick.inputs), interactive=there),
+            gr.update(choices=columns, value=pick.output or None, interactive=there),
+            read,
+            html.rows(read.table.columns, read.cells(), read.sentence) if there else "",
+        ]
+
+    def _outcome(
+        self, name: str, config: str, split: str, inputs: list[str], output: str, read: Sample, student: str, row: int
+    ) -> list[Any]:
+        pick = _pick(name, config, split, inputs, output)
+        shown = self.chooser.show(pick, read, student or "")
+        return [self.chooser.preview(pick, read, row - 1), shown.text, shown, ""]
+
+    def _save(
+        self,
+        name: str,
+        config: str,
+        split: str,
+        inputs: list[str],
+        output: str,
+        read: Sample,
+        student: str,
+        shown: Shown,
+    ) -> list[Any]:
+        now, said = self.chooser.save(shown, _pick(name, config, split, inputs, output), read, student or "")
+        if not self.chooser.saved:
+            return [now.text, now, said, gr.update()]
+        self.saved()
+        return [now.text, now, said, gr.update(value="Saved", interactive=False)]
+
+
+def _pick(name: str, config: str, split: str, inputs: list[str], output: str) -> Pick:
+    name = (name or "").strip()
+    if name == NONE or not name:
+        return Pick(none=name == NONE)
+    return Pick(name, False, (config or "").strip(), (split or "").strip(), tuple(inputs or ()), output or "")
+
+
+def _selected(event: gr.SelectData) -> Any:
+    """The name in the line that was selected."""
+    return event.row_value[0]
+
+
+def _table(headers: tuple[str, ...], lines: list[list[str]], name: str) -> Any:
+    return gr.Dataframe(
+        lines,
+        headers=list(headers),
+        datatype="str",
+        type="array",
+        interactive=False,
+        wrap=True,
+        max_height=340,
+        column_widths=WIDTHS,
+        buttons=[],
+        show_label=False,
+        elem_id=name,
+        elem_classes="p2m-tables",
+    )
+
+
+def _picker(label: str, name: str, *, multiselect: bool = False) -> Any:
+    return gr.Dropdown([], label=label, multiselect=multiselect, allow_custom_value=True, elem_id=name)

@@ -1,0 +1,275 @@
+"""What the choice page shows and writes, without a browser: candidates, picks, previews, proposals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prompt2model_api.loading import SpecError, load
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.results import Choice
+from prompt2model_stages.choosing import html
+from prompt2model_stages.choosing.chooser import LEAVE, NONE, Chooser
+from prompt2model_stages.choosing.local_place import LocalPlace
+from prompt2model_stages.choosing.offers import Offers
+from prompt2model_stages.choosing.picking import Pick, choice_of, fields_of, given, problem_of
+from prompt2model_stages.choosing.previewing import preprocessing_of, preview
+from prompt2model_stages.choosing.sampling import Sample, _types, column_paths, labelled, sample
+from prompt2model_stages.choosing.tables import (
+    DATASET_HEADERS,
+    dataset_facts,
+    dataset_line,
+    student_facts,
+    student_line,
+)
+from prompt2model_stages.prepare.tables import Table
+from tests import waiting_runs
+
+pytestmark = pytest.mark.unit
+
+SQUAD = Table(
+    "squad",
+    ("question", "context", "answers", "label"),
+    [
+        {"question": "When?", "context": "In 1952.", "answers": {"text": ["1952"], "answer_start": [3]}, "label": 0},
+        {"question": "Who?", "context": "Ada.", "answers": {"text": [], "answer_start": []}, "label": 1},
+    ],
+    {"label": ("no", "yes")},
+)
+PICK = Pick("rajpurkar/squad", False, "", "train", ("question", "context"), "answers.text")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return waiting_runs.write(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def offers(tmp_path_factory: pytest.TempPathFactory) -> Offers:
+    """Read once: opening the catalogs takes a third of a second."""
+    file = waiting_runs.write(tmp_path_factory.mktemp("questions"))
+    return LocalPlace(file, file.parent / "runs").offers()
+
+
+@pytest.fixture
+def chooser(file: Path, offers: Offers) -> Chooser:
+    return Chooser(LocalPlace(file, file.parent / "runs"), offers)
+
+
+def test_candidates_become_lines_with_what_the_catalog_knows(chooser: Chooser) -> None:
+    lines = [dict(zip(DATASET_HEADERS, dataset_line(offered), strict=True)) for offered in chooser.offers.datasets]
+    assert lines[0] == {
+        "name": "rajpurkar/squad",
+        "score": "9.75",
+        "license": "cc-by-4.0",
+        "languages": "English",
+        "size": lines[0]["size"],
+        "columns": "question, context → answers.text",
+        "reason": "Recommended. Its description shares passage, question with your task.",
+    }
+    assert lines[2]["license"] == "unknown" and lines[2]["columns"] == ""
+    flan = student_line(chooser.offers.students[0])
+    assert flan[0] == "google/flan-t5-small" and flan[2] == "apache-2.0" and flan[4] == "308 MB"
+
+
+def test_a_card_has_the_facts_and_no_markup_of_the_hub(chooser: Chooser) -> None:
+    facts = dict(dataset_facts(chooser.offers.datasets[0]))
+    assert (
+        facts["license"] == "cc-by-4.0"
+        and facts["why"].startswith("Its description")
+        and facts["languages"] == "English"
+    )
+    assert dict(student_facts(chooser.offers.students[0]))["architecture"] == "EncoderDecoder"
+    card = html.card("a<b>", "<script>", [("why", "<i>")])
+    assert "<script>" not in card and "<i>" not in card and "a&lt;b&gt;" in card
+
+
+@pytest.mark.parametrize(
+    ("pick", "said"),
+    [
+        (PICK, ""),
+        (Pick(), ""),
+        (Pick(none=True), ""),
+        (Pick("d", split=""), "Name the split to read."),
+        (Pick("d", output="b"), "Choose at least one input column."),
+        (Pick("d", inputs=("a",)), "Choose the output column."),
+        (Pick("d", inputs=("a", "c", "a"), output="b"), "The input column a is chosen twice: remove it once."),
+        (Pick("d", inputs=("a", "b"), output="b"), "The column b is both an input and the output"),
+        (
+            Pick("d", inputs=("answers",), output="answers.text"),
+            "The input column answers contains the output answers.text",
+        ),
+        (
+            Pick("d", inputs=("question",), output="labl"),
+            "This split has no column labl; its columns are question, context",
+        ),
+    ],
+)
+def test_a_wrong_pick_gets_one_sentence(pick: Pick, said: str) -> None:
+    problem = problem_of(pick, column_paths(SQUAD) if said.startswith("This split") or pick is PICK else ())
+    assert problem.startswith(said) if said else problem == ""
+    assert problem.count(". ") == 0
+
+
+def test_a_pick_becomes_the_fields_that_change(chooser: Chooser) -> None:
+    spec = chooser.offers.spec
+    choice = choice_of(PICK)
+    assert choice is not None
+    wanted = {
+        "name": "rajpurkar/squad",
+        "split": "train",
+        "inputColumns": ["question", "context"],
+        "outputColumn": "answers.text",
+    }
+    assert fields_of(choice, "", spec) == {("spec", "datasets", "choice"): wanted}
+    assert fields_of(Choice(none=True), "org/s", spec) == {
+        ("spec", "datasets", "choice"): {"none": True},
+        ("spec", "student", "name"): "org/s",
+    }
+    chosen = Prompt2ModelSpec.model_validate(
+        {"prompt": "x", "datasets": {"choice": wanted}, "student": {"name": "org/s"}}
+    )
+    assert given(chosen) == PICK
+    assert fields_of(choice, "org/s", chosen) == {}
+
+
+def test_the_preview_is_the_row_as_prepare_makes_it(chooser: Chooser) -> None:
+    preprocessing = preprocessing_of(chooser.offers.spec, chooser.offers.instruction)
+    shown = preview(SQUAD, PICK, preprocessing, 0)
+    assert (
+        shown.text == "Answer the question about the passage.\nquestion: When?\ncontext: In 1952."
+        and shown.output == "1952"
+    )
+    assert preview(SQUAD, PICK, preprocessing, 9).note == "This row is left out: its output is empty."
+    named = preview(SQUAD, Pick("d", inputs=("question",), output="label"), preprocessing, 1)
+    assert named.text.endswith("\nWho?") and named.output == "yes"
+
+
+def test_columns_show_nested_fields_and_types() -> None:
+    assert column_paths(SQUAD) == ("question", "context", "answers", "answers.text", "answers.answer_start", "label")
+    value = {"_type": "Value", "dtype": "string"}
+    features = {
+        "q": value,
+        "label": {"_type": "ClassLabel"},
+        "a": {"_type": "Sequence", "feature": {"text": value}},
+        "t": [value],
+    }
+    types = dict(_types(features))
+    assert types == {"q": "string", "label": "ClassLabel", "a.text": "string", "t": "list of string"}
+    assert labelled(("q", "x"), types) == [("q (string)", "q"), ("x", "x")]
+
+
+def test_a_shipped_dataset_has_rows_and_a_hub_that_is_away_is_told_in_a_sentence() -> None:
+    read = sample("builtin:dates-in-words", "", "train", None)
+    assert read.columns == ("text", "iso") and len(read.cells()) == 20 and read.sentence == ""
+    away = sample("org/d0", "", "", None)
+    assert not away.table.rows and away.split == "train"
+    assert (
+        away.sentence.startswith("No sample rows: the dataset org/d0 cannot be loaded")
+        and "HF_HUB_OFFLINE" in away.sentence
+    )
+
+
+def test_the_page_opens_on_the_nearest_candidate_where_the_gate_waits(chooser: Chooser) -> None:
+    assert chooser.first_dataset() == "rajpurkar/squad" and chooser.first_student() == "google/flan-t5-small"
+    assert [label for label, _ in chooser.dataset_options()][:2] == ["No dataset is chosen yet", "No retrieved dataset"]
+    opened = chooser.open_dataset("builtin:dates-in-words")
+    assert opened.pick == Pick("builtin:dates-in-words", False, "", "train", ["text"], "iso")
+    assert "2001-10-17" in chooser.preview(opened.pick, opened.sample, 0)
+    away = chooser.open_dataset("rajpurkar/squad")
+    assert away.columns == ["question", "context", "answers.text"]
+    assert "rajpurkar/squad" in away.card and "No row can be shown" in chooser.preview(away.pick, away.sample, 0)
+    assert chooser.show(away.pick, away.sample, "").proposal is not None
+
+
+def test_the_page_opens_on_nothing_where_the_gate_decides_unasked(tmp_path: Path) -> None:
+    text = waiting_runs.YAML.replace("Manual   #", "Automatic   #").replace("{selection: Manual}", "{}")
+    file = waiting_runs.write(tmp_path, text)
+    place = LocalPlace(file, tmp_path / "runs")
+    chooser = Chooser(place, place.offers())
+    assert chooser.first_dataset() == LEAVE and chooser.first_student() == LEAVE
+    assert chooser.dataset_options()[0][0] == "Leave it as it is: rajpurkar/squad is used unasked"
+    assert chooser.student_options()[0][0] == "Leave it as it is: google/flan-t5-small is used unasked"
+    opened = chooser.open_dataset(LEAVE)
+    assert chooser.show(opened.pick, opened.sample, LEAVE).text == html.note("Nothing changes.")
+
+
+def test_the_lines_that_are_shown_are_written_and_comments_stay(chooser: Chooser, file: Path) -> None:
+    nothing = chooser.open_dataset(NONE)
+    shown = chooser.show(nothing.pick, nothing.sample, "org/s1")
+    assert shown.proposal is not None
+    changed = [f"{sign}{line}" for sign, line in shown.proposal.lines if sign in "+-"]
+    assert (
+        "+    choice:" in changed
+        and "+      none: true" in changed
+        and "+  student: {selection: Manual, name: org/s1}" in changed
+    )
+    now, said = chooser.save(shown, nothing.pick, nothing.sample, "org/s1")
+    assert now == shown and "Written to" in said and "p2m run" in chooser.saved
+    assert file.read_text() == shown.proposal.after
+    assert {"# What the model shall do.", "# I want to look first"} <= {
+        "#" + line.split("#")[1] for line in file.read_text().splitlines() if "#" in line
+    }
+    spec = load(file).spec
+    assert spec.datasets.choice == Choice(none=True) and spec.student.name == "org/s1"
+    assert LocalPlace(file, file.parent / "runs").offers().datasets  # the choice is no part of what discover reads
+
+
+def test_nothing_is_written_that_was_not_shown(chooser: Chooser, file: Path) -> None:
+    nothing = chooser.open_dataset(NONE)
+    shown = chooser.show(nothing.pick, nothing.sample, "")
+    file.write_text(file.read_text() + "# mine\n")
+    now, said = chooser.save(shown, nothing.pick, nothing.sample, "")
+    assert "look at them, and save once more" in said and chooser.saved == "" and "choice" not in file.read_text()
+    assert shown.proposal is not None and now.proposal is not None
+    with pytest.raises(SpecError, match="was changed meanwhile"):
+        chooser.place.save(shown.proposal)
+    _, said = chooser.save(now, nothing.pick, nothing.sample, "")
+    assert "Written to" in said and file.read_text().endswith("# mine\n")
+
+
+def test_a_file_keeps_its_rights_and_a_link_stays_one(chooser: Chooser, file: Path, tmp_path: Path) -> None:
+    file.chmod(0o640)
+    link = tmp_path / "link.yaml"
+    link.symlink_to(file)
+    place = LocalPlace(link, tmp_path / "runs")
+    place.save(place.propose({("spec", "student", "name"): "org/s1"}))
+    assert link.is_symlink() and file.stat().st_mode & 0o777 == 0o640
+    assert load(file).spec.student.name == "org/s1"
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_resource_is_found_by_its_name_and_by_its_file(file: Path) -> None:
+    runs = file.parent / "runs"
+    assert LocalPlace.of("questions", "default", runs).file == file
+    assert LocalPlace.of(str(file), "default", runs).file == file
+    with pytest.raises(SpecError, match=r"default/other was not run here .*: name its file, `p2m choose FILE`"):
+        LocalPlace.of("other", "default", runs)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("the passage", "a text"), "it was edited, and there are no candidates for it as it is now: run"),
+        (lambda text: text.replace("name: questions", "name: other"), "there are no candidates yet: run"),
+    ],
+)  # fmt: skip
+def test_candidates_of_another_prompt_are_not_shown(file: Path, change: Any, said: str) -> None:
+    file.write_text(change(file.read_text()))
+    with pytest.raises(SpecError, match=said):
+        LocalPlace(file, file.parent / "runs").offers()
+
+
+def test_a_sample_of_one_split_is_read_once(chooser: Chooser, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def counted(*key: Any) -> Sample:
+        asked.append(key)
+        return Sample(SQUAD, column_paths(SQUAD), split="train")
+
+    monkeypatch.setattr("prompt2model_stages.choosing.chooser.sample", counted)
+    for _ in range(2):
+        assert chooser.open_dataset("rajpurkar/squad").sample.table is SQUAD
+    assert len(asked) == 1

@@ -1,0 +1,170 @@
+"""A resource in a cluster, as the choice page reads and patches it; kubectl is a resource in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prompt2model_api.candidates import FILE
+from prompt2model_api.loading import SpecError
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.results import Choice
+from prompt2model_stages.choosing.chooser import Chooser
+from prompt2model_stages.choosing.cluster_place import BY_NAME, ClusterPlace, _merged, kubectl
+from prompt2model_stages.choosing.picking import CHOICE_PATH, STUDENT_PATH, Pick
+from prompt2model_stages.choosing.sampling import Sample
+from prompt2model_stages.prepare.tables import Table
+from prompt2model_stages.stage_files import Candidates
+from prompt2model_stages.storage import Folder
+from tests import waiting_runs
+
+pytestmark = pytest.mark.unit
+
+DIGEST = "ab" * 32
+FOLDER = f"discover-{DIGEST[:8]}"
+SQUAD = {
+    "name": "rajpurkar/squad",
+    "split": "train",
+    "inputColumns": ["question", "context"],
+    "outputColumn": "answers.text",
+}
+
+
+class Cluster:
+    """Answers as kubectl does: one resource, and the StageRun of its discover."""
+
+    def __init__(self, storage: str = "/storage/default/questions", **spec: Any) -> None:
+        outputs = waiting_runs.outputs()
+        given = {"prompt": "x", "datasets": {"selection": "Manual"}, "student": {"selection": "Manual"}, **spec}
+        discovered = {
+            "instruction": waiting_runs.INSTRUCTION,
+            "datasetCandidates": [c.dump() for c in outputs.dataset_candidates or []],
+            "studentCandidates": [c.dump() for c in outputs.student_candidates or []],
+            "candidatesFile": f"{storage}/{FOLDER}/{FILE}",
+        }
+        self.resource: dict[str, Any] = {
+            "metadata": {"name": "questions", "namespace": "team"},
+            "spec": Prompt2ModelSpec.model_validate(given).dump(),
+            "status": {"phase": "AwaitingChoice", "discovered": discovered},
+        }
+        self.stage_run = {
+            "apiVersion": "prompt2model.dev/v1alpha1",
+            "kind": "StageRun",
+            "metadata": {"name": f"questions-{FOLDER}"},
+            "spec": {"resource": "questions", "stage": "discover", "digest": DIGEST, "storage": storage},
+            "status": {
+                "phase": "Succeeded",
+                "result": {"attempt": 1, "digest": DIGEST, "sha256": DIGEST, "outputs": outputs.dump()},
+            },
+        }
+        self.asked: list[list[str]] = []
+        self.may_list = True
+
+    def run(self, arguments: Sequence[str]) -> str:
+        self.asked.append(list(arguments))
+        if arguments[0] == "patch":
+            self.resource = _merged(self.resource, json.loads(arguments[arguments.index("-p") + 1]))
+            return "patched"
+        if arguments[1].startswith("stageruns"):
+            if not self.may_list:
+                raise SpecError("kubectl get: Error from server (Forbidden): stageruns is forbidden")
+            return json.dumps({"items": [self.stage_run]})
+        return json.dumps(self.resource)
+
+    def place(self) -> ClusterPlace:
+        return ClusterPlace("questions", ["--namespace", "team"], self.run)
+
+
+def test_the_nearest_are_whole_and_the_others_have_what_the_catalog_knows() -> None:
+    offers = Cluster().place().offers()
+    assert [offered.candidate.name for offered in offers.datasets] == [c.name for c in waiting_runs.datasets()]
+    assert offers.datasets[0].score == 9.75 and offers.datasets[0].entry is not None
+    assert offers.datasets[6].score is None and offers.datasets[6].candidate.reason == BY_NAME
+    assert [o.candidate.name for o in offers.students] == [
+        "google/flan-t5-small",
+        "org/s0",
+        "org/s1",
+        "org/s2",
+        "org/s3",
+    ]
+    assert offers.notes == [
+        "The candidates behind the nearest five are known by name: candidates.json, on the resource's volume, has the rest."
+    ]
+    assert not offers.unasked_dataset.open and "Choose one of 7" in offers.unasked_dataset.message
+
+
+def test_without_the_right_to_list_stage_runs_the_status_is_shown() -> None:
+    cluster = Cluster()
+    cluster.may_list = False
+    offers = cluster.place().offers()
+    assert len(offers.datasets) == 5 and len(offers.students) == 5
+    assert offers.notes[0].startswith(
+        "The nearest five candidates alone are shown. kubectl get: Error from server (Forbidden)"
+    )
+
+
+def test_all_are_whole_where_the_storage_can_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    Candidates(datasets=waiting_runs.datasets(), students=waiting_runs.students()).write(Folder(str(tmp_path)))
+    monkeypatch.setattr("prompt2model_stages.choosing.cluster_place.Folder", lambda uri: Folder(str(tmp_path)))
+    offers = Cluster("s3://bucket/default/questions").place().offers()
+    assert (
+        len(offers.datasets) == 7
+        and offers.datasets[6].score == 1.6
+        and len(offers.students) == 7
+        and offers.notes == []
+    )
+
+
+def test_a_choice_takes_the_place_of_another_one_whole() -> None:
+    old = {"name": "google/boolq", "config": "c", "split": "dev", "inputColumns": ["q"], "outputColumn": "a"}
+    cluster = Cluster(datasets={"choice": old, "topK": 7})
+    place = cluster.place()
+    chooser = Chooser(place, place.offers())
+    pick, read = (
+        Pick("rajpurkar/squad", False, "", "train", ("question", "context"), "answers.text"),
+        Sample(Table("", (), ())),
+    )
+    shown = chooser.show(pick, read, "org/s9")
+    assert shown.proposal is not None
+    assert shown.proposal.before.splitlines()[:5] == [
+        "spec:",
+        "  datasets:",
+        "    choice:",
+        "      name: google/boolq",
+        "      config: c",
+    ]
+    assert shown.proposal.after.splitlines()[-2:] == ["  student:", "    name: org/s9"]
+    _, said = chooser.save(shown, pick, read, "org/s9")
+    assert "questions is patched." in said
+    spec = Prompt2ModelSpec.model_validate(cluster.resource["spec"])
+    assert spec.datasets.choice == Choice.model_validate(SQUAD) and spec.datasets.top_k == 7
+    assert spec.student.name == "org/s9" and spec.prompt == "x"
+    patched = [asked for asked in cluster.asked if asked[0] == "patch"]
+    assert len(patched) == 1 and patched[0][-2:] == ["--namespace", "team"]
+
+
+def test_what_another_one_chose_meanwhile_is_not_overwritten() -> None:
+    cluster = Cluster()
+    place = cluster.place()
+    proposal = place.propose({CHOICE_PATH: {"none": True}, STUDENT_PATH: "org/s1"})
+    cluster.resource["spec"]["student"]["name"] = "org/theirs"
+    with pytest.raises(SpecError, match="questions was changed meanwhile"):
+        place.save(proposal)
+    assert all(asked[0] == "get" for asked in cluster.asked)
+    assert place.save(place.propose({CHOICE_PATH: {"none": True}})).startswith("questions is patched.")
+
+
+def test_a_wrong_choice_and_a_resource_without_candidates_get_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    with pytest.raises(SpecError, match="none and name exclude each other"):
+        cluster.place().propose({CHOICE_PATH: {"none": True, "name": "d"}})
+    cluster.resource["status"] = {"phase": "Discovering"}
+    with pytest.raises(SpecError, match=r"questions has no candidates yet, its phase is Discovering: wait"):
+        cluster.place().offers()
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SpecError, match="kubectl is not on PATH"):
+        kubectl(["get", "pods"])
