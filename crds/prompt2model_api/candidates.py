@@ -41,5 +41,5 @@ def _split(candidates: Sequence[C], *needed: C | None) -> tuple[list[C], list[Ot
     others = [c for at, c in enumerate(candidates) if at not in shown]
     return (
         [c for at, c in enumerate(candidates) if at in shown],
-        [OtherCandidate(name=c.name, revision=c.revision) for c in others],
+        [OtherCandidate(name=c.name, revision=c.revision, license=c.license) for c in others],
     )

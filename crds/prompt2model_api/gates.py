@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from prompt2model_api.base import Metric
 from prompt2model_api.candidates import FILE, SHOWN
+from prompt2model_api.licenses import license_objection, spdx
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import (
     Choice,
@@ -48,6 +49,9 @@ REMEDY = (
 )
 
 
+Proposed = DatasetCandidate | StudentCandidate | OtherCandidate
+
+
 @dataclass(frozen=True)
 class GateState:
     """One gate's answer. open: whether work may go on; failed: whether only an edit of the spec opens it."""
@@ -69,18 +73,25 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     candidates, others = discovered.dataset_candidates or [], discovered.other_datasets or []
     proposed = len(candidates) + len(others)
     if (chosen := spec.datasets.choice) is not None:
-        revision = _revision(chosen.name, candidates, others)
+        found = _named(chosen.name, candidates, others)
+        if (closed := _not_licensed(found, spec.datasets.licenses, "datasets", "datasets.choice")) is not None:
+            return closed
         reason = "datasets.choice names it." if chosen.name else "datasets.choice asks for no dataset."
         named = next((c for c in candidates if c.name == chosen.name), None)
         transform = None if chosen.none else _transform(spec, named)
-        return _open(Decision(dataset=chosen, dataset_revision=revision, transform=transform, reason=reason))
+        decision = Decision(dataset=chosen, transform=transform, reason=reason)
+        if found is not None:
+            told = {"dataset_revision": found.revision, "dataset_license": _license(found)}
+            decision = decision.model_copy(update=told)
+        return _open(decision)
     if not spec.datasets.enabled:
         return _open(Decision(dataset=Choice(none=True), reason="datasets.enabled is false."))
     if spec.datasets.selection is Selection.MANUAL:
         message = f"Choose one of {proposed} dataset candidates in datasets.choice, or none: true. {WHERE}"
         return GateState(False, "AwaitingChoice", message)
-    fitting = [c for c in candidates if c.recommended]
-    fitting += [c for c in candidates if c.transformable and may_transform(spec)]
+    allowed = [c for c in candidates if _allowed(c, spec.datasets.licenses, "datasets")]
+    fitting = [c for c in allowed if c.recommended]
+    fitting += [c for c in allowed if c.transformable and may_transform(spec)]
     best = next(iter(fitting), None)
     if best is None or best.output_column is None:
         reason = f"No existing dataset is used: none of {proposed} fits well enough to be chosen unasked."
@@ -96,7 +107,8 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     )
     transform = _transform(spec, best)
     reason = cut(f"{best.reason}{' Its rows are rewritten by the teacher.' if transform else ''}")
-    return _open(Decision(dataset=choice, dataset_revision=best.revision, transform=transform, reason=reason))
+    decision = Decision(dataset=choice, dataset_revision=best.revision, transform=transform, reason=reason)
+    return _open(decision.model_copy(update={"dataset_license": spdx(best.license)}))
 
 
 def _transform(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None) -> bool | None:
@@ -111,8 +123,12 @@ def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     """Which student train uses: the one that the user names, else the first candidate."""
     candidates, others = discovered.student_candidates or [], discovered.other_students or []
     if (name := spec.student.name) is not None:
-        revision = _revision(name, candidates, others)
-        return _open(Decision(student=name, student_revision=revision, reason="student.name names it."))
+        found = _named(name, candidates, others)
+        if (closed := _not_licensed(found, spec.student.licenses, "student", "student.name")) is not None:
+            return closed
+        revision, known = (found.revision, _license(found)) if found else (None, None)
+        reason = "student.name names it."
+        return _open(Decision(student=name, student_revision=revision, student_license=known, reason=reason))
     if spec.student.selection is Selection.MANUAL:
         proposed = len(candidates) + len(others)
         message = f"Choose one of {proposed} student candidates in student.name. {WHERE}"
@@ -120,15 +136,38 @@ def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     if not candidates:
         message = "No student in the catalog fits student.architectures and student.maxSize: change them, or set student.name."
         return GateState(False, "NoStudent", message, failed=True)
-    best = candidates[0]
-    return _open(Decision(student=best.name, student_revision=best.revision, reason=cut(best.reason)))
+    best = next((c for c in candidates if _allowed(c, spec.student.licenses, "student")), None)
+    if best is None:
+        message = f"No student that fits has a license of student.licenses. The best is {candidates[0].name}: "
+        message += f"{license_objection(candidates[0].license, spec.student.licenses, 'student.licenses')}. "
+        return GateState(False, "NoStudent", f"{message}Add a license, or set student.name to one.", failed=True)
+    decision = Decision(student=best.name, student_revision=best.revision, reason=cut(best.reason))
+    return _open(decision.model_copy(update={"student_license": spdx(best.license)}))
 
 
-def _revision(
-    name: str | None, *proposed: Sequence[DatasetCandidate | StudentCandidate | OtherCandidate]
-) -> str | None:
-    """The commit that discover found of a name; None where it proposes no such name."""
-    return next((candidate.revision for some in proposed for candidate in some if candidate.name == name), None)
+def _named(name: str | None, *proposed: Sequence[Proposed]) -> Proposed | None:
+    """What discover found of a name; None where it proposes no such name."""
+    return next((candidate for some in proposed for candidate in some if candidate.name == name), None)
+
+
+def _license(found: Proposed) -> str | None:
+    """Its license by SPDX; None where nobody looked, as for a folder or the results of earlier versions."""
+    return spdx(found.license) if found.license is not None else None
+
+
+def _allowed(candidate: Proposed, licenses: Sequence[str] | None, field: str) -> bool:
+    return not license_objection(candidate.license, licenses, f"{field}.licenses")
+
+
+def _not_licensed(found: Proposed | None, licenses: Sequence[str] | None, section: str, field: str) -> GateState | None:
+    """The closed gate of a name whose license is not allowed; the stage looks up one that discover did not find."""
+    if found is None or found.license is None:
+        return None
+    against = license_objection(found.license, licenses, f"{section}.licenses")
+    if not against:
+        return None
+    message = f"{field} names {found.name}, and {against}: name another one, or add the license."
+    return GateState(False, "LicenseNotAllowed", message, failed=True)
 
 
 def review_gate(spec: Prompt2ModelSpec, generated: StageOutputs | None) -> GateState:

@@ -57,6 +57,7 @@ class StageNode:
     on_ray: whether it runs on Ray.
     on_workers: whether training.workers pods do it.
     resources: path of the field that says what its pod asks for; empty: the chart's settings alone.
+    licenses: path of the field that lists the licenses that what it loads may have; empty: it loads nothing of others.
     artifacts: files that MLflow keeps as they are, where they are there; `*` stands for any characters.
     """
 
@@ -73,6 +74,7 @@ class StageNode:
     on_ray: bool = False
     on_workers: bool = False
     resources: str = ""
+    licenses: str = ""
     artifacts: tuple[str, ...] = ()
 
     @property
@@ -86,6 +88,7 @@ GRAPH: dict[Stage, StageNode] = {
         reads=(
             *("prompt", "instruction", "demonstrations", *TEACHER),
             *("datasets.enabled", "datasets.topK", "student.architectures", "student.maxSize"),
+            *("datasets.licenses", "student.licenses"),
         ),
         phase=Phase.DISCOVERING,
         condition=ConditionType.DISCOVERED,
@@ -115,6 +118,7 @@ GRAPH: dict[Stage, StageNode] = {
         waits_for=(Stage.GENERATE,),
         teacher_requests=teacher_requests.of_transform,
         asks_hub=True,  # datasets
+        licenses="datasets.licenses",
         artifacts=("statistics.json", "transformed.jsonl", "plan.txt"),
     ),
     Stage.PREPARE: StageNode(
@@ -127,6 +131,7 @@ GRAPH: dict[Stage, StageNode] = {
         after=(Stage.DISCOVER, Stage.GENERATE, Stage.TRANSFORM),
         sources=("datasets.own", "evaluation.testData"),
         asks_hub=True,  # datasets
+        licenses="datasets.licenses",
         artifacts=("statistics.json", "preprocessing.json"),
     ),
     Stage.TRAIN: StageNode(
@@ -144,6 +149,7 @@ GRAPH: dict[Stage, StageNode] = {
         on_workers=True,
         resources="training.resources",
         asks_hub=True,  # the student
+        licenses="student.licenses",
         artifacts=("untrained.json", "statistics.json"),
     ),
     Stage.EVALUATE: StageNode(
@@ -194,7 +200,7 @@ def digest(
         spec: what the user wrote, defaults filled in.
         stage: the stage.
         upstream: digest of each stage before it that the resource has; others do not count.
-        decision: what the gates before this stage decided; its reason does not count.
+        decision: what the gates before this stage decided; its reason and licenses do not count.
         sources: SHA-256 of the user's files, by field path; those that the stage does not read do not count.
     """
     body = {
@@ -202,7 +208,7 @@ def digest(
         "stage": stage.value,
         "parameters": parameters(spec, stage),
         "upstream": {before.value: upstream[before] for before in GRAPH[stage].after if before in upstream},
-        "decision": decision.model_copy(update={"reason": ""}).dump() if decision else None,
+        "decision": decision.in_digest if decision else None,
         "sources": {path: sha for path, sha in (sources or {}).items() if path in GRAPH[stage].sources},
     }
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -213,6 +219,12 @@ def own_resources(spec: Prompt2ModelSpec, stage: Stage) -> Resources | None:
     """What a pod of the stage asks for; None where the chart's settings decide alone."""
     named = {"training.resources": spec.training.resources, "evaluation.resources": spec.evaluation.resources}
     return named.get(GRAPH[stage].resources)
+
+
+def licenses_for(spec: Prompt2ModelSpec, stage: Stage) -> list[str] | None:
+    """The licenses that what a stage loads may have; None: any."""
+    named = {"datasets.licenses": spec.datasets.licenses, "student.licenses": spec.student.licenses}
+    return named.get(GRAPH[stage].licenses)
 
 
 def own_data(spec: Prompt2ModelSpec, stage: Stage | None = None) -> dict[str, OwnData]:

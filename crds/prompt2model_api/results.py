@@ -43,7 +43,7 @@ class DatasetCandidate(Model):
     split: Name = Field(default="train", description="The split to read.")
     input_columns: list[Column] = Field(default=[], max_length=32, description="The columns that make the input.")
     output_column: Column | None = Field(default=None, description="The column that is the output.")
-    license: Name | None = Field(default=None, description="The license of the dataset.")
+    license: Name | None = Field(default=None, description="The license of the dataset, as the hub calls it.")
     score: float = Field(description="How near its description is to the task in this search; higher is nearer.")
     recommended: bool = Field(default=False, description="Whether it is good enough to be chosen without a person.")
     transformable: bool | None = Field(
@@ -60,6 +60,9 @@ class StudentCandidate(Model):
     revision: Name | None = Field(default=None, description="The commit at the hub.")
     architecture: Architecture = Field(description="The family of the model.")
     size_bytes: int = Field(ge=0, description="The size of the weights in bytes.")
+    license: Name | None = Field(
+        default=None, description="The license of the model, as the hub calls it. Missing for a folder."
+    )
     downloads: int = Field(default=0, ge=0, description="How often the hub counted a download.")
     score: float = Field(description="BM25 x log(downloads + 1); higher is better.")
     reason: ShortText = Field(default="", description="Why it is proposed, or cannot be used.")
@@ -80,6 +83,7 @@ class OtherCandidate(Model):
 
     name: Uri = Field(description="The name of the dataset or model.")
     revision: Name | None = Field(default=None, description="The commit at the hub, or the hash of the file.")
+    license: Name | None = Field(default=None, description="The license, as the hub calls it.")
 
 
 class Spent(Model):
@@ -207,6 +211,11 @@ class StageOutputs(Discovered):
         default=None,
         max_length=2,
         description="The catalogs that were searched. A newer one does not run anything again.",
+    )
+    # transform, prepare, train
+    license: Name | None = Field(
+        default=None,
+        description="The SPDX identifier of the license of the dataset that was read, or of the student that was trained.",
     )
     # generate
     examples: int | None = Field(default=None, description="Unique examples.")

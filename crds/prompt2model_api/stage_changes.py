@@ -30,7 +30,7 @@ def _differences(old: StageRunSpec, new: StageRunSpec) -> list[str]:
         for stage in sorted({*old.inputs, *new.inputs})
         if _differ(old.inputs, new.inputs, stage)
     ]
-    chosen = [d.model_copy(update={"reason": ""}) if d else None for d in (old.decision, new.decision)]
+    chosen = [d.in_digest if d else None for d in (old.decision, new.decision)]
     return found + (["the choice"] if chosen[0] != chosen[1] else [])
 
 

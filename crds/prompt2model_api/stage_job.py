@@ -14,6 +14,7 @@ from pydantic import Field
 from prompt2model_api.base import Model, Uri
 from prompt2model_api.environment_names import P2M_ATTEMPT, P2M_JOB, P2M_TEACHER_API_KEY
 from prompt2model_api.graph import own_data
+from prompt2model_api.licenses import License
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.results import Choice
@@ -54,6 +55,11 @@ class StageSettings(Model):
     catalogs: Uri | None = Field(
         default=None,
         description="For discover alone: a folder with catalogs; without it those that are shipped are used.",
+    )
+    licenses: list[License] | None = Field(
+        default=None,
+        max_length=64,
+        description="For transform, prepare and train: what the dataset or student may have, where discover did not look it up.",
     )
     workers: int = 1
     checkpoint_every: int = 50

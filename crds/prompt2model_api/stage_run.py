@@ -28,16 +28,28 @@ class Stage(StrEnum):
 
 
 class Decision(Model):
-    """What the gates before this stage decided. Part of the digest."""
+    """What the gates before this stage decided. Part of the digest, but for the reason and the licenses."""
 
     dataset: Choice | None = Field(default=None, description="The dataset that prepare reads.")
     dataset_revision: Name | None = Field(default=None, description="The commit or hash that discover resolved.")
     transform: bool | None = Field(
         default=None, description="Whether the rows of the dataset are rewritten first. Missing where they are not."
     )
+    dataset_license: Name | None = Field(
+        default=None, description="The SPDX identifier of its license; not part of the digest."
+    )
     student: Uri | None = Field(default=None, description="The student that train reads.")
     student_revision: Name | None = Field(default=None, description="The commit or hash that discover resolved.")
+    student_license: Name | None = Field(
+        default=None, description="The SPDX identifier of its license; not part of the digest."
+    )
     reason: str = Field(default="", max_length=1024, description="Why it was decided so; not part of the digest.")
+
+    @property
+    def in_digest(self) -> dict[str, object]:
+        """What changes the result."""
+        told = {"reason": "", "dataset_license": None, "student_license": None}
+        return self.model_copy(update=told).dump()
 
 
 class StageRunSpec(Model):

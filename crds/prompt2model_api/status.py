@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import ConfigDict, Field
 
-from prompt2model_api.base import Model, Uri
+from prompt2model_api.base import Model, Name, Uri
 from prompt2model_api.conditions import Condition
 from prompt2model_api.results import Choice, Discovered, Scores, Spent
 from prompt2model_api.stage_run import Sha
@@ -52,6 +52,13 @@ class ModelStatus(Model):
     sha256: str = Field(max_length=64, description="The SHA-256 over the files of the model.")
 
 
+class UsedLicenses(Model):
+    """The licenses of what the model is made of, by their SPDX identifiers; `unknown` where nobody says."""
+
+    dataset: Name | None = Field(default=None, description="The license of the retrieved dataset.")
+    student: Name | None = Field(default=None, description="The license of the student.")
+
+
 class ServiceStatus(Model):
     """The service as last seen."""
 
@@ -85,6 +92,7 @@ class Prompt2ModelStatus(Model):
         default=None, description="What discover found: instruction, language and candidates."
     )
     choice: Choice | None = Field(default=None, description="The dataset that is used, or none.")
+    licenses: UsedLicenses | None = Field(default=None, description="The licenses of the dataset and the student.")
     sources: dict[str, Sha] = Field(
         default={}, max_length=8, description="SHA-256 of the user's files as last read, by field path."
     )

@@ -17,7 +17,14 @@ from prompt2model_api.retrying import failure_text
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.sources import known_sources
 from prompt2model_api.stage_run import STARTING_RAY, Stage, StageRun, StageRunPhase, StageRunStatus
-from prompt2model_api.status import DiscoveredStatus, ModelStatus, Phase, Prompt2ModelStatus, ServiceStatus
+from prompt2model_api.status import (
+    DiscoveredStatus,
+    ModelStatus,
+    Phase,
+    Prompt2ModelStatus,
+    ServiceStatus,
+    UsedLicenses,
+)
 from prompt2model_api.texts import MESSAGE_LIMIT, cut, told
 
 Steps = dict[Stage, "Step"]
@@ -74,6 +81,7 @@ def summarize(snapshot: Snapshot, now: datetime, steps: Steps, score: GateState 
         estimate=total(estimate(snapshot.resource.spec, outputs)),
         discovered=_discovered(snapshot, steps),
         choice=_choice(steps),
+        licenses=_licenses(steps),
         sources=known_sources(snapshot),
         spent=_spent(snapshot),
         scores=scores,
@@ -89,6 +97,18 @@ def _choice(steps: Steps) -> Choice | None:
     """The dataset that the choice gate decided for."""
     decisions = [step.gate.decision for step in steps.values() if step.gate is not None]
     return next((one.dataset for one in decisions if one is not None and one.dataset is not None), None)
+
+
+def _licenses(steps: Steps) -> UsedLicenses | None:
+    """Of the dataset and the student that the gates decided for; where a stage looked one up, what it found."""
+    found: dict[str, str] = {}
+    for name, stage in (("dataset", Stage.PREPARE), ("student", Stage.TRAIN)):
+        step = steps.get(stage)
+        decision = step.gate.decision if step is not None and step.gate is not None else None
+        known = step.outputs.license if step is not None and step.outputs is not None else None
+        if known := known or getattr(decision, f"{name}_license", None):
+            found[name] = known
+    return UsedLicenses(**found) if found else None
 
 
 def _service(snapshot: Snapshot, old: Prompt2ModelStatus) -> ServiceStatus | None:

@@ -142,6 +142,7 @@ def test_the_model_is_registered_once(whole: Record) -> None:
     (version,) = whole.client.search_model_versions("name = 'default.dates'")
     assert version.tags["p2m.digest"] == DIGESTS[Stage.TRAIN]
     assert len(version.tags["p2m.model_sha256"]) == 64
+    assert (version.tags["p2m.student"], version.tags["p2m.student_license"]) == ("local/tiny", "unknown")
     experiment = whole.client.get_experiment_by_name("default/dates")
     assert len(whole.client.search_logged_models([experiment.experiment_id])) == 1
     mlflow.set_tracking_uri(whole.uri)

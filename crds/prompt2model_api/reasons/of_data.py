@@ -13,6 +13,13 @@ DATA = (
         BLOCKED + FAILED,
     ),
     KnownReason(
+        "LicenseNotAllowed",
+        "The dataset of `datasets.choice` or the student of `student.name` has a license that is not in `datasets.licenses` or "
+        "`student.licenses`, or its license is not known.",
+        "Name another one, or add its license to the list.",
+        BLOCKED,
+    ),
+    KnownReason(
         "FileUnreachable",
         "The file cannot be read: the network, the credentials or the address are wrong. An address that is malformed or needs "
         "a login ends the run.",

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from prompt2model_api.base import Model
+from prompt2model_api.licenses import License
 from prompt2model_api.results import Choice
 from prompt2model_api.spec.references import OwnData
 
@@ -36,5 +37,12 @@ class Datasets(Model):
         default="None",
         description="Whether the teacher rewrites the rows of the chosen dataset into the form of the task, or refuses them. Auto "
         "does so for a dataset that is near to the task and of another form, Always for each one. It needs a teacher.",
+    )
+    licenses: list[License] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="The licenses that a dataset may have, by their SPDX identifiers; capitals do not count. Without it any is "
+        "used. Own data is not looked at.",
     )
     own: OwnData | None = Field(default=None, description="Your own labelled data, to train on.")

@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Any
 
-from prompt2model_api.graph import GRAPH, own_resources
+from prompt2model_api.graph import GRAPH, licenses_for, own_resources
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.spec.teacher import Budget, Limits, TeacherSpec
 from prompt2model_api.spec.training import Resources
@@ -60,6 +60,7 @@ def stage_settings(stage: Stage, resource: Prompt2Model, settings: Settings) -> 
         teacher=_teacher(resource, settings) if GRAPH[stage].uses_teacher else None,
         named=Named.of(resource.spec) if stage is Stage.DISCOVER else None,
         catalogs=settings.catalogs.uri if stage is Stage.DISCOVER else None,
+        licenses=licenses_for(resource.spec, stage),
         workers=training.workers,
         checkpoint_every=training.checkpoint_every,
         resources=own_resources(resource.spec, stage) or Resources(),

@@ -15,13 +15,15 @@ from prompt2model_api.conditions import FailureState
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
 from prompt2model_api.stage_job import Named
 from prompt2model_api.texts import cut
+from prompt2model_stages.catalogs.entries import Kind
+from prompt2model_stages.catalogs.licensing import check_license, license_of
 from prompt2model_stages.discover.revisions import Candidate, RevisionResolver
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.prepare.retrieving import is_path
 from prompt2model_stages.storage import file_system
 from prompt2model_stages.student.checking import Limits, check
 from prompt2model_stages.student.hub import TOKEN
-from prompt2model_stages.student.resolving import is_embedded, resolve
+from prompt2model_stages.student.resolving import is_embedded, is_folder, resolve
 
 logger = logging.getLogger(__name__)
 
@@ -83,10 +85,21 @@ def named_dataset(named: Named, revisions: RevisionResolver) -> DatasetCandidate
     return revisions.of_datasets([candidate])[0]
 
 
+def with_license(
+    candidate: Candidate | None, kind: Kind, allowed: Sequence[str] | None, catalogs: str | None
+) -> Candidate | None:
+    """What the spec names, with its license; a folder has none. Raises: StageError LicenseNotAllowed, Blocked."""
+    if candidate is None or is_folder(candidate.name):
+        return candidate
+    found = license_of(kind, candidate.name, catalogs, at_hub=candidate.revision is not None)
+    check_license(kind, candidate.name, found, allowed)
+    return candidate.model_copy(update={"license": found})
+
+
 def with_named(candidates: Sequence[Candidate], named: Candidate | None, most: int) -> list[Candidate]:
     """The candidates with the one that the spec names: where it is one of them anyway, else last."""
     if named is None or any(candidate.name == named.name for candidate in candidates):
-        pinned = {"revision": named.revision} if named is not None else {}
+        pinned = {"revision": named.revision, "license": named.license} if named is not None else {}
         return [c.model_copy(update=pinned) if named is not None and c.name == named.name else c for c in candidates]
     found = list(candidates[: most - 1])
     found.append(named)

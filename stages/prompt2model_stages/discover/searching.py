@@ -17,12 +17,16 @@ from prompt2model_api.texts import cut
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import DatasetRetriever
 from prompt2model_stages.discover.keyphrases import keyphrases
+from prompt2model_stages.discover.licensed import licensed_datasets
 from prompt2model_stages.discover.reranking import reranked
 from prompt2model_stages.discover.student_facts import Fit, TaskFacts, task_facts
 from prompt2model_stages.discover.student_retrieval import MOST_KNOWN, StudentRetriever
 
 DATASETS_RANKED = 25
 """The nearest ones, which the teacher orders; of students, the MOST_KNOWN first: the first one is used unasked."""
+
+LOOKED_AT = 200
+"""The nearest datasets, among which those of an allowed license are looked for where the spec lists licenses."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +54,18 @@ async def search(
     strong, notes = spec.teacher is not None, list[str]()
     found: list[DatasetCandidate] = []
     if datasets is not None:
-        found = await _datasets(teacher if strong else None, spec.datasets.top_k, task, datasets, notes)
+        found = await _datasets(teacher if strong else None, spec, task, datasets, notes)
     query, largest = f"{task.instruction}\n{task.card}".strip(), bytes_of(spec.student.max_size)
     facts = await asyncio.to_thread(task_facts, task.instruction, task.demonstrations)
-    proposed = await asyncio.to_thread(students.retrieve, query, spec.student.architectures, largest, facts)
+    wanted = spec.student.architectures, largest, facts, spec.student.licenses
+    proposed = await asyncio.to_thread(students.retrieve, query, *wanted)
     if strong:
         proposed = await _ordered_students(teacher, task, facts, students, proposed, notes)
     return Found(found, proposed, notes)
 
 
 async def _datasets(
-    teacher: Asks | None, most: int, task: Task, retriever: DatasetRetriever, notes: list[str]
+    teacher: Asks | None, spec: Prompt2ModelSpec, task: Task, retriever: DatasetRetriever, notes: list[str]
 ) -> list[DatasetCandidate]:
     """The datasets, with the help of a teacher where there is one to help."""
     phrases = ""
@@ -68,7 +73,10 @@ async def _datasets(
         asked = await keyphrases(teacher, task.instruction)
         phrases = asked.text
         notes += [asked.note] if asked.note else []
-    found = await asyncio.to_thread(retriever.retrieve, task.instruction, task.demonstrations, most, phrases)
+    most, licenses = spec.datasets.top_k, spec.datasets.licenses
+    looked_at = most if licenses is None else max(most, LOOKED_AT)
+    found = await asyncio.to_thread(retriever.retrieve, task.instruction, task.demonstrations, looked_at, phrases)
+    found = licensed_datasets(found, licenses, most)
     notes += retriever.notes
     return found if teacher is None else await _ordered_datasets(teacher, task, retriever, found, notes)
 

@@ -1,7 +1,8 @@
 """discover: takes the prompt apart and proposes datasets and students.
 
-Reads prompt, instruction, demonstrations, datasets.enabled, datasets.topK, student.architectures, student.maxSize. What the
-spec names (settings.named) is looked up first: a student that cannot be trained stops it before the teacher is asked.
+Reads prompt, instruction, demonstrations, datasets.enabled, datasets.topK, datasets.licenses, student.architectures,
+student.maxSize, student.licenses. What the spec names (settings.named) is looked up first: a student that cannot be trained,
+and a license that is not allowed, stop it before the teacher is asked.
 The catalogs are those of settings.catalogs, else the shipped ones.
 Writes task.json (instruction in English and as written, language, demonstrations) and candidates.json.
 A killed attempt starts over; what the teacher answered is in its journal and is not asked again.
@@ -19,11 +20,19 @@ from prompt2model_api.quantities import bytes_of
 from prompt2model_api.results import CatalogUsed, Spent, StageOutputs
 from prompt2model_api.stage_job import Named
 from prompt2model_stages.attempt import StageContext
-from prompt2model_stages.catalogs.entries import DatasetEntry, ModelEntry
+from prompt2model_stages.catalogs.entries import DatasetEntry, Kind, ModelEntry
 from prompt2model_stages.catalogs.opening import Catalog, open_datasets, open_models
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever, DatasetRetriever
-from prompt2model_stages.discover.naming import check_own_data, named_dataset, named_student, usable_first, with_named
+from prompt2model_stages.discover.licensed import licensed_first
+from prompt2model_stages.discover.naming import (
+    check_own_data,
+    named_dataset,
+    named_student,
+    usable_first,
+    with_license,
+    with_named,
+)
 from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, PromptParser
 from prompt2model_stages.discover.parsing import TeacherParser
 from prompt2model_stages.discover.revisions import RevisionResolver
@@ -92,14 +101,20 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     spec, named = context.spec, context.job.settings.named or Named()
     check_own_data(named)
     revisions, largest = parts.revisions(), bytes_of(spec.student.max_size)
-    student, dataset = named_student(named, largest), named_dataset(named, revisions)
+    student, dataset, uri = (
+        named_student(named, largest),
+        named_dataset(named, revisions),
+        context.job.settings.catalogs,
+    )
+    student = with_license(student, Kind.MODELS, spec.student.licenses, uri)
+    dataset = with_license(dataset, Kind.DATASETS, spec.datasets.licenses, uri)
     catalogs = _Catalogs.of(context)
     understood = asyncio.run(_understand(context, catalogs, parts))
     _write_task(context.folder, understood)
     found = understood.found
     context.reporter.progress(4, 5, "steps", "resolving revisions")
     dataset_candidates = with_named(revisions.of_datasets(found.datasets), dataset, MOST_DATASETS)
-    student_candidates = revisions.of_students(found.students)
+    student_candidates = licensed_first(revisions.of_students(found.students), spec.student.licenses)
     if student is None:
         student_candidates = usable_first(student_candidates, named)
     student_candidates = with_named(student_candidates, student, MOST)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prompt2model_api.base import Architecture
+from prompt2model_api.licenses import license_objection
 from prompt2model_api.results import StudentCandidate
 from prompt2model_api.texts import cut
 from prompt2model_stages.catalogs.entries import ModelEntry
@@ -21,6 +22,7 @@ from prompt2model_stages.catalogs.opening import Catalog, Entries
 from prompt2model_stages.catalogs.search import LexicalIndex, MemoryIndex, open_lexical
 from prompt2model_stages.catalogs.search.protocol import Scores
 from prompt2model_stages.discover.asking import Asks, asked
+from prompt2model_stages.discover.licensed import SHOWN
 from prompt2model_stages.discover.student_facts import Fit, Judged, TaskFacts, judge, marks, task_facts
 from prompt2model_stages.teacher.requests import TeacherRequest
 
@@ -53,9 +55,22 @@ class StudentRetriever(ABC):
 
     @abstractmethod
     def retrieve(
-        self, query: str, architectures: Sequence[Architecture], max_bytes: int, task: TaskFacts | None = None
+        self,
+        query: str,
+        architectures: Sequence[Architecture],
+        max_bytes: int,
+        task: TaskFacts | None = None,
+        licenses: Sequence[str] | None = None,
     ) -> list[StudentCandidate]:
-        """Candidates of these architectures within the size, best first. task: None to read it off the query."""
+        """Candidates of these architectures within the size, best first.
+
+        Args:
+            query: the instruction in English, and a hypothetical model card.
+            architectures: the families.
+            max_bytes: of the weights.
+            task: None to read it off the query.
+            licenses: SPDX identifiers of those that may be used, for enough of them to be proposed; None: any.
+        """
 
     def description(self, candidate: StudentCandidate) -> str:
         """The description of a candidate, for the teacher; empty where there is none."""
@@ -86,7 +101,12 @@ class CatalogStudentRetriever(StudentRetriever):
         return cls(catalog.entries, open_lexical(catalog))
 
     def retrieve(
-        self, query: str, architectures: Sequence[Architecture], max_bytes: int, task: TaskFacts | None = None
+        self,
+        query: str,
+        architectures: Sequence[Architecture],
+        max_bytes: int,
+        task: TaskFacts | None = None,
+        licenses: Sequence[str] | None = None,
     ) -> list[StudentCandidate]:
         """See StudentRetriever. Where nothing shares a word with the query, the most downloaded of those that fit come first."""
         near, task = self._index.scores(query), task or task_facts(query)
@@ -96,6 +116,20 @@ class CatalogStudentRetriever(StudentRetriever):
             for number, (architecture, size) in enumerate(zip(self._architectures, self._sizes, strict=True))
             if architecture in architectures and size <= max_bytes
         ]
+        names = self._entries.column("license") if licenses is not None else []
+        forbidden = {number for number in fitting if names and license_objection(names[number], licenses, "")}
+        allowed = self._best([number for number in fitting if number not in forbidden], near, known, task)
+        shown = (
+            self._best([number for number in fitting if number in forbidden], near, known, task) if forbidden else []
+        )
+        few = max(SHOWN, MOST - len(allowed))
+        order = [*allowed[: MOST - len(shown[:few])], *shown[:few]]
+        return [self._candidate(query, self._score(n, near), n, judged) for n, judged in order]
+
+    def _best(
+        self, fitting: Sequence[int], near: Scores, known: Mapping[int, float], task: TaskFacts
+    ) -> list[tuple[int, Judged]]:
+        """The first MOST of these entries."""
         by_hand = self._ordered([number for number in fitting if number in known], known)
         judged = {
             number: judge(task, self._entries[number]) for number in {*by_hand, *self._ordered(fitting, near)[:JUDGED]}
@@ -104,7 +138,7 @@ class CatalogStudentRetriever(StudentRetriever):
         best = [number for number in first if judged[number].fit <= Fit.UNKNOWN_TASK]
         others = [number for number in self._ordered(judged, near) if number not in best]
         order = [*best, *sorted(others, key=lambda n: judged[n].fit)]
-        return [self._candidate(query, self._score(n, near), n, judged[n]) for n in order[:MOST]]
+        return [(n, judged[n]) for n in order[:MOST]]
 
     def description(self, candidate: StudentCandidate) -> str:
         """See StudentRetriever."""
@@ -132,6 +166,7 @@ class CatalogStudentRetriever(StudentRetriever):
             name=entry.name,
             architecture=entry.architecture,
             size_bytes=entry.size_bytes,
+            license=entry.license,
             downloads=entry.downloads,
             score=round(score, 3),
             reason=cut(f"{why}; {judged.why}; the hub counted {entry.downloads:,} downloads.{marks(entry)}", 512),

@@ -13,6 +13,8 @@ from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.quantities import bytes_of
 from prompt2model_api.spec.references import OwnData
 from prompt2model_api.texts import told
+from prompt2model_stages.catalogs.entries import Kind
+from prompt2model_stages.catalogs.licensing import check_license, license_of
 from prompt2model_stages.catalogs.opening import catalogs_named, open_datasets, open_models
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import resolve_encoder
@@ -23,6 +25,7 @@ from prompt2model_stages.prepare.tables.fetching import size_of
 from prompt2model_stages.prepare.web import is_web
 from prompt2model_stages.student import resolve
 from prompt2model_stages.student.checking import Limits, check
+from prompt2model_stages.student.resolving import is_folder
 
 READ_LIMIT = 256 * 2**20
 """Bytes; a larger file of the user's is not read before the run."""
@@ -46,6 +49,7 @@ def load_checked(file: Path, say: Callable[[str], None] = lambda line: None) -> 
         _check_own("spec.datasets.own", resource.spec.datasets.own, say)
         _check_own("spec.evaluation.testData", resource.spec.evaluation.test_data, say)
         _check_choice(resource)
+        _check_licenses(resource)
         _check_encoder(resource)
     except StageError as error:
         raise SpecError(told(error.failure.message, error.failure.remedy)) from error
@@ -113,6 +117,16 @@ def _check_choice(resource: Prompt2Model) -> None:
         return
     if is_path(choice.name) or choice.name.startswith(BUILTIN):
         load_choice(choice, None)
+
+
+def _check_licenses(resource: Prompt2Model) -> None:
+    """Of what the spec names, where it lists licenses; what it does not name is found by those that it may use."""
+    datasets, student, catalogs = resource.spec.datasets, resource.spec.student, catalogs_named()
+    dataset = datasets.choice.name if datasets.choice is not None else None
+    if datasets.licenses and dataset is not None and not is_path(dataset):
+        check_license(Kind.DATASETS, dataset, license_of(Kind.DATASETS, dataset, catalogs), datasets.licenses)
+    if student.licenses and student.name is not None and not is_folder(student.name):
+        check_license(Kind.MODELS, student.name, license_of(Kind.MODELS, student.name, catalogs), student.licenses)
 
 
 def _check_encoder(resource: Prompt2Model) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.decide import decide
-from prompt2model_api.graph import GRAPH, own_data, own_resources, stages_of
+from prompt2model_api.graph import GRAPH, licenses_for, own_data, own_resources, stages_of
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.retrying import after_step_in
 from prompt2model_api.snapshot import (
@@ -224,6 +224,7 @@ class Runner:
             teacher=self._teacher() if GRAPH[stage].uses_teacher else None,
             named=Named.of(self.resource.spec) if stage is Stage.DISCOVER else None,
             catalogs=catalogs_named() if stage is Stage.DISCOVER else None,
+            licenses=licenses_for(self.resource.spec, stage),
             workers=training.workers,
             checkpoint_every=training.checkpoint_every,
             resources=own_resources(self.resource.spec, stage) or Resources(),

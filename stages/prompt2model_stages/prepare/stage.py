@@ -17,6 +17,8 @@ from prompt2model_api.environment_names import P2M_OWN_FOLDER
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.attempt import StageContext
+from prompt2model_stages.catalogs.entries import Kind
+from prompt2model_stages.catalogs.licensing import known_license
 from prompt2model_stages.errors import blocked, failed
 from prompt2model_stages.examples import (
     EXAMPLES,
@@ -29,7 +31,7 @@ from prompt2model_stages.examples import (
 )
 from prompt2model_stages.prepare.hub_datasets import Drawn
 from prompt2model_stages.prepare.own_data import read_own
-from prompt2model_stages.prepare.retrieving import load_choice
+from prompt2model_stages.prepare.retrieving import is_path, load_choice
 from prompt2model_stages.prepare.splitting import Splits, split
 from prompt2model_stages.prepare.statistics import statistics_of
 from prompt2model_stages.prepare.tables import Table
@@ -49,12 +51,13 @@ STEPS = ("retrieved data", "own data", "generated examples", "splits", "files")
 def run(context: StageContext) -> StageOutputs:
     """One attempt of prepare.
 
-    Raises: StageError: NoTrainingData, ColumnMissing, FileMissing and what loading a dataset raises.
+    Raises: StageError: NoTrainingData, LicenseNotAllowed, ColumnMissing, FileMissing and what loading a dataset raises.
     """
     task = DiscoveredTask.read(context.input("discover"))
     limit = context.spec.training.max_instruction_characters
     preprocessing = Preprocessing(task.instruction, INSTRUCTION_LIMIT if limit is None else limit)
     _progress(context, 0)
+    license_name = dataset_license(context)
     notes: list[str] = []
     examples = _transformed(context) if _TRANSFORM in context.job.stage_run.spec.inputs else chosen_rows(context, notes)
     _progress(context, 1)
@@ -71,7 +74,16 @@ def run(context: StageContext) -> StageOutputs:
     _progress(context, 4)
     rows = write(splits, preprocessing, context.folder, files)
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
-    return StageOutputs(rows=rows, notes=[*notes, *_notes(preprocessing)] or None)
+    return StageOutputs(rows=rows, notes=[*notes, *_notes(preprocessing)] or None, license=license_name)
+
+
+def dataset_license(context: StageContext) -> str | None:
+    """The license of the dataset; None where there is none, or it is a file. Raises: StageError LicenseNotAllowed, Blocked."""
+    decision, allowed = context.job.stage_run.spec.decision, context.job.settings.licenses
+    name = decision.dataset.name if decision is not None and decision.dataset is not None else None
+    if decision is None or name is None or is_path(name):
+        return None
+    return known_license(Kind.DATASETS, name, decision.dataset_license, allowed)
 
 
 def _notes(preprocessing: Preprocessing) -> list[str]:

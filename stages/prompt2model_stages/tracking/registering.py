@@ -7,13 +7,14 @@ import importlib.util
 import re
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prompt2model_stages.preprocessing import Preprocessing
 from prompt2model_stages.splits import TRAIN, VALIDATION, read_split
 from prompt2model_stages.storage import Folder
-from prompt2model_stages.tracking.folders import StageFolder
+from prompt2model_stages.tracking.folders import StageFolder, read_stage_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,7 +33,7 @@ def log_and_register(client: MlflowClient, experiment_id: str, run_id: str, name
     digest = stage.run.spec.digest
     if find_version(client, name, digest) is None:
         model_id = _logged(client, experiment_id, run_id) or _log(client, experiment_id, run_id, stage)
-        _register(client, name, run_id, model_id, digest, str(stage.outputs.get("modelSha256", "")))
+        _register(client, name, run_id, model_id, {DIGEST_TAG: digest, **_tags(stage)})
     give_alias(client, name, digest, "candidate")
 
 
@@ -67,7 +68,7 @@ def _log(client: MlflowClient, experiment_id: str, run_id: str, stage: StageFold
     import mlflow
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
-    tags = {DIGEST_TAG: stage.run.spec.digest}
+    tags = {DIGEST_TAG: stage.run.spec.digest, **_tags(stage)}
     model_id = str(client.create_logged_model(experiment_id, "student", run_id, tags=tags).model_id)
     with (stage.folder / "model").as_local() as weights, tempfile.TemporaryDirectory() as scratch:
         path = f"{scratch}/model"
@@ -98,7 +99,7 @@ def _save(model: Any, path: str, weights: Path, stage: StageFolder) -> None:
     )
 
 
-def _register(client: MlflowClient, name: str, run_id: str, model_id: str, digest: str, sha256: str) -> None:
+def _register(client: MlflowClient, name: str, run_id: str, model_id: str, tags: Mapping[str, str]) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -106,8 +107,30 @@ def _register(client: MlflowClient, name: str, run_id: str, model_id: str, diges
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    tags = {DIGEST_TAG: digest, SHA256_TAG: sha256}
-    client.create_model_version(name, f"models:/{model_id}", run_id=run_id, tags=tags, model_id=model_id)
+    client.create_model_version(name, f"models:/{model_id}", run_id=run_id, tags=dict(tags), model_id=model_id)
+
+
+def _tags(stage: StageFolder) -> dict[str, str]:
+    """What a version says of itself: its files' hash, and what it was made of, with the licenses."""
+    found = {SHA256_TAG: str(stage.outputs.get("modelSha256", ""))}
+    prepared = _prepared(stage)
+    for kind, one in (("student", stage), ("dataset", prepared)):
+        decision = one.run.spec.decision if one is not None else None
+        if one is None or decision is None:
+            continue
+        name = decision.student if kind == "student" else decision.dataset.name if decision.dataset else None
+        if name is not None:
+            found[f"p2m.{kind}"] = name
+            found[f"p2m.{kind}_license"] = str(one.outputs.get("license", "unknown"))
+    return found
+
+
+def _prepared(stage: StageFolder) -> StageFolder | None:
+    """The prepare stage run that the student was trained on."""
+    name = stage.run.spec.inputs.get("prepare")
+    if name is None:
+        return None
+    return read_stage_folder(Folder(f"{stage.folder.uri.rsplit('/', 1)[0]}/{name}"), name)
 
 
 def _examples(stage: StageFolder) -> list[str]:

@@ -94,6 +94,8 @@ class StageRecord:
             if told or self.mark.seen:
                 tags[f"p2m.failure.{name}"] = told
         tags |= score_tags(self._stage.outputs)
+        if license_name := self._stage.outputs.get("license"):
+            tags["p2m.license"] = str(license_name)
         self._client.log_batch(self.mark.run_id, tags=[mlflow.entities.RunTag(k, v) for k, v in tags.items()])
 
     def _curves(self) -> None:

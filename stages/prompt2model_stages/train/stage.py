@@ -17,6 +17,8 @@ from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_run import STARTING_RAY
 from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
+from prompt2model_stages.catalogs.entries import Kind
+from prompt2model_stages.catalogs.licensing import known_license
 from prompt2model_stages.cpus import named_threads
 from prompt2model_stages.errors import StageError, failed, retrying
 from prompt2model_stages.ray_session import ray_session
@@ -47,9 +49,10 @@ KILLED = ("WorkerDied", "OutOfMemory")
 def run(context: StageContext) -> StageOutputs:
     """One attempt of train.
 
-    Raises: StageError UnknownStudent, StudentChanged, NoTrainingData, OutOfMemory, WorkerDied, Diverged.
+    Raises: StageError UnknownStudent, StudentChanged, LicenseNotAllowed, NoTrainingData, OutOfMemory, WorkerDied, Diverged.
     """
     student = _student(context)
+    license_name = _license(context)
     if TrainingSummary.read_if_whole(context.folder) is None:
         read_pairs(context.input("prepare"), "train")  # refused before Ray is started
         context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"{STARTING_RAY} for {student.name}")
@@ -74,7 +77,16 @@ def run(context: StageContext) -> StageOutputs:
         steps=summary.steps,
         train_tokens_per_second=summary.tokens_per_second,
         notes=_notes(context.folder) or None,
+        license=license_name,
     )
+
+
+def _license(context: StageContext) -> str | None:
+    """The license of the student; None where it is a folder. Raises: StageError LicenseNotAllowed, Blocked."""
+    decision = context.job.stage_run.spec.decision
+    if decision is None or decision.student is None or is_folder(decision.student):
+        return None
+    return known_license(Kind.MODELS, decision.student, decision.student_license, context.job.settings.licenses)
 
 
 def _notes(folder: Folder) -> list[str]:

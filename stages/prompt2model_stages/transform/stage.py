@@ -18,7 +18,7 @@ from prompt2model_stages.errors import failed
 from prompt2model_stages.examples import TRANSFORMED, Example, Pair, TransformedExample, group_of
 from prompt2model_stages.generate.base import Task
 from prompt2model_stages.generate.stage import task_of
-from prompt2model_stages.prepare.stage import chosen_rows
+from prompt2model_stages.prepare.stage import chosen_rows, dataset_license
 from prompt2model_stages.reporting import so_far
 from prompt2model_stages.stage_files import DiscoveredTask, json_lines
 from prompt2model_stages.statistics_files import RefusedRow, TransformationStatistics
@@ -44,13 +44,14 @@ class _Transformed:
 def run(context: StageContext) -> StageOutputs:
     """One attempt of transform.
 
-    Raises: StageError of the teacher and of loading a dataset; NothingTransformed (Failed) where no row is of use;
-        TeacherAnswersGarbage (Blocked) where the teacher does not keep to the form.
+    Raises: StageError of the teacher and of loading a dataset; LicenseNotAllowed (Blocked); NothingTransformed (Failed) where
+        no row is of use; TeacherAnswersGarbage (Blocked) where the teacher does not keep to the form.
     """
     task = task_of(DiscoveredTask.read(context.input("discover")))
     notes: list[str] = []
     done, total = so_far(context.folder, "rows", context.spec.datasets.max_rows)
     context.reporter.progress(done, total, "rows", "reading the dataset")
+    license_name = dataset_license(context)
     rows, dataset = chosen_rows(context, notes), dataset_name(context)
     if not any(row.input or row.output for row in rows):
         raise failed(
@@ -59,7 +60,8 @@ def run(context: StageContext) -> StageOutputs:
             "Choose another dataset, split or columns in datasets.choice, or none: true.",
         )
     transformed = asyncio.run(_transform(context, task, dataset, rows))
-    return write(context, transformed, [*notes, *([] if transformed.plan else [NO_PLAN])], dataset)
+    outputs = write(context, transformed, [*notes, *([] if transformed.plan else [NO_PLAN])], dataset)
+    return outputs.model_copy(update={"license": license_name})
 
 
 def dataset_name(context: StageContext) -> str:

@@ -1,0 +1,79 @@
+"""The license of a dataset or model by its name: what the hub says today, else what the catalog says."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+from prompt2model_api.licenses import UNKNOWN, license_objection, spdx
+from prompt2model_stages.catalogs.catalog import BUILTIN
+from prompt2model_stages.catalogs.entries import Kind
+from prompt2model_stages.catalogs.opening import open_catalog
+from prompt2model_stages.errors import blocked
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 5.0
+EMBEDDED = "embedded:"
+_FIELDS = {Kind.DATASETS: ("datasets.choice", "datasets.licenses"), Kind.MODELS: ("student.name", "student.licenses")}
+_TAG = "license:"
+
+
+def license_of(kind: Kind, name: str, catalogs: str | None = None, *, at_hub: bool = True) -> str:
+    """The hub's names of a license, with commas between several; `unknown` where neither the hub nor the catalog says any.
+
+    Args:
+        kind: of the name.
+        name: at the hub, or of what this package ships.
+        catalogs: where the catalogs are; None: the shipped ones.
+        at_hub: whether to ask the hub.
+
+    Raises: StageError of the catalog, Blocked.
+    """
+    if at_hub and not name.startswith((BUILTIN, EMBEDDED)) and (told := _of_hub(kind, name)):
+        return told
+    catalog = open_catalog(kind, catalogs)
+    rows = catalog.numbers.get(name, [])
+    return str(catalog.entries.column("license")[rows[0]]) if rows else UNKNOWN
+
+
+def check_license(kind: Kind, name: str, license_name: str, allowed: Sequence[str] | None) -> None:
+    """Of what the spec names. Raises: StageError LicenseNotAllowed, Blocked."""
+    field, of = _FIELDS[kind]
+    if against := license_objection(license_name, allowed, of):
+        raise blocked(
+            "LicenseNotAllowed",
+            f"spec.{field} names {name}, and {against}.",
+            f"Name another one, or add the license to spec.{of}.",
+        )
+
+
+def known_license(
+    kind: Kind, name: str, decided: str | None, allowed: Sequence[str] | None, catalogs: str | None = None
+) -> str:
+    """The SPDX identifier for the record: as the gate decided, else looked up and checked.
+
+    Raises: StageError LicenseNotAllowed and those of the catalog, Blocked.
+    """
+    if decided is not None:
+        return decided
+    found = license_of(kind, name, catalogs)
+    check_license(kind, name, found, allowed)
+    return spdx(found)
+
+
+def _of_hub(kind: Kind, name: str) -> str:
+    """The license in the hub's tags; empty where there is none, or the hub does not answer."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        return ""
+    from huggingface_hub import HfApi
+
+    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
+    ask = api.dataset_info if kind is Kind.DATASETS else api.model_info
+    try:
+        tags = ask(name, timeout=TIMEOUT_S).tags or []
+    except Exception as error:  # whatever its layers raise: the name is looked up, and failures told, elsewhere
+        logger.info("the hub names no license of %s: %s", name, error)
+        return ""
+    return ", ".join(tag.removeprefix(_TAG) for tag in tags if tag.startswith(_TAG))
