@@ -61,7 +61,7 @@ class TransformationStatistics(StageFile):
     rewritten: int = 0
     refused: dict[str, int] = Field(default={}, description="By the teacher's reason.")
     unusable: dict[str, int] = Field(
-        default={}, description="By kind: empty, demonstrations, malformed, cut, unanswered, tooLong."
+        default={}, description="By kind: empty, demonstrations, duplicates, malformed, cut, unanswered, tooLong."
     )
     samples: list[RefusedRow] = Field(default=[], description="The first rows that the teacher refused.")
 

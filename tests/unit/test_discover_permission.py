@@ -133,10 +133,11 @@ def test_few_choices_are_wrong_and_most_that_exist_are_made():
     retriever = CatalogDatasetRetriever.of(open_datasets())
     lines = (Path(__file__).parent / "data" / "permissions.jsonl").read_text(encoding="utf-8").splitlines()
     cases = [json.loads(line) for line in lines]
-    right, wrong = 0, []
+    right, wrong, another_form = 0, [], []
     for case in cases:
         given = [Demonstration(input=one, output=other) for one, other in case["pairs"]]
         for found in retriever.retrieve(case["instruction"], given, 25):
+            another_form += [case["kind"]] if found.transformable else []
             if found.recommended and {found.name, f"{found.name}/{found.config}"} & set(case["accepted"]):
                 right += 1
             elif found.recommended:
@@ -144,6 +145,7 @@ def test_few_choices_are_wrong_and_most_that_exist_are_made():
     assert len(wrong) <= 0.02 * len(cases), wrong
     adversarial = {case["instruction"] for case in cases if case["kind"] in ("reversed", "form")}
     assert not [name for instruction, name in wrong if instruction in adversarial]
+    assert len(another_form) >= 12 and set(another_form) == {"reversed", "form"}
     assert right >= 0.6 * sum(bool(case["accepted"]) for case in cases)
 
 

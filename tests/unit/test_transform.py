@@ -78,6 +78,9 @@ def rewrite(teacher: FakeTeacher, given: list[Example], plan: str = "Step 1.") -
         (said(input="3"), Unusable.MALFORMED),
         (said(input="3", output="x" * 9000), Unusable.MALFORMED),
         ('{"input": "3", "output": "thr', Unusable.MALFORMED),
+        (said(input="...", output="…"), Unusable.MALFORMED),  # the prompt's own placeholders
+        (said(why="unrelated", input="3", output="three"), Refused(Refusal.UNRELATED)),
+        (said(why="it is clear", input="3", output="three"), Pair("3", "three")),
         ("[1]", Unusable.MALFORMED),
         ("I cannot help with that.", Unusable.MALFORMED),
     ],
@@ -172,6 +175,22 @@ def test_answers_out_of_form_end_early_and_name_the_teacher() -> None:
     assert (failure.state, failure.reason) == (FailureState.BLOCKED, "TeacherAnswersGarbage")
     assert "stronger teacher" in failure.remedy and "not in form" in failure.message
     assert HOPELESS <= len(teacher.sent) <= HOPELESS + FIRST_IN_FLIGHT
+
+
+def test_a_teacher_that_repeats_one_example_is_too_weak() -> None:
+    teacher = FakeTeacher(by_number(lambda number: said(input="7", output="seven")))
+    with pytest.raises(StageError) as error:
+        rewrite(teacher, rows(1000))
+    assert error.value.failure.reason == "TeacherAnswersGarbage"
+    assert "times one of 1 examples" in error.value.failure.message
+    assert len(teacher.sent) <= HOPELESS + FIRST_IN_FLIGHT + teacher.concurrency
+
+
+def test_rows_that_become_the_same_question_count_once() -> None:
+    teacher = FakeTeacher(by_number(lambda number: rewritten(number // 2)))
+    results = rewrite(teacher, rows(20))
+    assert [isinstance(result.outcome, Pair) for result in results] == [True, False] * 10
+    assert counts_of(results).unusable == {"duplicates": 10}
 
 
 def test_one_good_row_among_those_in_flight_goes_on() -> None:

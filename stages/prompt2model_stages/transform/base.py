@@ -26,6 +26,7 @@ class Unusable(StrEnum):
 
     EMPTY = "empty"  # neither an input nor an output: it is not asked about
     DEMONSTRATION = "demonstrations"  # the row, or what it became, is one of the user's examples
+    DUPLICATE = "duplicates"  # another row became the same question
     MALFORMED = "malformed"  # the answer is not in form
     CUT = "cut"  # the answer ended for want of room
     UNANSWERED = "unanswered"  # the teacher or its filter answered with nothing
@@ -60,6 +61,7 @@ def kind_of(outcome: Refused | Unusable) -> str:
 WORDS = {
     Unusable.EMPTY: "empty",
     Unusable.DEMONSTRATION: "equal to a demonstration",
+    Unusable.DUPLICATE: "rewritten to the same input as another row",
     Unusable.MALFORMED: "answered not in form",
     Unusable.CUT: "with an answer that was cut",
     Unusable.UNANSWERED: "not answered",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from prompt2model_stages.examples import Pair
@@ -13,6 +14,8 @@ from prompt2model_stages.transform.base import USED, Outcome, Refusal, Refused, 
 
 WHY_LENGTH = 200
 _NOT_REFUSED = ("", USED, "none", "false")
+_PLACEHOLDER = re.compile(r"[.…\s]*")
+"""What the prompt has in the place of texts; a weak teacher copies it."""
 
 
 def read_answer(answer: TeacherAnswer) -> Outcome:
@@ -27,7 +30,8 @@ def read_answer(answer: TeacherAnswer) -> Outcome:
 def read_row(text: str) -> Outcome:
     """A pair or a refusal in a text; prose and fences around the JSON are passed over.
 
-    A refusal counts also where a pair stands beside it: the teacher doubts it. Half a pair is none.
+    A refusal counts also where a pair stands beside it, or where its reason alone is named: the teacher doubts it. Half a pair
+    is none.
     """
     try:
         tree = parse_json(text)
@@ -35,15 +39,20 @@ def read_row(text: str) -> Outcome:
         return Unusable.MALFORMED
     if not isinstance(tree, dict):
         return Unusable.MALFORMED
-    refused = _text(tree.get("refused")).casefold()
-    if refused not in _NOT_REFUSED:
-        known = refused in tuple(Refusal)
-        why = _text(tree.get("why")) or ("" if known else refused)
-        return Refused(Refusal(refused) if known else Refusal.OTHER, why[:WHY_LENGTH])
+    if (refused := _refusal(_text(tree.get("refused")).casefold(), _text(tree.get("why")))) is not None:
+        return refused
     pair = Pair(_text(tree.get("input")), _text(tree.get("output")))
-    if not pair.input or not pair.output or max(len(pair.input), len(pair.output)) > LONGEST_TEXT:
-        return Unusable.MALFORMED
-    return pair
+    texts = (pair.input, pair.output)
+    usable = all(len(text) <= LONGEST_TEXT and not _PLACEHOLDER.fullmatch(text) for text in texts)
+    return pair if usable else Unusable.MALFORMED
+
+
+def _refusal(refused: str, why: str) -> Refused | None:
+    if refused in _NOT_REFUSED:
+        return Refused(Refusal(why.casefold())) if why.casefold() in tuple(Refusal) else None
+    known = refused in tuple(Refusal)
+    told = why or ("" if known else refused)
+    return Refused(Refusal(refused) if known else Refusal.OTHER, told[:WHY_LENGTH])
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.examples import Example, Pair, normalised
@@ -23,7 +24,9 @@ TOO_LONG = "PromptTooLong"
 FIRST_IN_FLIGHT = 30
 """Before the first row is rewritten: a dataset of no use should not cost a thousand requests."""
 HOPELESS = 30
-"""Answers without one in form, after which the teacher is taken to be too weak."""
+"""Answers without one in form, or with hardly more than one example among them, after which the teacher is taken to be too weak."""
+REPEATED = 10
+"""Examples for each different one from which a teacher only repeats itself."""
 REFUSED_ALL = 100
 """Answers without a usable row, after which the dataset is taken to be of no use."""
 AFTER_ERROR_S = 30.0
@@ -74,7 +77,8 @@ class Rewriter:
         self._results: list[Result | None] = [self._unasked(row) for row in rows]
         self._left: Iterator[int] = iter(())
         self._done = sum(result is not None for result in self._results)
-        self._answered = self._in_form = self._rewritten = 0
+        self._answered = self._in_form = self._pairs = 0
+        self._made: set[str] = set()
 
     async def rewrite(self) -> list[Result]:
         """What became of each row, in their order.
@@ -86,7 +90,7 @@ class Rewriter:
             self._left = iter([place for place, result in enumerate(self._results) if result is None])
             await self._pool.run(self._refill, lambda: AFTER_ERROR_S, AFTER_ERROR_S)
         self._raise_if_nothing()
-        return [result for result in self._results if result is not None]
+        return _distinct([result for result in self._results if result is not None])
 
     def _unasked(self, row: Example) -> Result | None:
         """The result of a row that the teacher is not asked about."""
@@ -99,7 +103,8 @@ class Rewriter:
         if self._is_pointless:
             return True
         room = max(1, self._teacher.concurrency)
-        room = room if self._rewritten else min(room, FIRST_IN_FLIGHT)
+        self._progress(self._done, len(self._rows), len(self._made))  # a sign of life where the endpoint makes it wait
+        room = room if self._made else min(room, FIRST_IN_FLIGHT)
         while len(self._pool) < room and (place := next(self._left, None)) is not None:
             self._pool.start(self._ask(place))
         return False
@@ -127,26 +132,37 @@ class Rewriter:
         self._in_form += isinstance(outcome, Pair | Refused)
         if isinstance(outcome, Pair) and normalised(outcome.input) in self._shown:
             outcome = Unusable.DEMONSTRATION
-        self._rewritten += isinstance(outcome, Pair)
+        if isinstance(outcome, Pair):
+            self._pairs += 1
+            self._made.add(normalised(outcome.input))
         self._results[place] = Result(self._rows[place], outcome, key)
         self._done += 1
-        self._progress(self._done, len(self._rows), self._rewritten)
+        self._progress(self._done, len(self._rows), len(self._made))
+
+    @property
+    def _is_garbage(self) -> bool:
+        """Whether nothing is in form, or one example comes again and again."""
+        return not self._in_form or self._repeats
+
+    @property
+    def _repeats(self) -> bool:
+        return self._pairs >= HOPELESS and len(self._made) * REPEATED <= self._pairs
 
     @property
     def _is_pointless(self) -> bool:
-        if self._answered >= HOPELESS and not self._in_form:
-            return True
-        return self._answered >= REFUSED_ALL and not self._rewritten
+        return (self._answered >= HOPELESS and self._is_garbage) or (self._answered >= REFUSED_ALL and not self._made)
 
     def _raise_if_nothing(self) -> None:
-        if self._rewritten:
+        if self._made and not self._repeats:
             return
         there = [result for result in self._results if result is not None]
         found = summary(there)
-        if self._answered and not self._in_form:
+        if self._repeats:
+            found = f"{self._pairs} times one of {len(self._made)} examples, {found}".removesuffix(", ")
+        if self._answered and self._is_garbage:
             raise blocked(
                 "TeacherAnswersGarbage",
-                f"None of the teacher's {self._answered} answers about rows of {self._dataset} is of use: {found}.",
+                f"The teacher's {self._answered} answers about rows of {self._dataset} are of no use: {found}.",
                 "Name a stronger teacher in teacher.model, or set datasets.transform to None; every answer so far is kept.",
             )
         raise failed(
@@ -154,6 +170,19 @@ class Rewriter:
             f"Nothing of {self._dataset} is left: none of {len(there)} rows could be rewritten for the task ({found}).",
             "Choose another dataset in datasets.choice, or none: true, or say in the prompt more clearly what is wanted.",
         )
+
+
+def _distinct(results: Sequence[Result]) -> list[Result]:
+    """The results, of rows that became the same question the first alone as a pair."""
+    made: set[str] = set()
+    found = []
+    for result in results:
+        if isinstance(result.outcome, Pair):
+            question = normalised(result.outcome.input)
+            result = replace(result, outcome=Unusable.DUPLICATE) if question in made else result
+            made.add(question)
+        found.append(result)
+    return found
 
 
 def summary(results: Sequence[Result]) -> str:
