@@ -12,6 +12,7 @@ from prompt2model_api import base_url
 from prompt2model_api.base import QUANTITY_PATTERN, Model
 from prompt2model_api.fields import close_to, fields_of, model_below, paths_of
 from prompt2model_api.prompt2model import NAME_LIMIT, PROMPT_LIMIT, Prompt2Model
+from prompt2model_api.spec.parts import PART_PATTERN
 
 Location = tuple[int | str, ...]
 Said = tuple[str, str]
@@ -29,7 +30,10 @@ ADVICE: dict[Location, str] = {
 }
 """What to do, for fields where the type alone does not say it."""
 
-PATTERN_ADVICE = {QUANTITY_PATTERN: "write a Kubernetes quantity, such as 500m, 2 or 3Gi"}
+PATTERN_ADVICE = {
+    QUANTITY_PATTERN: "write a Kubernetes quantity, such as 500m, 2 or 3Gi",
+    PART_PATTERN: "write the name of a part, such as my-retriever or my-retriever==1.2.0",
+}
 
 
 def complaints(error: ValidationError, model: type[Model] = Prompt2Model) -> list[str]:

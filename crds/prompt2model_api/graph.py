@@ -88,7 +88,7 @@ GRAPH: dict[Stage, StageNode] = {
         reads=(
             *("prompt", "instruction", "demonstrations", *TEACHER),
             *("datasets.enabled", "datasets.topK", "student.architectures", "student.maxSize"),
-            *("datasets.licenses", "student.licenses"),
+            *("datasets.licenses", "student.licenses", "parts.parser", "parts.datasets", "parts.students"),
         ),
         phase=Phase.DISCOVERING,
         condition=ConditionType.DISCOVERED,
@@ -98,7 +98,10 @@ GRAPH: dict[Stage, StageNode] = {
         artifacts=("task.json", "candidates.json"),
     ),
     Stage.GENERATE: StageNode(
-        reads=(*("generation.examples", "generation.temperature", "generation.outputsPerInput", "seed", *TEACHER),),
+        reads=(
+            *("generation.examples", "generation.temperature", "generation.outputsPerInput", "seed", *TEACHER),
+            "parts.generator",
+        ),
         phase=Phase.GENERATING,
         condition=ConditionType.DATA_READY,
         compute=Compute("250m", "2Gi", "4Gi"),

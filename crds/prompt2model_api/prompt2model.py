@@ -16,6 +16,7 @@ from prompt2model_api.spec.datasets import Datasets
 from prompt2model_api.spec.evaluation import Evaluation
 from prompt2model_api.spec.generation import Generation
 from prompt2model_api.spec.hugging_face import HuggingFaceSpec
+from prompt2model_api.spec.parts import Parts
 from prompt2model_api.spec.running import Deadlines, Retention, Retries, Scheduling, Storage
 from prompt2model_api.spec.service import ServiceSpec
 from prompt2model_api.spec.student import StudentSpec
@@ -70,6 +71,9 @@ class Prompt2ModelSpec(Model):
     training: Training = Field(default_factory=Training)
     evaluation: Evaluation = Field(default_factory=Evaluation)
     service: ServiceSpec = Field(default_factory=ServiceSpec)
+    parts: Parts | None = Field(
+        default=None, description="Parts of the stages that a package replaces; without it the built-in ones."
+    )
     hugging_face: HuggingFaceSpec = Field(default_factory=HuggingFaceSpec)
     storage: Storage = Field(default_factory=Storage)
     scheduling: Scheduling = Field(default_factory=Scheduling)

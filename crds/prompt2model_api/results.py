@@ -242,6 +242,10 @@ class StageOutputs(Discovered):
     golden_requests: int | None = Field(
         default=None, description="Requests whose answers a new service must reproduce before it gets traffic."
     )
+    # discover, generate
+    parts: dict[str, Name] | None = Field(
+        default=None, max_length=8, description="Parts that a package replaced, each with the package's version."
+    )
     # all of them
     notes: list[ShortText] | None = Field(
         default=None,

@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[KnownReason, ...]] = {
     "Cluster and processes": CLUSTER,
     "Teacher": TEACHER,
     "Data": DATA,
-    "Catalogs": CATALOGS,
+    "Catalogs and parts": CATALOGS,
     "Student": STUDENT,
     "Training and evaluation": TRAINING,
 }

@@ -1,4 +1,4 @@
-"""Reasons of the catalogs that datasets and students are searched in."""
+"""Reasons of the catalogs that datasets and students are searched in, and of the parts that packages replace."""
 
 from __future__ import annotations
 
@@ -34,6 +34,18 @@ CATALOGS = (
         "HubRefused",
         "The hub does not list its repositories: it wants a token, knows no such address, or is no hub.",
         "Set HF_TOKEN, or correct HF_ENDPOINT.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "PartMissing",
+        "No installed package brings the part that `parts` names, or its package has another version.",
+        "Install the package, in a cluster in the stages image, or name one of those in the message.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "PartUnusable",
+        "The part that `parts` names cannot be imported or made, or it is of another class than its kind needs.",
+        "Correct the package and install it again, or leave the field out.",
         BLOCKED,
     ),
 )

@@ -1,7 +1,7 @@
 """discover: takes the prompt apart and proposes datasets and students.
 
 Reads prompt, instruction, demonstrations, datasets.enabled, datasets.topK, datasets.licenses, student.architectures,
-student.maxSize, student.licenses. What the spec names (settings.named) is looked up first: a student that cannot be trained,
+student.maxSize, student.licenses, parts. What the spec names (settings.named) is looked up first: a student that cannot be trained,
 and a license that is not allowed, stop it before the teacher is asked.
 The catalogs are those of settings.catalogs, else the shipped ones.
 Writes task.json (instruction in English and as written, language, demonstrations) and candidates.json.
@@ -11,7 +11,7 @@ A killed attempt starts over; what the teacher answered is in its journal and is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from prompt2model_api.candidates import dataset_shortlist, student_shortlist
@@ -45,6 +45,7 @@ from prompt2model_stages.discover.student_retrieval import (
     hypothetical_card,
 )
 from prompt2model_stages.discover.translating import EnglishInstruction, in_english
+from prompt2model_stages.parts import named_part, used
 from prompt2model_stages.stage_files import Candidates, DiscoveredTask
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import open_teacher
@@ -61,6 +62,21 @@ class Parts:
     datasets: Callable[[Catalog[DatasetEntry]], DatasetRetriever] = CatalogDatasetRetriever.of
     students: Callable[[Catalog[ModelEntry]], StudentRetriever] = CatalogStudentRetriever.of
     revisions: Callable[[], RevisionResolver] = RevisionResolver
+    used: Mapping[str, str] | None = None
+    """Those that the spec names, each with the version of its package."""
+
+    @classmethod
+    def of(cls, spec: Prompt2ModelSpec) -> Parts:
+        """The built-in parts, but for those that the spec names. Raises: StageError PartMissing, Blocked."""
+        parser = named_part("parser", spec.parts, PromptParser)
+        datasets = named_part("datasets", spec.parts, DatasetRetriever)
+        students = named_part("students", spec.parts, StudentRetriever)
+        return cls(
+            parser or cls.parser,
+            datasets or cls.datasets,
+            students or cls.students,
+            used=used(part for part in (parser, datasets, students)),
+        )
 
 
 @dataclass(frozen=True)
@@ -97,8 +113,8 @@ class _Catalogs:
 
 def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     """See the module. Raises: StageError of the teacher, and of what the spec names (Blocked)."""
-    parts = parts or Parts()
     spec, named = context.spec, context.job.settings.named or Named()
+    parts = parts or Parts.of(spec)
     check_own_data(named)
     revisions, largest = parts.revisions(), bytes_of(spec.student.max_size)
     student, dataset, uri = (
@@ -136,6 +152,7 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
         other_datasets=other_datasets or None,
         other_students=other_students or None,
         catalogs=catalogs.used,
+        parts=dict(parts.used) if parts.used else None,
         spent=understood.spent,
     )
 

@@ -15,10 +15,12 @@ from typing import Any
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.redaction import mask, mask_streams
+from prompt2model_api.spec_view import spec_read_by
 from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.errors import StageError, retrying
-from prompt2model_stages.generate.base import Counts, Generated, Order, Progress, Task
+from prompt2model_stages.generate.base import Counts, DatasetGenerator, Generated, Order, Progress, Task
 from prompt2model_stages.generate.generator import FewShotGenerator
+from prompt2model_stages.parts import named_part
 from prompt2model_stages.teacher import open_teacher
 
 POLL_S = 0.5
@@ -33,10 +35,11 @@ class Outcome:
 
 
 async def write_examples(job: StageJob, task: Task, order: Order, progress: Callable[[Progress], None]) -> Generated:
-    """Opens the job's teacher and lets it write what is ordered. Raises: StageError, OSError."""
+    """Opens the job's teacher and lets the spec's generator write what is ordered. Raises: StageError, OSError."""
     # The generator itself waits for what is in flight, as long as it makes sense; what is left then seems to hang.
     async with open_teacher(job, stage="generate", grace_s=1.0) as teacher:
-        return await FewShotGenerator(task, order, teacher).generate(progress)
+        make = named_part("generator", spec_read_by(job.stage_run.spec).parts, DatasetGenerator) or FewShotGenerator
+        return await make(task, order, teacher).generate(progress)
 
 
 class GeneratorActor:

@@ -16,7 +16,8 @@ from prompt2model_api.stage_run import STARTING_RAY
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.examples import EXAMPLES, Pair
 from prompt2model_stages.generate.actor import generate_in_actor
-from prompt2model_stages.generate.base import Generated, Order, Progress, Task
+from prompt2model_stages.generate.base import DatasetGenerator, Generated, Order, Progress, Task
+from prompt2model_stages.parts import named_part, used
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
 from prompt2model_stages.stage_files import DiscoveredTask, json_lines
@@ -32,6 +33,7 @@ def run(context: StageContext) -> StageOutputs:
 
     Raises: StageError of the teacher; Blocked, TeacherAnswersGarbage, where it gives next to no examples.
     """
+    part = named_part("generator", context.spec.parts, DatasetGenerator)  # before Ray is started
     task = task_of(DiscoveredTask.read(context.input("discover")))
     order = order_of(context, task)
     done, _ = so_far(context.folder, "examples", order.examples)
@@ -39,7 +41,7 @@ def run(context: StageContext) -> StageOutputs:
     with ray_session(context):
         context.reporter.progress(done, order.examples, "examples", "asking the teacher")
         generated = generate_in_actor(context.job, task, order, _Watch(context))
-    return write(context, generated)
+    return write(context, generated, used([part]))
 
 
 def task_of(task: DiscoveredTask) -> Task:
@@ -50,6 +52,7 @@ def task_of(task: DiscoveredTask) -> Task:
 def order_of(context: StageContext, task: Task) -> Order:
     """What the spec orders. The embedded teacher writes one example a completion: it is too weak for more."""
     generation, teacher = context.spec.generation, context.spec.teacher
+    writer = context.spec.parts.generator if context.spec.parts is not None else None
     strong = {} if teacher is not None else {"examples_per_answer": 1, "completions": EMBEDDED_COMPLETIONS}
     return Order(
         examples=generation.examples,
@@ -57,7 +60,7 @@ def order_of(context: StageContext, task: Task) -> Order:
         hottest=generation.temperature.to,
         outputs_per_input=generation.outputs_per_input,
         seed=context.spec.seed,
-        group=task.group(_named(teacher)),
+        group=task.group(_named(teacher) + (f" {writer}" if writer else "")),
         **strong,
     )
 
@@ -71,7 +74,7 @@ def _named(teacher: TeacherSpec | None) -> str:
     return f"{name} {json.dumps(extra, sort_keys=True)}" if extra else name
 
 
-def write(context: StageContext, generated: Generated) -> StageOutputs:
+def write(context: StageContext, generated: Generated, parts: dict[str, str] | None = None) -> StageOutputs:
     """Writes both files and sums them up. The same journal gives the same examples.jsonl, byte by byte."""
     content = json_lines(generated.examples)
     context.folder.write_bytes(EXAMPLES, content)
@@ -87,6 +90,7 @@ def write(context: StageContext, generated: Generated) -> StageOutputs:
         examples=len(generated.examples),
         examples_sha256=hashlib.sha256(content).hexdigest(),
         duplicates=generated.counts.duplicates,
+        parts=parts,
         spent=generated.spent,
     )
 

@@ -96,6 +96,7 @@ class StageRecord:
         tags |= score_tags(self._stage.outputs)
         if license_name := self._stage.outputs.get("license"):
             tags["p2m.license"] = str(license_name)
+        tags |= {f"p2m.parts.{kind}": str(part) for kind, part in (self._stage.outputs.get("parts") or {}).items()}
         self._client.log_batch(self.mark.run_id, tags=[mlflow.entities.RunTag(k, v) for k, v in tags.items()])
 
     def _curves(self) -> None:

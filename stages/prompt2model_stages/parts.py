@@ -1,0 +1,111 @@
+"""Parts of stages that an installed package brings: entry points in the group `prompt2model.parts`.
+
+An entry point is named `<kind>.<name>`, such as datasets.my-retriever, and what it names makes the part: it is called with
+the same arguments as the built-in one. docs/how-to/parts.md has the protocol of each kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from prompt2model_api.fields import close_to
+from prompt2model_api.spec.parts import Parts
+from prompt2model_api.texts import cut
+from prompt2model_stages.errors import StageError, blocked
+
+GROUP = "prompt2model.parts"
+PIN = "=="
+
+
+@dataclass(frozen=True)
+class NamedPart:
+    """A part that the spec names. base: the class that what it makes is an instance of."""
+
+    kind: str
+    entry: EntryPoint
+    base: type[Any]
+
+    @property
+    def pinned(self) -> str:
+        """Its name and the version of its package, as it stands in a spec: what the digest has."""
+        return f"{self.entry.name.removeprefix(f'{self.kind}.')}{PIN}{_version(self.entry)}"
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Makes the part. Raises: StageError PartUnusable, Blocked."""
+        try:
+            made = self.entry.load()(*arguments)
+        except StageError:
+            raise
+        except Exception as error:  # it is somebody else's code
+            raise self._unusable(f"{type(error).__name__}: {error}") from error
+        if not isinstance(made, self.base):
+            raise self._unusable(f"it makes a {type(made).__name__}, which is no {self.base.__name__}")
+        return made
+
+    def _unusable(self, why: str) -> StageError:
+        package = self.entry.dist.name if self.entry.dist is not None else self.entry.value
+        return blocked(
+            "PartUnusable",
+            cut(f"spec.parts.{self.kind}: {self.pinned} of the package {package} cannot be used: {why}.", 768),
+            "Correct the package and install it again (in a cluster, in the stages image), or leave the field out.",
+        )
+
+
+def named_part(kind: str, parts: Parts | None, base: type[Any]) -> NamedPart | None:
+    """The part of a kind that a spec names; None where it names none.
+
+    Args:
+        kind: the field below spec.parts.
+        parts: spec.parts.
+        base: of what it makes.
+
+    Raises: StageError PartMissing, Blocked, naming those that are installed.
+    """
+    written = getattr(parts, kind) if parts is not None else None
+    if written is None:
+        return None
+    name, _, version = written.partition(PIN)
+    found = {entry.name.removeprefix(f"{kind}."): entry for entry in installed(kind)}
+    if name not in found:
+        raise _missing(kind, f"no installed package brings {name}", name, found.values())
+    if version and version != (there := _version(found[name])):
+        raise _missing(kind, f"{name} is installed in version {there}, not {version}", "", found.values())
+    return NamedPart(kind, found[name], base)
+
+
+def installed(kind: str) -> list[EntryPoint]:
+    """The parts of a kind that installed packages bring, by name; of two with one name the first on the path."""
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=GROUP):
+        if entry.name.startswith(f"{kind}."):
+            found.setdefault(entry.name, entry)
+    return [found[name] for name in sorted(found)]
+
+
+def with_versions(parts: Parts) -> Parts:
+    """The parts with the versions that are installed here. Raises: StageError PartMissing, Blocked."""
+    named = {kind: named_part(kind, parts, object) for kind in Parts.model_fields}
+    return Parts(**{kind: part.pinned for kind, part in named.items() if part is not None})
+
+
+def used(named: Iterable[NamedPart | None]) -> dict[str, str] | None:
+    """For a result: the parts that replaced built-in ones, by kind; None where there are none."""
+    return {part.kind: part.pinned for part in named if part is not None} or None
+
+
+def _version(entry: EntryPoint) -> str:
+    return entry.dist.version if entry.dist is not None else ""
+
+
+def _missing(kind: str, why: str, name: str, there: Iterable[EntryPoint]) -> StageError:
+    names = [f"{entry.name.removeprefix(f'{kind}.')}{PIN}{_version(entry)}" for entry in there]
+    near = close_to(name, [one.partition(PIN)[0] for one in names]) if name else None
+    meant = f" Did you mean {near}?" if near else ""
+    return blocked(
+        "PartMissing",
+        f"spec.parts.{kind}: {why}; installed are: {', '.join(names) or 'none'}.{meant}",
+        "Install the package (in a cluster, in the stages image), or name another part.",
+    )
