@@ -12,7 +12,7 @@ from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Choice
 from prompt2model_stages.choosing import html
 from prompt2model_stages.choosing.chooser import LEAVE, NONE, Chooser
-from prompt2model_stages.choosing.local_place import LocalPlace
+from prompt2model_stages.choosing.local_place import AT_WORK, LocalPlace
 from prompt2model_stages.choosing.offers import Offers
 from prompt2model_stages.choosing.picking import Pick, choice_of, fields_of, given, problem_of
 from prompt2model_stages.choosing.previewing import preprocessing_of, preview
@@ -24,6 +24,7 @@ from prompt2model_stages.choosing.tables import (
     student_facts,
     student_line,
 )
+from prompt2model_stages.local.run_folder import RunFolder
 from prompt2model_stages.prepare.tables import Table
 from tests import waiting_runs
 
@@ -145,6 +146,7 @@ def test_the_preview_is_the_row_as_prepare_makes_it(chooser: Chooser) -> None:
     assert preview(SQUAD, PICK, preprocessing, 9).note == "This row is left out: its output is empty."
     named = preview(SQUAD, Pick("d", inputs=("question",), output="label"), preprocessing, 1)
     assert named.text.endswith("\nWho?") and named.output == "yes"
+    assert "datasets.transform" in preview(SQUAD, PICK, preprocessing, 0, transform=True).note
 
 
 def test_columns_show_nested_fields_and_types() -> None:
@@ -260,6 +262,12 @@ def test_candidates_of_another_prompt_are_not_shown(file: Path, change: Any, sai
     file.write_text(change(file.read_text()))
     with pytest.raises(SpecError, match=said):
         LocalPlace(file, file.parent / "runs").offers()
+
+
+def test_a_run_that_is_at_work_is_told(file: Path) -> None:
+    place = LocalPlace(file, file.parent / "runs")
+    with RunFolder(file.parent / "runs", "default", "questions").locked():
+        assert AT_WORK in place.offers().notes
 
 
 def test_a_sample_of_one_split_is_read_once(chooser: Chooser, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,8 @@ class Chooser:
         if not read.table.rows:
             return html.note("No row can be shown: the reason is below.")
         preprocessing = preprocessing_of(self.offers.spec, self.offers.instruction)
-        return html.row(preview(read.table, pick, preprocessing, row))
+        transform = self.offers.spec.datasets.transform != "None"
+        return html.row(preview(read.table, pick, preprocessing, row, transform=transform))
 
     def show(self, pick: Pick, read: Sample, student: str) -> Shown:
         """What saving would write."""

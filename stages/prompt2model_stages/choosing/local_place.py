@@ -25,6 +25,8 @@ from prompt2model_stages.local.runner import sources
 from prompt2model_stages.stage_files import Candidates, DiscoveredTask
 from prompt2model_stages.storage import Folder
 
+AT_WORK = "A run of this resource is at work. It does not see what you save here: run the resource again after it."
+
 
 @dataclass(frozen=True)
 class LocalPlace:
@@ -69,7 +71,7 @@ class LocalPlace:
             students=[OfferedStudent(c, facts.of_student(c.name), c.score) for c in candidates.students],
             unasked_dataset=dataset_gate(unasked, outputs),
             unasked_student=student_gate(unasked, outputs),
-            notes=facts.notes,
+            notes=[*facts.notes, *([AT_WORK] if run_folder.in_use() else [])],
         )
 
     def _discovered(self, resource: Prompt2Model, run_folder: RunFolder) -> StageRun:

@@ -11,6 +11,8 @@ from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.textualizing import examples_of
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
 
+REWRITTEN = "The teacher may rewrite this row first (datasets.transform): what it makes of it is not shown here."
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -27,11 +29,12 @@ def preprocessing_of(spec: Prompt2ModelSpec, instruction: str) -> Preprocessing:
     return Preprocessing(instruction, INSTRUCTION_LIMIT if limit is None else limit)
 
 
-def preview(table: Table, pick: Pick, preprocessing: Preprocessing, row: int) -> Preview:
+def preview(table: Table, pick: Pick, preprocessing: Preprocessing, row: int, *, transform: bool = False) -> Preview:
     """One of the table's rows.
 
     Args:
         row: from 0; the last one where there are fewer.
+        transform: whether the teacher may rewrite the rows before.
     """
     if not table.rows:
         return Preview(note="There is no row.")
@@ -41,5 +44,5 @@ def preview(table: Table, pick: Pick, preprocessing: Preprocessing, row: int) ->
         return Preview(note=f"{error.failure.message} {error.failure.remedy}")
     example = examples[min(row, len(examples) - 1)]
     empty = "input" if not example.input.strip() else "output" if not example.output.strip() else ""
-    note = f"This row is left out: its {empty} is empty." if empty else ""
+    note = f"This row is left out: its {empty} is empty." if empty else REWRITTEN if transform else ""
     return Preview(preprocessing.text(example.input), example.output, note)

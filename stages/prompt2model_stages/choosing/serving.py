@@ -41,7 +41,7 @@ def serve(chooser: Chooser, port: int, opened: Callable[[str], None]) -> None:
     Raises: KeyboardInterrupt.
     """
     bound, path = _bound(port), f"/{secrets.token_urlsafe(16)}"
-    config = uvicorn.Config(FastAPI(), log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(FastAPI(), log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
 
     def end() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +18,8 @@ from prompt2model_stages.choosing.local_place import LocalPlace
 from prompt2model_stages.choosing.proposing import Place
 from prompt2model_stages.cli.commands import DONE, INTERRUPTED, guarded
 
-QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TELEMETRY_ENABLED": "False"}
-"""Read when Gradio is imported."""
+QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_UPDATE_DOWNLOAD_COUNTS": "False"}
+"""Read when Gradio and datasets are imported, which would count their use at hosts of their own."""
 
 
 def here(named: str, namespace: str | None, runs: Path) -> Callable[[], Place]:
@@ -40,18 +41,23 @@ def choose(console: Console, find: Callable[[], Place], port: int) -> int:
             raise SpecError("`p2m choose` needs Gradio: pip install 'prompt2model-operator[choose]'.")
         place = find()
         chooser = Chooser(place, place.offers())
-        os.environ.update(QUIET)
-        from prompt2model_stages.choosing.serving import serve  # it imports Gradio, which takes seconds
-
-        try:
-            serve(chooser, port, lambda address: _say(console, address))
-        except KeyboardInterrupt:
-            console.print(chooser.saved or "\nNothing was saved.", highlight=False, markup=False, soft_wrap=True)
-            return DONE if chooser.saved else INTERRUPTED
-        console.print(escape(chooser.saved), highlight=False, soft_wrap=True)
-        return DONE
+        with tempfile.TemporaryDirectory(prefix="p2m-choose-") as folder:
+            os.environ.update(QUIET, GRADIO_TEMP_DIR=folder)
+            return _served(console, chooser, port)
 
     return guarded(console, body)
+
+
+def _served(console: Console, chooser: Chooser, port: int) -> int:
+    from prompt2model_stages.choosing.serving import serve  # it imports Gradio, which takes seconds
+
+    try:
+        serve(chooser, port, lambda address: _say(console, address))
+    except KeyboardInterrupt:
+        console.print(chooser.saved or "\nNothing was saved.", highlight=False, markup=False, soft_wrap=True)
+        return DONE if chooser.saved else INTERRUPTED
+    console.print(escape(chooser.saved), highlight=False, soft_wrap=True)
+    return DONE
 
 
 def _say(console: Console, address: str) -> None:
