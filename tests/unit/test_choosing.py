@@ -136,6 +136,17 @@ def test_a_pick_becomes_the_fields_that_change(chooser: Chooser) -> None:
     assert fields_of(choice, "org/s", chosen) == {}
 
 
+def test_what_a_gate_would_refuse_is_told_before_it_is_saved(tmp_path: Path) -> None:
+    listed = "selection: Manual\n    licenses: [MIT]   #"
+    file = waiting_runs.write(tmp_path, waiting_runs.YAML.replace("selection: Manual   #", listed))
+    place = LocalPlace(file, tmp_path / "runs")
+    chooser = Chooser(place, place.offers())
+    opened = chooser.open_dataset("rajpurkar/squad")
+    shown = chooser.show(opened.pick, opened.sample, "")
+    assert "CC-BY-4.0 is not in datasets.licenses" in shown.problem
+    assert chooser.save(shown, opened.pick, opened.sample, "")[0] == shown and chooser.saved == ""
+
+
 def test_the_preview_is_the_row_as_prepare_makes_it(chooser: Chooser) -> None:
     preprocessing = preprocessing_of(chooser.offers.spec, chooser.offers.instruction)
     shown = preview(SQUAD, PICK, preprocessing, 0)

@@ -160,7 +160,10 @@ class Chooser:
         if problem := problem_of(pick, read.columns):
             return Shown(problem)
         try:
-            fields = fields_of(choice_of(pick), student.strip(), self.offers.spec)
+            choice, student = choice_of(pick), student.strip()
+            fields = fields_of(choice, student, self.offers.spec)
+            if objection := self.offers.objection(choice, student):
+                return Shown(objection)
             return Shown(proposal=self.place.propose(fields) if fields else None)
         except (SpecError, ValueError) as error:
             return Shown(str(error))

@@ -14,14 +14,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from prompt2model_api.gates import dataset_gate, student_gate
 from prompt2model_api.loading import SpecError
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Choice, DatasetCandidate, OtherCandidate, StageOutputs, StudentCandidate
 from prompt2model_api.stage_run import StageRun
 from prompt2model_api.status import Prompt2ModelStatus
-from prompt2model_stages.choosing.local_place import without_choice
 from prompt2model_stages.choosing.offers import Facts, OfferedDataset, OfferedStudent, Offers
 from prompt2model_stages.choosing.picking import CHOICE_PATH, Fields
 from prompt2model_stages.choosing.proposing import Proposal
@@ -74,7 +72,6 @@ class ClusterPlace:
             raise SpecError(f"{why}: wait until discover is done, or see `kubectl describe p2m {self.name}`.")
         outputs, all_of_them = self._outputs(status), self._whole(status)
         facts = Facts(outputs.catalogs or [])
-        unasked = without_choice(spec)
         if all_of_them is not None:
             datasets = [OfferedDataset(c, facts.of_dataset(c.name), c.score) for c in all_of_them.datasets]
             students = [OfferedStudent(c, facts.of_student(c.name), c.score) for c in all_of_them.students]
@@ -93,8 +90,7 @@ class ClusterPlace:
             demonstrations=spec.demonstrations,
             datasets=datasets,
             students=students,
-            unasked_dataset=dataset_gate(unasked, outputs),
-            unasked_student=student_gate(unasked, outputs),
+            outputs=outputs,
             notes=[*facts.notes, *self.notes],
         )
 
@@ -114,7 +110,8 @@ class ClusterPlace:
             raise SpecError(f"{self.name} was changed meanwhile: look at the lines again, and save once more.")
         patch = json.dumps(patch_of(proposal.fields))
         self.run(["patch", RESOURCES, self.name, "--type", "merge", "-p", patch, *self.options])
-        return f"{self.name} is patched. `kubectl get p2m {self.name} -w` shows how it continues."
+        watch = " ".join(["kubectl get p2m", self.name, *self.options, "-w"])
+        return f"{self.name} is patched. `{watch}` shows how it continues."
 
     def _read(self) -> Tree:
         tree: Tree = json.loads(self.run(["get", RESOURCES, self.name, "-o", "json", *self.options]))
@@ -210,7 +207,7 @@ def _dataset_by_name(other: OtherCandidate, facts: Facts) -> OfferedDataset:
         split=entry.split if entry else "train",
         input_columns=entry.input_columns if entry else [],
         output_column=entry.output_column if entry else None,
-        license=entry.license if entry else None,
+        license=other.license or (entry.license if entry else None),
         score=0.0,
         reason=BY_NAME,
     )
@@ -227,6 +224,7 @@ def _student_by_name(other: OtherCandidate, facts: Facts) -> OfferedStudent | No
         revision=other.revision,
         architecture=entry.architecture,
         size_bytes=entry.size_bytes,
+        license=other.license or entry.license,
         score=0.0,
         reason=BY_NAME,
     )

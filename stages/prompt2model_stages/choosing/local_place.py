@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prompt2model_api.decide import decide
-from prompt2model_api.gates import dataset_gate, student_gate
 from prompt2model_api.loading import SpecError, load, parse, resolve_paths
-from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_stages.choosing.offers import Facts, OfferedDataset, OfferedStudent, Offers
@@ -59,8 +58,6 @@ class LocalPlace:
             raise SpecError(f"The candidates cannot be read: {error}. Run the resource again.") from error
         assert discovered.status.result is not None
         facts = Facts(candidates.catalogs)
-        unasked = without_choice(resource.spec)
-        outputs = discovered.status.result.outputs
         return Offers(
             name=resource.metadata.name,
             where=str(self.file),
@@ -69,8 +66,7 @@ class LocalPlace:
             demonstrations=task.demonstrations,
             datasets=[OfferedDataset(c, facts.of_dataset(c.name), c.score) for c in candidates.datasets],
             students=[OfferedStudent(c, facts.of_student(c.name), c.score) for c in candidates.students],
-            unasked_dataset=dataset_gate(unasked, outputs),
-            unasked_student=student_gate(unasked, outputs),
+            outputs=discovered.status.result.outputs,
             notes=[*facts.notes, *([AT_WORK] if run_folder.in_use() else [])],
         )
 
@@ -116,15 +112,6 @@ class LocalPlace:
 def is_file(named: str) -> bool:
     """Whether this is a file's name rather than a resource's: by its looks."""
     return os.sep in named or named.lower().endswith((".yaml", ".yml", ".json"))
-
-
-def without_choice(spec: Prompt2ModelSpec) -> Prompt2ModelSpec:
-    """The spec as if nobody had chosen: what the gates do unasked."""
-    datasets, student = (
-        spec.datasets.model_copy(update={"choice": None}),
-        spec.student.model_copy(update={"name": None}),
-    )
-    return spec.model_copy(update={"datasets": datasets, "student": student})
 
 
 def replace(target: Path, content: bytes) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from prompt2model_api.gates import GateState
+from prompt2model_api.gates import GateState, dataset_gate, student_gate
 from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
-from prompt2model_api.results import CatalogUsed, DatasetCandidate, StudentCandidate
+from prompt2model_api.results import CatalogUsed, Choice, DatasetCandidate, StageOutputs, StudentCandidate
 from prompt2model_stages.catalogs.entries import DatasetEntry, ModelEntry
 from prompt2model_stages.catalogs.opening import Catalog, open_datasets, open_models
 from prompt2model_stages.errors import StageError
@@ -42,7 +42,7 @@ class Offers:
     """All that the page shows.
 
     name, where: of the resource; the file that it is in, or the cluster.
-    unasked_dataset, unasked_student: what the gates do without a choice.
+    outputs: of discover, which the gates read.
     notes: what a person should know, a sentence each.
     """
 
@@ -53,9 +53,32 @@ class Offers:
     demonstrations: Sequence[Demonstration]
     datasets: Sequence[OfferedDataset]
     students: Sequence[OfferedStudent]
-    unasked_dataset: GateState
-    unasked_student: GateState
+    outputs: StageOutputs
     notes: Sequence[str] = ()
+
+    @property
+    def unasked_dataset(self) -> GateState:
+        """What the gate does without a choice."""
+        return dataset_gate(with_choice(self.spec, None, None), self.outputs)
+
+    @property
+    def unasked_student(self) -> GateState:
+        """What the gate does without a name."""
+        return student_gate(with_choice(self.spec, None, None), self.outputs)
+
+    def objection(self, choice: Choice | None, student: str) -> str:
+        """Why a gate stays closed with this choice, such as for its license; empty where it opens.
+
+        Args:
+            choice: None: not asked for.
+            student: empty: not asked for.
+        """
+        spec = with_choice(self.spec, choice, student or None)
+        gates = [
+            *([dataset_gate(spec, self.outputs)] if choice else []),
+            *([student_gate(spec, self.outputs)] if student else []),
+        ]
+        return next((gate.message for gate in gates if not gate.open), "")
 
     def dataset(self, name: str) -> OfferedDataset | None:
         """The candidate of this name."""
@@ -64,6 +87,12 @@ class Offers:
     def student(self, name: str) -> OfferedStudent | None:
         """The candidate of this name."""
         return next((offered for offered in self.students if offered.candidate.name == name), None)
+
+
+def with_choice(spec: Prompt2ModelSpec, choice: Choice | None, student: str | None) -> Prompt2ModelSpec:
+    """The spec with this choice in place of its own."""
+    datasets = spec.datasets.model_copy(update={"choice": choice})
+    return spec.model_copy(update={"datasets": datasets, "student": spec.student.model_copy(update={"name": student})})
 
 
 @dataclass

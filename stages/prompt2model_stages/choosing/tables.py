@@ -34,7 +34,7 @@ def student_line(offered: OfferedStudent) -> list[str]:
     return [
         candidate.name,
         _score(offered.score),
-        entry.license if entry else UNKNOWN,
+        candidate.license or (entry.license if entry else UNKNOWN),
         languages_of(entry) if entry else "",
         bytes_in_words(candidate.size_bytes),
         candidate.architecture.value,
@@ -68,7 +68,7 @@ def student_facts(offered: OfferedStudent) -> list[Fact]:
         {True: "yes", False: "no"}.get(entry.safetensors, "") if entry and entry.safetensors is not None else ""
     )
     facts = [
-        ("license", entry.license if entry else UNKNOWN),
+        ("license", candidate.license or (entry.license if entry else UNKNOWN)),
         ("languages", languages_of(entry) if entry else ""),
         ("size", f"{bytes_in_words(candidate.size_bytes)} of weights"),
         ("architecture", candidate.architecture.value),
