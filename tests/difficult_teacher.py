@@ -16,6 +16,8 @@ from tests.fake_teacher import FakeTeacher
 
 DRAFT = "WRONG"
 """Part of each draft; it must never be in anything that is written."""
+ROOM = 2000
+"""Tokens that the longer of its thoughts take: with less room the answer is cut."""
 FLAGGED = ("7",)
 """Test inputs that end in this are refused by the content filter."""
 
@@ -43,7 +45,7 @@ class DifficultTeacher(FakeTeacher):
         if _input_in(asked).isdigit() and asked.endswith(FLAGGED):
             flagged = {"message": "flagged by the content management policy", "code": "content_filter", "type": "error"}
             return self._trick("flagged", 400, {"error": flagged})
-        cut = first and kind == 1
+        cut = kind == 1 and body.get("max_completion_tokens", ROOM) < ROOM
         with self.lock:
             self.tricks["cut" if cut else "whole"] += 1
         return 200, self._completion(body, cut)
