@@ -2,9 +2,9 @@
 
     python -m benchmarks.retrieval [--queries FILE.jsonl.xz --documents FILE.jsonl.xz] [--descriptions FILE.jsonl] [--encoder NAME]
 
-Always on the labelled queries of tests/data (24 tasks) over the starter catalogs. With --queries and --documents also on
-DataFinder's queries over its corpus: `query`, `keyphrase_query` and `documents` of each, `id`, `variants` and `contents` of each
-document. Recall is of the relevant documents that the corpus has, averaged over the queries that have one there.
+Always on the labelled queries of tests/data (24 tasks) over the starter catalogs and all shipped datasets. With --queries and
+--documents also on DataFinder's queries over its corpus: `query`, `keyphrase_query` and `documents` of each, `id`, `variants` and
+`contents` of each document. Recall is of the relevant documents that the corpus has, averaged over the queries that have one there.
 
 HyDE: the description of a dataset is searched for together with the query. That of the labelled queries is what a strong
 teacher would write; that of DataFinder's comes from --descriptions (benchmarks/hypothetical_descriptions.py).
@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from prompt2model_stages.catalogs.catalog import datasets, models
+from prompt2model_stages.catalogs.opening import open_datasets
 from prompt2model_stages.catalogs.search import BuiltIndex, DenseIndex, FusedIndex, MemoryIndex
 from prompt2model_stages.catalogs.search.encoders import MINILM, SentenceEncoder, find_encoder
 from prompt2model_stages.catalogs.search.protocol import Scores, nearest
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--encoder", default=MINILM)
     parser.add_argument("--wrong", type=float, default=0.1, help="the share of candidates that the oracle misjudges")
     options = parser.parse_args()
-    corpora = [labelled_datasets(), labelled_students()]
+    corpora = [labelled_datasets(), shipped_datasets(), labelled_students()]
     if options.queries and options.documents:
         corpora.append(datafinder(options.queries, options.documents, options.descriptions))
     encoder = find_encoder(options.encoder).load()
@@ -153,6 +154,19 @@ def labelled_datasets() -> Corpus:
         for one in labelled_queries()
     ]
     return Corpus("datasets of the starter catalog", [entry.description for entry in entries], queries)
+
+
+def shipped_datasets() -> Corpus:
+    """The same queries over all datasets of the shipped catalog: those that are written by hand are the right ones."""
+    catalog = open_datasets()
+    names = list(zip(catalog.entries.column("name"), catalog.entries.column("config"), strict=True))
+    rows = {name: row for row, (name, _) in reversed(list(enumerate(names)))}
+    rows |= {f"{name}:{config}": row for row, (name, config) in enumerate(names)}
+    queries = [
+        Query(one.query, one.keyphrases, one.description, frozenset(rows[name] for name in one.datasets))
+        for one in labelled_queries()
+    ]
+    return Corpus("datasets of the shipped catalog", catalog.texts(), queries)
 
 
 def labelled_students() -> Corpus:

@@ -10,7 +10,7 @@ from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import DatasetCandidate
 from prompt2model_stages.catalogs.entries import DatasetEntry, Kind
 from prompt2model_stages.catalogs.opening import Entries, open_datasets
-from prompt2model_stages.catalogs.search import MemoryIndex
+from prompt2model_stages.catalogs.search import MemoryIndex, open_lexical
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever
 from tests.unit.task_prompts import TASK_PROMPTS
 
@@ -146,7 +146,9 @@ def test_candidates_come_nearest_first_and_at_most_so_many(retriever: CatalogDat
     assert len(candidates) == 3
     assert [c.score for c in candidates] == sorted((c.score for c in candidates), reverse=True)
     assert all(c.reason and c.license and c.revision is None for c in candidates)
-    assert retriever.retrieve("qwertyuiop", ISO, 3) == []
+    by_words = CatalogDatasetRetriever(open_datasets().entries, open_lexical(open_datasets()))
+    assert by_words.retrieve("qwertyuiop", ISO, 3) == []
+    assert not any(candidate.recommended for candidate in retriever.retrieve("qwertyuiop", ISO, 3))
 
 
 def test_a_list_of_candidates_fits_into_a_status(retriever: CatalogDatasetRetriever):

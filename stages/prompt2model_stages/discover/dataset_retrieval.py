@@ -24,11 +24,10 @@ from prompt2model_stages.catalogs.search import (
     IndexUnusable,
     LexicalIndex,
     MemoryIndex,
-    has_vectors,
     open_lexical,
-    open_vectors,
 )
 from prompt2model_stages.catalogs.search.protocol import Scores, nearest
+from prompt2model_stages.catalogs.shipped_vectors import open_dense
 from prompt2model_stages.discover.permission import differs_in_form_alone, objection
 
 SHARED_WORDS = 2
@@ -63,7 +62,7 @@ class DatasetRetriever(ABC):
 
 
 class CatalogDatasetRetriever(DatasetRetriever):
-    """Searches the texts of a catalog: by words, and by meaning where the catalog was built with vectors.
+    """Searches the texts of a catalog: by words, and by meaning where the catalog has vectors.
 
     Only an entry that is written by hand may be used unasked. Whether one may is decided among these alone, so that what a
     larger catalog lists beside them changes nothing; where one is near enough, it stands first.
@@ -87,10 +86,8 @@ class CatalogDatasetRetriever(DatasetRetriever):
     def of(cls, catalog: Catalog[DatasetEntry]) -> CatalogDatasetRetriever:
         """The retriever of a catalog. Vectors that do not serve are left out, with a note."""
         lexical = open_lexical(catalog)
-        if not has_vectors(catalog):
-            return cls(catalog.entries, lexical)
         try:
-            return cls(catalog.entries, lexical, open_vectors(catalog))
+            return cls(catalog.entries, lexical, open_dense(catalog))
         except (IndexUnusable, EncoderUnusable) as error:
             return cls(catalog.entries, lexical, notes=[f"The datasets are searched by words alone: {error}"])
 

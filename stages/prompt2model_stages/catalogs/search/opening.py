@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prompt2model_stages.catalogs.search import dense, words
+from prompt2model_stages.catalogs.search.bert_queries import BertQueries
 from prompt2model_stages.catalogs.search.dense import DenseIndex
 from prompt2model_stages.catalogs.search.encoders import (
     MINILM,
@@ -164,7 +165,7 @@ def _stored_vectors(catalog: Searchable, files: EncoderFiles) -> DenseIndex:
     if (about.version, about.catalog) != (VERSION, catalog.digest):
         raise IndexUnusable(f"The vectors in {folder} are of other texts than the catalog has now: {_AGAIN}.")
     try:
-        index = DenseIndex.load(folder, lambda texts: _loaded(files).queries(texts))
+        index = DenseIndex.load(folder, lambda texts: _of_queries(files).queries(texts))
     except (OSError, ValueError) as error:
         raise IndexUnusable(f"The vectors in {folder} cannot be read ({error}): {_AGAIN}.") from error
     if index.vectors.shape != (about.rows, about.dimension) or index.vectors.dtype != np.float32:
@@ -179,6 +180,12 @@ _AGAIN = "build the catalog's vectors again"
 def _loaded(files: EncoderFiles) -> SentenceEncoder:
     """One encoder serves all catalogs of a process."""
     return files.load()
+
+
+@cache
+def _of_queries(files: EncoderFiles) -> SentenceEncoder | BertQueries:
+    """What encodes queries: without PyTorch, where that gives the same vectors."""
+    return BertQueries(files) if files.name == MINILM else _loaded(files)
 
 
 def _about(folder: Path, kind: str) -> About:
