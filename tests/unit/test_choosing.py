@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from prompt2model_api.loading import SpecError, load
 from prompt2model_api.prompt2model import Prompt2ModelSpec
@@ -24,6 +25,8 @@ from prompt2model_stages.choosing.tables import (
     student_facts,
     student_line,
 )
+from prompt2model_stages.cli.choosing import choose, here
+from prompt2model_stages.cli.commands import REFUSED
 from prompt2model_stages.local.run_folder import RunFolder
 from prompt2model_stages.prepare.tables import Table
 from tests import waiting_runs
@@ -279,6 +282,11 @@ def test_a_run_that_is_at_work_is_told(file: Path) -> None:
     place = LocalPlace(file, file.parent / "runs")
     with RunFolder(file.parent / "runs", "default", "questions").locked():
         assert AT_WORK in place.offers().notes
+
+
+def test_what_cannot_be_opened_is_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert choose(Console(), here("other", None, tmp_path), 0) == REFUSED
+    assert capsys.readouterr().err.startswith("default/other was not run here")
 
 
 def test_a_sample_of_one_split_is_read_once(chooser: Chooser, monkeypatch: pytest.MonkeyPatch) -> None:
