@@ -181,3 +181,14 @@ def test_flan_t5_comes_before_every_question_generator_for_questions_about_a_pas
     found = names(shipped, "passage-qa")
     generators = [n for n, name in enumerate(found) if "qg" in name or "question-gen" in name]
     assert next(n for n, name in enumerate(found) if "flan-t5" in name) < min(generators, default=len(found)), found
+
+
+def test_biomedical_models_and_models_of_charts_are_tuned_for_something_else_than_questions() -> None:
+    task = task_facts("Answer the question about the passage.")
+    assert task.kind == "question answering"
+    for name, description in (
+        ("razent/SciFive-base-Pubmed_PMC", "T5 pretrained on PubMed and PMC; named entities, question answering."),
+        ("google/deplot", "deplot. Task: visual question answering."),
+    ):
+        assert judge(task, model(name, description=description)).fit is Fit.OTHER_TASK, name
+    assert judge(task, model("allenai/unifiedqa-t5-base", description="Question answering.")).fit is Fit.SAME_TASK

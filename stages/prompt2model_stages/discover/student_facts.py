@@ -32,10 +32,13 @@ from prompt2model_stages.discover.task_kinds import (
     task_kind,
 )  # fmt: skip
 
-OTHER, EMOTION = "no text-to-text task", "emotion classification"
+OTHER, EMOTION, BIOMEDICAL = "no text-to-text task", "emotion classification", "biomedical texts"
 
 _KINDS = (
-    (OTHER, r"image|caption|\bblip|pix2struct|protein|prot_t5|uniref|music|speech|(?:tiny|dummy)[-_]?\w*[-_]?random"),
+    (
+        OTHER,
+        r"image|caption|\bblip|pix2struct|deplot|matcha|protein|prot_t5|uniref|music|speech|(?:tiny|dummy)[-_]?\w*[-_]?random",
+    ),
     (SQL, r"sql|spider"),
     (QUESTIONS, r"question.?gen|(?:^|[-_/ ])qg(?:$|[-_ ])"),
     (CODE_SUMMARY, r"multi-sum|summarize code|code.{0,9}(?:summar|document|comment)"),
@@ -49,7 +52,8 @@ _KINDS = (
     (PARAPHRASE, r"paraphras|\bpaws\b|parrot"),
     (TRANSLATION, r"translat|opus-mt|\bnllb|m2m100|\bwmt\d|many-to-many|[-_]mmt\b|marian"),
     (SUMMARY, r"summar|xsum|xlsum|cnn|pegasus|headline|title.?gen|samsum|gigaword|multi.?news"),
-    (ANSWERS, r"unifiedqa|question.?answer|(?:^|[-_/ ])qa(?:$|[-_ ])|squad|scifive"),
+    (BIOMEDICAL, r"scifive|biomedical|pubmed"),
+    (ANSWERS, r"unifiedqa|question.?answer|(?:^|[-_/ ])qa(?:$|[-_ ])|squad"),
 )
 """Kind and how a model's name and tags name it; the first that matches counts."""
 
