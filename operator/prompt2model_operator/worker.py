@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from prompt2model_api.cluster_places import unusable_places
+from prompt2model_api.complaints import complaints
 from prompt2model_api.conditions import Condition, ConditionType, Failure, FailureState
 from prompt2model_api.decide import decide
 from prompt2model_api.prompt2model import Prompt2Model
@@ -123,9 +124,7 @@ class Worker:
         try:
             resource = Prompt2Model.model_validate(body)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            await self._refuse(body, f"{where}: {first['msg']}")
+            await self._refuse(body, complaints(error)[0])
             return
         if places := unusable_places(resource.spec):
             await self._refuse(body, places[0])

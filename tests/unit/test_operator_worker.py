@@ -409,6 +409,13 @@ def test_a_spec_that_the_types_refuse_is_said_in_the_status() -> None:
     assert cluster.condition("Ready")["reason"] == "InvalidSpec" and "32 KiB" in cluster.condition("Ready")["message"]
 
 
+def test_a_license_that_is_none_is_said_with_the_nearest() -> None:
+    cluster = Cluster({"student": {"licenses": ["MIT", "apache2.0"]}})
+    asyncio.run(cluster.look())
+    told = "spec.student.licenses[1]: no license is called apache2.0: did you mean Apache-2.0?"
+    assert told in cluster.condition("Ready")["message"]
+
+
 def test_a_spec_that_is_refused_later_keeps_what_the_status_knows() -> None:
     cluster = Cluster()
     asyncio.run(cluster.run(outputs))
