@@ -44,7 +44,8 @@ def test_the_shipped_catalog_is_searched_without_an_address(tmp_path: Path, monk
     result = p2m("catalog", "search", "datasets", "questions about a passage", "--most", "3")
     assert "rajpurkar/squad" in result.stdout
     assert "3 of 1,8" in result.stdout
-    assert "No text shares a word" in p2m("catalog", "search", "datasets", "qwertyuiop").stdout
+    assert "No text shares a word" in p2m("catalog", "search", "models", "qwertyuiop").stdout
+    assert "is near in meaning" in p2m("catalog", "search", "datasets", "grumpy customers", "--most", "5").stdout
 
 
 def test_a_catalog_that_is_not_there_is_said(tmp_path: Path):

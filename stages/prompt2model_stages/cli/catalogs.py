@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from typing import cast
+
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -12,9 +15,12 @@ from prompt2model_stages.catalogs.building.hub import HubLister
 from prompt2model_stages.catalogs.building.segments import Cursor
 from prompt2model_stages.catalogs.entries import DatasetEntry, Kind, ModelEntry
 from prompt2model_stages.catalogs.opening import Catalog, open_catalog
-from prompt2model_stages.catalogs.search import open_lexical
+from prompt2model_stages.catalogs.search import DenseIndex, EncoderUnusable, FusedIndex, IndexUnusable, open_lexical
+from prompt2model_stages.catalogs.shipped_vectors import open_dense
 from prompt2model_stages.catalogs.showing import languages_of, made_of, size_of
 from prompt2model_stages.cli.commands import DONE, guarded
+
+logger = logging.getLogger(__name__)
 
 
 class BuildProgress:
@@ -97,17 +103,28 @@ def search_catalog(console: Console, kind: Kind, words: str, uri: str | None, mo
 
 def _found(catalog: Catalog[DatasetEntry] | Catalog[ModelEntry], words: str, most: int) -> tuple[Table, int]:
     """The table, and how many lines it has."""
-    index = open_lexical(catalog)
-    hits = index.search(words, most)
+    index, dense = open_lexical(catalog), _meaning(catalog)
+    hits = FusedIndex(index, dense).search(words, most) if dense is not None else index.search(words, most)
     about = "columns" if catalog.kind is Kind.DATASETS else "made from"
     table = Table(title=escape(f"{catalog.kind.value} for: {words}"), title_justify="left")
     for name in ("name", "score", "license", "languages", "size", about, "why"):
         table.add_column(name, justify="right" if name in ("score", "size") else "left", overflow="fold")
     for hit in hits:
-        entry = catalog.entries[hit.row]
+        entry, shared = catalog.entries[hit.row], index.shown(words, hit.row)
         cells = [
             entry.name, f"{hit.score:.1f}", entry.license, languages_of(entry), size_of(entry), made_of(entry),
-            f"shares {index.shown(words, hit.row)}",
+            f"shares {shared}" if shared else "is near in meaning",
         ]  # fmt: skip
         table.add_row(*(escape(cell) for cell in cells))
     return table, len(hits)
+
+
+def _meaning(catalog: Catalog[DatasetEntry] | Catalog[ModelEntry]) -> DenseIndex | None:
+    """The vectors of a catalog of datasets, as discover uses them; None where there are none that serve."""
+    if catalog.kind is not Kind.DATASETS:
+        return None
+    try:
+        return open_dense(cast(Catalog[DatasetEntry], catalog))
+    except (IndexUnusable, EncoderUnusable) as error:
+        logger.info("The datasets are searched by words alone: %s", error)
+        return None
