@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             "siblings": siblings,
             "private": False,
             "downloads": 0,
-            "tags": [],
+            "tags": ["license:cc-by-4.0"],
         }
 
     def _tree(self, files: Any, below: str) -> Any:

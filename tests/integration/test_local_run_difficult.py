@@ -36,8 +36,8 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 def test_no_draft_no_cut_answer_and_no_refusal_becomes_a_label_or_a_score(tmp_path: Path, hub: Hub) -> None:
     choice = {"name": "owner/numbers", "split": "train", "inputColumns": ["number"], "outputColumn": "backwards"}
     by_name = {
-        "datasets": {"choice": choice, "maxRows": 30},
-        "student": {"name": "owner/student", "architectures": ["DecoderOnly"]},
+        "datasets": {"choice": choice, "maxRows": 30, "licenses": ["CC-BY-4.0"]},
+        "student": {"name": "owner/student", "architectures": ["DecoderOnly"], "licenses": ["cc-by-4.0", "MIT"]},
     }
     online = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "cache")}
     with serving(DifficultTeacher(latency_s=0.0)) as teacher:
@@ -67,6 +67,8 @@ def test_no_draft_no_cut_answer_and_no_refusal_becomes_a_label_or_a_score(tmp_pa
     assert sum(sources.get("retrieved", 0) for sources in statistics["sources"].values()) == 30
     decision = json.loads(next(folder_of(file).glob("train-*/stage_run.json")).read_text())["spec"]["decision"]
     assert (decision["student"], decision["studentRevision"]) == ("owner/student", COMMIT)
+    status = json.loads((folder_of(file) / "status.json").read_text())
+    assert status["licenses"] == {"dataset": "CC-BY-4.0", "student": "CC-BY-4.0"}, "the hub's tags say so"
     own = next(score for score in found["evaluate"]["scores"] if score["split"] == "Own")
     assert own["teacher"]["value"] == 100.0, "the teacher is right on every row that it answers"
     counts = own["teacherAnswers"]
