@@ -13,7 +13,7 @@ from prompt2model_api.stage_run import Stage
 from prompt2model_operator.kinds import EVENT, POD, RAYJOB
 from prompt2model_operator.ray_ending import rayjob_ended
 from prompt2model_stages.errors import StageError
-from prompt2model_stages.train.stage import _cause
+from prompt2model_stages.train.ending import cause_of
 from tests.memory_cluster import Cluster
 from tests.unit.test_operator_ray_starting import at_the_first_rayjob, status_of
 
@@ -52,9 +52,34 @@ def test_a_shortage_without_amounts_is_one_too() -> None:
 
 
 def test_the_training_names_the_shortage_without_the_dump() -> None:
-    cause = _cause(RuntimeError(DUMP))
+    cause = cause_of(RuntimeError(DUMP), 0)
     assert isinstance(cause, StageError) and cause.failure.reason == "OutOfMemory"
     assert USED in cause.failure.message and "spillable" not in cause.failure.message
+
+
+TRACEBACK = """Training failed due to controller error:
+ray::execute._setup_torch_process_group() (pid=685, ip=10.244.0.37)
+  File "/usr/lib/ray/train/torch/config.py", line 147, in _setup_torch_process_group
+    dist.init_process_group(
+RuntimeError: {}
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Distributed package doesn't have NCCL built in", "ProcessGroupNCCL is only supported with GPUs, no GPUs found!"],
+)
+def test_workers_that_cannot_use_the_gpus_that_they_reserve_are_blocked(said: str) -> None:
+    cause = cause_of(RuntimeError(TRACEBACK.format(said)), 2)
+    assert isinstance(cause, StageError)
+    assert (cause.failure.state, cause.failure.reason) == (FailureState.BLOCKED, "GPUNotUsable")
+    assert "training.resources.gpu reserves 2 GPU(s)" in cause.failure.message
+
+
+def test_of_a_traceback_the_error_itself_is_told() -> None:
+    cause = cause_of(RuntimeError(TRACEBACK.format("the port is taken")), 0)
+    assert isinstance(cause, StageError)
+    assert (cause.failure.reason, cause.failure.message) == ("TrainingFailed", "RuntimeError: the port is taken")
 
 
 def test_another_end_keeps_its_words_on_one_line() -> None:
@@ -122,7 +147,7 @@ def test_a_stage_that_is_given_up_is_not_promised_another_attempt() -> None:
 def test_a_users_text_in_the_log_is_no_cause(said: str) -> None:
     _, found = rayjob_ended(rayjob(f"Job entrypoint failed. {said}"), Stage.TRAIN)
     assert found is not None and found.reason == "RayJobFailed"
-    cause = _cause(ValueError(said))
+    cause = cause_of(ValueError(said), 0)
     assert isinstance(cause, StageError) and cause.failure.reason == "TrainingFailed"
 
 
@@ -150,5 +175,5 @@ def test_a_head_that_is_out_of_memory_is_not_only_lost() -> None:
 
 
 def test_a_broken_connection_to_storage_is_no_dead_worker() -> None:
-    cause = _cause(RuntimeError("writing s3://models/step-50: Connection reset by peer"))
+    cause = cause_of(RuntimeError("writing s3://models/step-50: Connection reset by peer"), 0)
     assert isinstance(cause, StageError) and cause.failure.reason == "TrainingFailed"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from prompt2model_stages.cpus import multiplies_bfloat16
-from prompt2model_stages.errors import blocked
+from prompt2model_stages.errors import StageError, blocked
 
 
 def usable_device() -> torch.device:
@@ -19,10 +19,14 @@ def usable_device() -> torch.device:
 
 def check_gpu(wanted: int, field: str) -> None:
     """Raises: StageError Blocked, GPUNotUsable, where a GPU is reserved and PyTorch cannot use it."""
-    if not wanted or torch.cuda.is_available():
-        return
+    if wanted and not torch.cuda.is_available():
+        raise gpu_not_usable(wanted, field)
+
+
+def gpu_not_usable(wanted: int, field: str) -> StageError:
+    """That a GPU is reserved and PyTorch cannot use it."""
     build = "is a build without CUDA" if torch.version.cuda is None else f"(CUDA {torch.version.cuda}) finds no GPU"
-    raise blocked(
+    return blocked(
         "GPUNotUsable",
         f"{field} reserves {wanted} GPU(s), and PyTorch {torch.__version__} in the image {build}.",
         "Build the images with a CUDA build of PyTorch (`TORCH_INDEX= make images`), check the node's driver and runtime class, or "

@@ -11,6 +11,7 @@ from prompt2model_api.redaction import mask_streams
 from prompt2model_stages.cpus import threads_of
 from prompt2model_stages.student.devices import check_gpu
 from prompt2model_stages.train.computing import Worker
+from prompt2model_stages.train.ending import GPU_FIELD
 from prompt2model_stages.train.loop import Loop, TrainingJob
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def train_worker(config: dict[str, Any]) -> None:
         _log_to(job.log)
     local = context.get_local_world_size()
     torch.set_num_threads(threads_of(local, config["threads"]))  # Ray sets it to 1
-    check_gpu(config["gpus"], "training.resources.gpu")
+    check_gpu(config["gpus"], GPU_FIELD)
     worker = Worker(context.get_world_rank(), context.get_world_size(), get_device(), local)
     Loop(job, worker, prepare_model).run()
 

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from typing import Any
 
-from prompt2model_api.ray_texts import memory_shortage
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_run import STARTING_RAY
-from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.catalogs.entries import Kind
 from prompt2model_stages.catalogs.licensing import known_license
@@ -29,6 +26,7 @@ from prompt2model_stages.storage import Folder, sha256_of_tree
 from prompt2model_stages.student.resolving import ResolvedStudent, is_folder, resolve
 from prompt2model_stages.train.budget import Kept, close
 from prompt2model_stages.train.checkpoints import CHECKPOINTS
+from prompt2model_stages.train.ending import GPU_FIELD, cause_of
 from prompt2model_stages.train.model_folder import MODEL
 from prompt2model_stages.train.rows import read_pairs
 
@@ -36,12 +34,6 @@ logger = logging.getLogger(__name__)
 
 NOTES = "ray"
 """Where Ray Train keeps notes of its own; none of them is read again, but all workers must see the folder."""
-OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
-MEMORY_REMEDY = (
-    "Give more memory (spec.training.resources.memory), lower training.maxInputTokens, or choose a smaller student."
-)
-PEER_GONE = re.compile(r"gloo\b.*Connection (?:closed|reset) by peer")
-"""What a worker's all-reduce says where another worker was killed; Ray may report it before the death itself."""
 KILLED = ("WorkerDied", "OutOfMemory")
 """Reasons of ends that the worker which keeps the mark in micro_batches.json may not have seen coming."""
 
@@ -135,7 +127,7 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
     if "RAY_ADDRESS" not in os.environ:  # elsewhere the workers have the GPUs, and check it themselves
         from prompt2model_stages.student.devices import check_gpu
 
-        check_gpu(gpus, "training.resources.gpu")  # Ray would wait for one for ever
+        check_gpu(gpus, GPU_FIELD)  # Ray would wait for one for ever
     with ray_session(context, num_cpus=max(os.cpu_count() or 1, ranks)):
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
@@ -180,7 +172,7 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
         try:
             trainer.fit()
         except TrainingFailedError as error:
-            raise _cause(error) from error
+            raise cause_of(error, gpus) from error
 
 
 def _for_ray(notes: Folder) -> Any:
@@ -188,36 +180,3 @@ def _for_ray(notes: Folder) -> Any:
     from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
 
     return LocalFileSystem() if notes.local is not None else PyFileSystem(FSSpecHandler(notes.filesystem))
-
-
-def _cause(error: Exception) -> Exception:
-    """The error that ended the training, as a failure that a person can act on."""
-    from ray.exceptions import RayError
-
-    failures: dict[int, Any] = getattr(error, "worker_failures", {})
-    causes = [_root(failure) for failure in failures.values()]
-    for cause in causes:
-        if isinstance(cause, StageError | OSError):
-            return cause
-    text = " ".join(f"{type(cause).__name__}: {cause}" for cause in causes) or str(error)
-    logger.error("the training ended with an error\n%s", error)
-    if (shortage := memory_shortage(text)) is not None:
-        return retrying("OutOfMemory", shortage, MEMORY_REMEDY)
-    message = cut(" ".join(text.split()), 500)
-    if any(sign in text for sign in OUT_OF_MEMORY):
-        return retrying("OutOfMemory", f"The training ran out of memory: {message}", MEMORY_REMEDY)
-    if any(isinstance(cause, RayError) for cause in causes) or PEER_GONE.search(text) is not None:
-        remedy = (
-            "The next attempt goes on from the newest checkpoint, in smaller parts where memory was short. If it is killed "
-            f"again: {MEMORY_REMEDY}"
-        )
-        return retrying("WorkerDied", f"A training worker died: {message}", remedy)
-    return retrying("TrainingFailed", message, "The stage's log has the whole error.")
-
-
-def _root(failure: Any) -> Any:
-    """The error inside Ray Train's wrappers: of the training itself, or of Ray where the worker is gone."""
-    for inside in ("_base_exc", "health_check_failure"):
-        if (inner := getattr(failure, inside, None)) is not None:
-            return _root(inner)
-    return failure
