@@ -47,16 +47,20 @@ def test_another_learning_rate_trains_anew_and_the_old_service_answers_on(finish
 
 
 def test_training_on_two_workers(finished: Resource, kube: Kube) -> None:
-    """Each in a pod of its own; Ray's head lends no CPU then, so neither can work there."""
+    """Both in the head's pod, since the claim is mounted on one node: it asks for the compute of both."""
     resource = finished
     with Witness(kube, resource.namespace) as seen:
-        resource.edit({"training": {"learningRate": another_rate(), "workers": 2}})
+        two = {"learningRate": another_rate(), "workers": 2, "resources": {"cpu": "200m"}}
+        resource.edit({"training": two})
         resource.wait_ready()
         assert seen.stages() == RETRAINED
         assert all(count == 1 for count in seen.attempts().values()), seen.attempts()
         trained = [pod for pod in seen.made(POD) if pod["metadata"]["labels"].get("prompt2model.dev/stage") == "train"]
-        workers = [pod for pod in trained if pod["metadata"]["labels"].get("ray.io/node-type") == "worker"]
-        assert len(workers) == 2
+        heads = [pod for pod in trained if pod["metadata"]["labels"].get("ray.io/node-type") == "head"]
+        assert len(heads) == 1
+        assert [pod for pod in trained if pod["metadata"]["labels"].get("ray.io/node-type") == "worker"] == []
+        (asked,) = {one["resources"]["requests"]["cpu"] for one in heads[0]["spec"]["containers"]}
+        assert asked == "400m"
     status = resource.stage_runs("train")[-1]["status"]
     assert status["progress"]["done"] == status["progress"]["total"] and status["attempt"] == 1
 
