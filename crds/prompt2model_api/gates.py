@@ -77,7 +77,7 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
         if (closed := _not_licensed(found, spec.datasets.licenses, "datasets", "datasets.choice")) is not None:
             return closed
         reason = "datasets.choice names it." if chosen.name else "datasets.choice asks for no dataset."
-        named = next((c for c in candidates if c.name == chosen.name), None)
+        named = next((c for c in candidates if _is_used_as(c, chosen)), None)
         transform = None if chosen.none else _transform(spec, named)
         decision = Decision(dataset=chosen, transform=transform, reason=reason)
         if found is not None:
@@ -109,6 +109,13 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     reason = cut(f"{best.reason}{' Its rows are rewritten by the teacher.' if transform else ''}")
     decision = Decision(dataset=choice, dataset_revision=best.revision, transform=transform, reason=reason)
     return _open(decision.model_copy(update={"dataset_license": spdx(best.license)}))
+
+
+def _is_used_as(candidate: DatasetCandidate, chosen: Choice) -> bool:
+    """Whether what discover found of the candidate's form holds for the choice: other columns of a dataset are another task."""
+    same = (candidate.name, candidate.config, candidate.split) == (chosen.name, chosen.config, chosen.split)
+    columns = sorted(candidate.input_columns) == sorted(chosen.input_columns)
+    return same and columns and candidate.output_column == chosen.output_column
 
 
 def _transform(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None) -> bool | None:

@@ -33,12 +33,13 @@ class Example(Pair):
     """A labelled example, and where it came from: what the splits are made of.
 
     origin: dataset, revision and row, or the keys of the requests that the teacher answered.
-    made_from: group of the input that it was rewritten from; empty where it was not.
+    made_from, answered: see TransformedExample; empty where it was not rewritten.
     """
 
     source: Source
     origin: str
-    made_from: str = ""
+    made_from: tuple[str, ...] = ()
+    answered: str = ""
 
     @cached_property
     def group(self) -> str:
@@ -65,12 +66,14 @@ class TransformedExample(Pair):
 
     origin: dataset, revision and row.
     request: key of the journalled request.
-    made_from: group of the row's own input.
+    made_from: groups of the row's own texts: of its input, and of its output where that is the longer one.
+    answered: group of the row's own output.
     """
 
     origin: str
     request: str
-    made_from: str
+    made_from: tuple[str, ...]
+    answered: str
 
 
 def group_of(text: str) -> str:

@@ -57,6 +57,7 @@ def test_no_output_beats_the_winner(outputs: list[str]) -> None:
         ('```json\n{"input": "a", "output": "b"}\n```', [("a", "b")]),
         ('{"input": "a", "output": "b"}\n\nMore?', [("a", "b")]),
         ('[{"input": "a", "output": 3}, {"input": "c", "output": {"k": null}}]', [("a", "3"), ("c", '{"k": null}')]),
+        ('[{"input": "a", "output": 5.10}, {"input": "c", "output": [1e400],}]', [("a", "5.10"), ("c", "[1e400]")]),
         ('{"examples": [{"input": "a", "output": "b"}, {"input": "c", "out', [("a", "b")]),
         ('{"input": "a", "output": "half an ans', []),
         ('{"input": "a"}', []),

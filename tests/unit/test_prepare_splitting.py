@@ -66,11 +66,59 @@ def test_one_source_a_group_and_one_output_a_wording(examples: list[Example]) ->
 
 
 def test_what_was_rewritten_from_a_test_question_is_left_out():
-    rows = [Example(f"new {i}", "x", "transformed", f"d#{i}", made_from=group_of(f"own {i}")) for i in range(20)]
+    rows = [Example(f"new {i}", "x", "transformed", f"d#{i}", made_from=(group_of(f"own {i}"),)) for i in range(20)]
     result = split(rows, 0, numbered("own", 3))
     assert sum(len(found) for name, found in result.examples.items() if name != "test-own") == 17
     assert result.dropped.leaks == {"transformed": 3}
     assert "test-transformed" in result.examples
+
+
+ORIGINS = st.sampled_from(["", "p", "q", "r"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(EXAMPLES, st.lists(st.tuples(WORDS, ORIGINS, ORIGINS), max_size=30), st.none() | EXAMPLES)
+def test_rewritten_rows_of_one_text_are_never_parted(
+    others: list[Example], rewritten: list[tuple[str, str, str]], own_test: list[Example] | None
+) -> None:
+    made = [
+        Example(text, f"out {at}", "transformed", f"d#{at}", tuple(group_of(one) for one in texts if one))
+        for at, (text, *texts) in enumerate(rewritten)
+    ]
+    result = split([*others, *made], 0, own_test)
+    where: dict[str, set[str]] = {}
+    for name, rows in result.examples.items():
+        for row in rows:
+            for text in (row.group, *row.made_from):
+                where.setdefault(text, set()).add(name)
+    assert all(len(names) == 1 for names in where.values())
+    kept = sum(len(rows) for rows in result.examples.values())
+    dropped = sum(sum(counts.values()) for counts in vars(result.dropped).values())
+    assert kept + dropped == len(others) + len(made) + len(own_test or [])
+
+
+def test_a_test_split_of_own_data_has_own_rows_alone_and_nobody_trains_on_them_rewritten() -> None:
+    made = [Example(f"new {i}", "x", "transformed", f"d#{i}", (group_of(f"own {i}"),)) for i in range(60)]
+    result = split([*numbered("own", 60), *made], 0)
+    tested = {row.group for row in result.examples["test-own"]}
+    assert len(tested) == 6 and {row.source for row in result.examples["test-own"]} == {"own"}
+    assert result.dropped.leaks["transformed"] == 6
+    assert not [row for row in result.examples["train"] if tested & {*row.made_from}]
+
+
+def test_a_label_that_rows_share_does_not_join_them_but_what_asks_it_is_no_test_question() -> None:
+    made = [
+        Example(f"new {i}", "x", "transformed", f"d#{i}", (group_of(f"row {i}"),), group_of("5")) for i in range(60)
+    ]
+    assert len(split(made, 0).examples["test-transformed"]) == 6
+    assert "test-transformed" not in split(made, 0, train_groups=frozenset({group_of("5")})).examples
+    own_test = [Example("body 7", "subject", "own", "t#0")]
+    reversed_rows = [
+        Example(f"Body {i}!", "s", "transformed", f"d#{i}", (group_of(f"subject {i}"),), group_of(f"body {i}"))
+        for i in range(20)
+    ]
+    odd = Example("other words", "s", "transformed", "d#99", (group_of("subject 99"),), group_of("body 7"))
+    assert split([*reversed_rows, odd], 0, own_test).dropped.leaks == {"transformed": 2}
 
 
 def test_eighty_ten_ten_for_each_source() -> None:

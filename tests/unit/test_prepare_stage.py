@@ -105,7 +105,7 @@ def test_all_sources_together(tmp_path: Path) -> None:
 def test_rewritten_rows_take_the_place_of_the_raw_ones(tmp_path: Path) -> None:
     choice = Choice(name=str(tmp_path / "is-not-read.jsonl"), input_columns=["a"], output_column="b")
     at = context(tmp_path, {"seed": 3}, Decision(dataset=choice, transform=True), generated_rows(10))
-    made = [TransformedExample(f"say {i}", str(i), f"org/d#{i}", f"key{i}", "0" * 16) for i in range(30)]
+    made = [TransformedExample(f"say {i}", str(i), f"org/d#{i}", f"key{i}", (f"from{i}",), "label") for i in range(30)]
     Folder(f"{tmp_path}/runs/transform-0").write_bytes(TRANSFORMED, json_lines(made))
     run_spec = at.job.stage_run.spec.model_copy(
         update={"inputs": {**at.job.stage_run.spec.inputs, "transform": "transform-0"}}

@@ -57,8 +57,8 @@ def rewritten(number: int) -> str:
     return said(input=str(number), output=f"in words {number}")
 
 
-def rewrite(teacher: FakeTeacher, given: list[Example], plan: str = "Step 1.") -> list[Result]:
-    return asyncio.run(Rewriter(TASK, plan, "org/d", given, teacher, lambda done, total, new: None).rewrite())
+def rewrite(teacher: FakeTeacher, given: list[Example], plan: str = "Step 1.", seed: int = 0) -> list[Result]:
+    return asyncio.run(Rewriter(TASK, plan, "org/d", given, teacher, lambda done, total, new: None, seed).rewrite())
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,20 @@ def rewrite(teacher: FakeTeacher, given: list[Example], plan: str = "Step 1.") -
     [
         (said(input="3", output="three"), Pair("3", "three")),
         ('{"input": "3", "output": "three"}', Pair("3", "three")),
+        ('```\n{"input": "3", "output": "three"}\n```', Pair("3", "three")),
+        # A row that is quoted before the answer, or without one, is no example.
+        (
+            'The row {"input": "3", "output": "5"} is odd: ' + said(refused="unclear", why="odd"),
+            Refused(Refusal.UNCLEAR, "odd"),
+        ),
+        ('Of {"input": "3", "output": "5"} I make\n' + said(input="3", output="three"), Pair("3", "three")),
+        ('The row {"input": "3", "output": "5"} has no words.', Unusable.MALFORMED),
+        (said(input="{3}", output='{"refused": "no"}'), Pair("{3}", '{"refused": "no"}')),
+        ('{"refused": "no", "input": "a price", "output": 5.10}', Pair("a price", "5.10")),
+        (
+            '{"refused": "no", "input": "two", "output": {"a": 1.50, "b": [1e3]},}',
+            Pair("two", '{"a": 1.50, "b": [1e3]}'),
+        ),
         ("Here it is:\n```json\n" + said(input=" 3 ", output=3) + "\n```", Pair("3", "3")),
         (said(input="3", output={"k": [1]}), Pair("3", '{"k": [1]}')),
         (said(refused="unrelated", why="no number"), Refused(Refusal.UNRELATED, "no number")),
@@ -191,6 +205,23 @@ def test_rows_that_become_the_same_question_count_once() -> None:
     results = rewrite(teacher, rows(20))
     assert [isinstance(result.outcome, Pair) for result in results] == [True, False] * 10
     assert counts_of(results).unusable == {"duplicates": 10}
+
+
+def test_a_sorted_dataset_is_not_judged_by_its_first_rows() -> None:
+    teacher = FakeTeacher(by_number(lambda number: rewritten(number) if number >= 300 else said(refused="unrelated")))
+    results = rewrite(teacher, rows(1000))
+    assert counts_of(results).rewritten == 710 and [result.row for result in results] == rows(1000)
+    another = FakeTeacher(by_number(rewritten))
+    assert rewrite(another, rows(40), seed=1) == rewrite(FakeTeacher(by_number(rewritten)), rows(40), seed=2)
+    assert [number_in(request) for request in another.sent] != list(range(10, 50))
+
+
+def test_a_reversed_row_that_is_a_demonstration_is_not_asked_about() -> None:
+    task = Task("Write the subject.", (Pair("The body of a mail.", "Mail"),))
+    given = [Example("Mail", "The body of a mail!", "retrieved", "d#0"), *rows(1)]
+    teacher = FakeTeacher(by_number(rewritten))
+    results = asyncio.run(Rewriter(task, "", "org/d", given, teacher, lambda done, total, new: None, 0).rewrite())
+    assert results[0].outcome is Unusable.DEMONSTRATION and len(teacher.sent) == 1
 
 
 def test_one_good_row_among_those_in_flight_goes_on() -> None:

@@ -68,6 +68,13 @@ def ran(world: World, found: StageOutputs) -> Phase:
         (spec("Auto", choice={"name": "org/x", "inputColumns": ["a"], "outputColumn": "b"}), FAR, WITHOUT),
         (spec("Auto", choice={"name": "org/d", "inputColumns": ["a"], "outputColumn": "b"}), NEAR, WITH),
         (spec("Auto", choice={"name": "org/d", "inputColumns": ["a"], "outputColumn": "b"}), FITS, WITHOUT),
+        # What was found of some columns says nothing of others.
+        (spec("Auto", choice={"name": "org/d", "inputColumns": ["b"], "outputColumn": "a"}), NEAR, WITHOUT),
+        (
+            spec("Auto", choice={"name": "org/d", "config": "x", "inputColumns": ["a"], "outputColumn": "b"}),
+            NEAR,
+            WITHOUT,
+        ),
     ],
 )
 def test_the_stage_is_there_where_a_dataset_is_chosen_to_be_rewritten(

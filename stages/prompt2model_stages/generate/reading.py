@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from prompt2model_stages.examples import Pair
+from prompt2model_stages.json_numbers import as_text
 from prompt2model_stages.teacher.parsing import parse_json
 
 _NOTHING: tuple[Pair, ...] = ()
@@ -30,11 +30,4 @@ def read_examples(text: str) -> tuple[Pair, ...]:
 def _pair(item: Any) -> Pair | None:
     if not isinstance(item, dict) or "input" not in item or "output" not in item:
         return None
-    return Pair(_text(item["input"]), _text(item["output"]))
-
-
-def _text(value: Any) -> str:
-    """The value as text: a task whose outputs are JSON or numbers gets them as the teacher wrote them."""
-    if value is None:
-        return ""
-    return value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return Pair(as_text(item["input"]), as_text(item["output"]))

@@ -2,8 +2,9 @@
 
 Pure functions of their arguments: the order in which examples come in changes nothing, the seed alone decides.
 
-A group (inputs that differ in case, punctuation or spaces alone) goes into one split whole. Within a group the most
-trusted source is kept alone, so that a doubtful label never stands beside a trusted one for the same question.
+A group (inputs that differ in case, punctuation or spaces alone) goes into one split whole, and so does a family: the groups
+that were rewritten from a common text. Within a group the most trusted source is kept alone, so that a doubtful label never
+stands beside a trusted one for the same question.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prompt2model_stages.examples import SOURCES, Example, Source, same_text
+from prompt2model_stages.prepare.families import families_of, that_touch
 from prompt2model_stages.splits import TRAIN, VALIDATION, test_split
 
 OWN_TEST_MINIMUM = 50
@@ -32,7 +34,7 @@ class Dropped:
     conflicts: Counter[str] = field(default_factory=Counter)
     """Same question, another answer than the one that was kept."""
     leaks: Counter[str] = field(default_factory=Counter)
-    """Questions of the user's own test data."""
+    """Questions of the user's own test data, or of the same family as a more trusted source's test question."""
 
 
 @dataclass
@@ -49,7 +51,7 @@ def split(
     own_test: Sequence[Example] | None = None,
     train_groups: frozenset[str] = frozenset(),
 ) -> Splits:
-    """Deduplicates, splits 80/10/10 by group and source, and shuffles.
+    """Deduplicates, splits 80/10/10 by family and source, and shuffles.
 
     Args:
         examples: of all sources, in any order.
@@ -61,33 +63,39 @@ def split(
     dropped = Dropped()
     tests = {} if own_test is None else {test_split("own"): _distinct(_filled(own_test, dropped), dropped)}
     taken = frozenset(example.group for rows in tests.values() for example in rows)
-    examples = _not_made_from(taken, examples, dropped)
-    by_source: dict[Source, dict[str, list[Example]]] = {source: {} for source in SOURCES}
-    for group, rows in sorted(_grouped(_filled(examples, dropped)).items()):
-        if group in taken:
+    filled = _filled(examples, dropped)
+    family_of = families_of(filled)
+    leaking, shown = that_touch(taken, filled, family_of), that_touch(train_groups, filled, family_of)
+    families: dict[str, list[Example]] = defaultdict(list)
+    for group, rows in sorted(_grouped(filled).items()):
+        if family_of[group] in leaking:
             dropped.leaks.update(example.source for example in rows)
-            continue
-        kept = _believed(rows, dropped)
-        by_source[kept[0].source][group] = kept
+        else:
+            families[family_of[group]] += _believed(rows, dropped)
     result: dict[str, list[Example]] = {TRAIN: [], VALIDATION: [], **tests}
-    for source, groups in by_source.items():
-        can_test = source != "own" or (own_test is None and len(groups) >= OWN_TEST_MINIMUM)
-        for name, names in _shares(groups, seed, test_split(source) if can_test else None, train_groups).items():
-            result.setdefault(name, []).extend(example for group in names for example in groups[group])
-    _lend_to_validation(result, seed)
+    for source, names in _by_source(families).items():
+        can_test = source != "own" or (own_test is None and len(names) >= OWN_TEST_MINIMUM)
+        test = test_split(source) if can_test else None
+        for name, share in _shares(names, seed, test, shown).items():
+            rows = [example for family in share for example in families[family]]
+            result.setdefault(name, []).extend(_of_source(source, rows, dropped) if name == test else rows)
+    _lend_to_validation(result, seed, family_of)
     order = {name: _shuffled(rows, f"{seed}:{name}") for name, rows in result.items()}
     return Splits({name: rows for name, rows in order.items() if rows or name in (TRAIN, VALIDATION)}, dropped)
 
 
-def _not_made_from(taken: frozenset[str], examples: Iterable[Example], dropped: Dropped) -> list[Example]:
-    """The examples without those that were rewritten from a question of the test data."""
-    kept = []
-    for example in examples:
-        if example.made_from in taken:
-            dropped.leaks[example.source] += 1
-        else:
-            kept.append(example)
-    return kept
+def _by_source(families: Mapping[str, Sequence[Example]]) -> dict[Source, list[str]]:
+    """The families of each source; one with several is its most trusted one's."""
+    found: dict[Source, list[str]] = {source: [] for source in SOURCES}
+    for family, rows in families.items():
+        found[min((example.source for example in rows), key=SOURCES.index)].append(family)
+    return found
+
+
+def _of_source(source: Source, rows: Sequence[Example], dropped: Dropped) -> list[Example]:
+    """The rows of a source's test split: others of their families can be neither there nor where is trained."""
+    dropped.leaks.update(example.source for example in rows if example.source != source)
+    return [example for example in rows if example.source == source]
 
 
 def _filled(examples: Iterable[Example], dropped: Dropped) -> list[Example]:
@@ -136,25 +144,29 @@ def _distinct(rows: Iterable[Example], dropped: Dropped) -> list[Example]:
     return list(kept.values())
 
 
-def _shares(groups: Iterable[str], seed: int, test: str | None, train_groups: frozenset[str]) -> dict[str, list[str]]:
-    """Which groups of one source go where. Ranked by a hash, so that more data moves few groups between splits."""
-    ranked = sorted(groups, key=lambda group: _hash(f"{seed}:{group}"))
+def _shares(families: Iterable[str], seed: int, test: str | None, shown: set[str]) -> dict[str, list[str]]:
+    """Which families of one source go where. Ranked by a hash, so that more data moves few between splits.
+
+    shown: families that are trained on alone.
+    """
+    ranked = sorted(families, key=lambda family: _hash(f"{seed}:{family}"))
     tenth = max(1, round(len(ranked) / 10)) if len(ranked) >= 3 else 0
-    free = [group for group in ranked if group not in train_groups]
+    free = [family for family in ranked if family not in shown]
     tested = free[:tenth] if test else []
     validated = free[len(tested) : len(tested) + tenth]
     held_out = {*tested, *validated}
-    shares = {TRAIN: [group for group in ranked if group not in held_out], VALIDATION: validated}
+    shares = {TRAIN: [family for family in ranked if family not in held_out], VALIDATION: validated}
     return {**shares, test: tested} if test else shares
 
 
-def _lend_to_validation(splits: dict[str, list[Example]], seed: int) -> None:
-    """Where no source is large enough for a validation split, one group of the training split serves as one."""
-    groups = sorted({example.group for example in splits[TRAIN]}, key=lambda group: _hash(f"{seed}:{group}"))
-    if splits[VALIDATION] or len(groups) < 2:
+def _lend_to_validation(splits: dict[str, list[Example]], seed: int, family_of: Mapping[str, str]) -> None:
+    """Where no source is large enough for a validation split, one family of the training split serves as one."""
+    families = {family_of[example.group] for example in splits[TRAIN]}
+    if splits[VALIDATION] or len(families) < 2:
         return
-    splits[VALIDATION] = [example for example in splits[TRAIN] if example.group == groups[0]]
-    splits[TRAIN] = [example for example in splits[TRAIN] if example.group != groups[0]]
+    lent = min(families, key=lambda family: _hash(f"{seed}:{family}"))
+    splits[VALIDATION] = [example for example in splits[TRAIN] if family_of[example.group] == lent]
+    splits[TRAIN] = [example for example in splits[TRAIN] if family_of[example.group] != lent]
 
 
 def _shuffled(rows: list[Example], seed: str) -> list[Example]:

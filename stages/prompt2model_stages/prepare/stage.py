@@ -120,18 +120,19 @@ def _about(table: Table) -> FileRead:
     return FileRead(uri=table.name, sha256=table.sha256, rows=len(table.rows), notes=list(table.notes) or None)
 
 
-def chosen_rows(context: StageContext, notes: list[str]) -> list[Example]:
-    """The rows of the chosen dataset as they are, at most datasets.maxRows; none where none is chosen.
+def chosen_rows(context: StageContext, notes: list[str], most: int | None = None) -> list[Example]:
+    """The rows of the chosen dataset as they are; none where none is chosen.
 
     Args:
         context: of a stage that reads datasets.maxRows and seed, with the choice gate's decision.
         notes: what a person should know of how it was read is added.
+        most: so many rows; datasets.maxRows where not given.
     """
     decision = context.job.stage_run.spec.decision
     choice = decision.dataset if decision is not None else None
     if decision is None or choice is None or choice.none or choice.output_column is None:
         return []
-    rows, seed = context.spec.datasets.max_rows, context.spec.seed
+    rows, seed = context.spec.datasets.max_rows if most is None else most, context.spec.seed
     table = load_choice(choice, decision.dataset_revision, rows, seed)
     if isinstance(table, Drawn) and table.note:
         notes.append(table.note)
@@ -147,6 +148,7 @@ def _transformed(context: StageContext) -> list[Example]:
             source="transformed",
             origin=f"{row.origin}, rewritten in {row.request}",
             made_from=row.made_from,
+            answered=row.answered,
         )
         for row in read_lines(context.input(_TRANSFORM), TRANSFORMED, TransformedExample)
     ]

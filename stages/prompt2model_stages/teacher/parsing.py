@@ -12,11 +12,14 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
+from prompt2model_stages.json_numbers import fraction
+
 _FENCE = re.compile(r"```[ \t]*[\w-]*[ \t]*\r?\n(.*?)(?:```|\Z)", re.DOTALL)
 _OPENING = re.compile(r"[{\[]")
 _SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _LITERAL = re.compile(r"true|false|null|True|False|None")
+_DECODER = json.JSONDecoder(strict=False, parse_float=fraction)
 _LITERALS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
 _DEEPEST = 100
 _OPENINGS = 50
@@ -30,11 +33,11 @@ def parse_json(text: str) -> Any:
     Args:
         text: a model's answer.
 
-    Returns: the value; where the text was repaired, always an object or an array.
+    Returns: the value; where the text was repaired, always an object or an array. Fractions know how they are written.
     Raises: ValueError where there is none.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=fraction)
     except (ValueError, RecursionError):
         pass
     for candidate in (*_FENCE.findall(text), text):
@@ -43,16 +46,40 @@ def parse_json(text: str) -> Any:
     raise ValueError("no JSON in the answer")
 
 
+def objects_in(text: str) -> list[tuple[dict[str, Any], bool]]:
+    """The whole objects in a text, none of them inside another, and whether nothing but a code fence stands around each."""
+    fence = _FENCE.fullmatch(text.strip())
+    inner = (fence.group(1) if fence and "```" not in fence.group(1) else text).strip()
+    found: list[tuple[dict[str, Any], bool]] = []
+    at = 0
+    for _ in range(_OPENINGS):
+        opening = inner.find("{", at)
+        if opening < 0:
+            break
+        try:
+            value, at, whole = _value_at(inner, opening)
+        except (ValueError, RecursionError):
+            at = opening + 1
+            continue
+        if not whole:  # what follows stands inside it, in a string perhaps
+            break
+        found.append((value, opening == 0 and at == len(inner)))
+    return found
+
+
+def _value_at(text: str, at: int) -> tuple[Any, int, bool]:
+    """The value that begins there, where it ends, and whether it is whole."""
+    try:
+        return *_DECODER.raw_decode(text, at), True
+    except (ValueError, RecursionError):
+        return _Reader(text).value(at, 0)
+
+
 def _first(text: str) -> Any:
     """The first object or array, whatever stands around it; None where there is none."""
-    decoder = json.JSONDecoder(strict=False)
     for opening in islice(_OPENING.finditer(text), _OPENINGS):
         try:
-            return decoder.raw_decode(text, opening.start())[0]
-        except (ValueError, RecursionError):
-            pass
-        try:
-            value, _, whole = _Reader(text).value(opening.start(), 0)
+            value, _, whole = _value_at(text, opening.start())
         except ValueError:
             continue
         if value or not whole:  # what follows in a value that is cut stands inside it, in a string perhaps
@@ -129,7 +156,7 @@ class _Reader:
     def _word(self, at: int) -> tuple[Any, int, bool]:
         if number := _NUMBER.match(self._text, at):
             # a number at the very end may have lost its last digits
-            return json.loads(number.group()), number.end(), number.end() < len(self._text)
+            return _DECODER.decode(number.group()), number.end(), number.end() < len(self._text)
         if literal := _LITERAL.match(self._text, at):
             return _LITERALS[literal.group()], literal.end(), True
         if len(self._text) - at < 5:

@@ -58,6 +58,12 @@ def kind_of(outcome: Refused | Unusable) -> str:
     return f"refused as {outcome.reason}" if isinstance(outcome, Refused) else WORDS[outcome]
 
 
+def texts_of(row: Pair) -> tuple[str, ...]:
+    """A row's own texts: its input, and its output where that is longer: no label then, but the text of a reversed dataset."""
+    texts = (row.input, row.output) if len(row.output) > len(row.input) else (row.input,)
+    return tuple(text for text in texts if text)
+
+
 WORDS = {
     Unusable.EMPTY: "empty",
     Unusable.DEMONSTRATION: "equal to a demonstration",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.generate.collecting import LONGEST_TEXT
+from prompt2model_stages.json_numbers import as_text
 from prompt2model_stages.teacher import TeacherAnswer
-from prompt2model_stages.teacher.parsing import parse_json
+from prompt2model_stages.teacher.parsing import objects_in
 from prompt2model_stages.transform.base import USED, Outcome, Refusal, Refused, Unusable
 
 WHY_LENGTH = 200
@@ -33,18 +33,21 @@ def read_row(text: str) -> Outcome:
     A refusal counts also where a pair stands beside it, or where its reason alone is named: the teacher doubts it. Half a pair
     is none.
     """
-    try:
-        tree = parse_json(text)
-    except ValueError:
+    if (tree := _answer_in(text)) is None:
         return Unusable.MALFORMED
-    if not isinstance(tree, dict):
-        return Unusable.MALFORMED
-    if (refused := _refusal(_text(tree.get("refused")).casefold(), _text(tree.get("why")))) is not None:
+    if (refused := _refusal(as_text(tree.get("refused")).casefold(), as_text(tree.get("why")))) is not None:
         return refused
-    pair = Pair(_text(tree.get("input")), _text(tree.get("output")))
+    pair = Pair(as_text(tree.get("input")), as_text(tree.get("output")))
     texts = (pair.input, pair.output)
     usable = all(len(text) <= LONGEST_TEXT and not _PLACEHOLDER.fullmatch(text) for text in texts)
     return pair if usable else Unusable.MALFORMED
+
+
+def _answer_in(text: str) -> dict[str, Any] | None:
+    """The object that is the answer: the last that decides. One without a decision may be the row, quoted amid prose."""
+    found = objects_in(text)
+    decided = [tree for tree, _ in found if "refused" in tree]
+    return next(iter(decided[-1:] or [tree for tree, alone in found if alone]), None)
 
 
 def _refusal(refused: str, why: str) -> Refused | None:
@@ -53,10 +56,3 @@ def _refusal(refused: str, why: str) -> Refused | None:
     known = refused in tuple(Refusal)
     told = why or ("" if known else refused)
     return Refused(Refusal(refused) if known else Refusal.OTHER, told[:WHY_LENGTH])
-
-
-def _text(value: Any) -> str:
-    """The value as text: an output that is JSON or a number stays as the teacher wrote it."""
-    if value is None:
-        return ""
-    return value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -6,6 +6,7 @@ there, and what became of the rows depends on their order alone.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from prompt2model_stages.examples import Example, Pair, normalised
 from prompt2model_stages.generate.base import AskableTeacher, Task
 from prompt2model_stages.generate.pool import Pool
 from prompt2model_stages.teacher import TeacherRequest
-from prompt2model_stages.transform.base import Outcome, Refused, Result, Unusable, kind_of
+from prompt2model_stages.transform.base import Outcome, Refused, Result, Unusable, kind_of, texts_of
 from prompt2model_stages.transform.prompts import PLAN_TOKENS, ROW_FORM, ask_plan, ask_row, row_tokens
 from prompt2model_stages.transform.reading import read_answer
 
@@ -60,6 +61,7 @@ class Rewriter:
         rows: as they are in the dataset.
         teacher: answers, and holds the journal.
         progress: told after each row.
+        seed: of the order in which rows are asked about. Many a dataset is sorted, so its first rows tell nothing of the others.
     """
 
     def __init__(
@@ -70,11 +72,13 @@ class Rewriter:
         rows: Sequence[Example],
         teacher: AskableTeacher,
         progress: Progress,
+        seed: int,
     ) -> None:
         self._task, self._plan, self._dataset, self._rows = task, plan, dataset, rows
         self._teacher, self._progress, self._pool = teacher, progress, Pool()
         self._shown = {normalised(pair.input) for pair in task.demonstrations}
         self._results: list[Result | None] = [self._unasked(row) for row in rows]
+        self._order = random.Random(seed).sample(range(len(rows)), len(rows))
         self._left: Iterator[int] = iter(())
         self._done = sum(result is not None for result in self._results)
         self._answered = self._in_form = self._pairs = 0
@@ -87,7 +91,7 @@ class Rewriter:
             (Failed) where no row is of use; both as soon as it is clear.
         """
         while self._done < len(self._rows) and not self._is_pointless:
-            self._left = iter([place for place, result in enumerate(self._results) if result is None])
+            self._left = iter([place for place in self._order if self._results[place] is None])
             await self._pool.run(self._refill, lambda: AFTER_ERROR_S, AFTER_ERROR_S)
         self._raise_if_nothing()
         return _distinct([result for result in self._results if result is not None])
@@ -96,7 +100,8 @@ class Rewriter:
         """The result of a row that the teacher is not asked about."""
         if not row.input and not row.output:
             return Result(row, Unusable.EMPTY)
-        return Result(row, Unusable.DEMONSTRATION) if normalised(row.input) in self._shown else None
+        shown = any(normalised(text) in self._shown for text in texts_of(row))
+        return Result(row, Unusable.DEMONSTRATION) if shown else None
 
     def _refill(self) -> bool:
         """Starts requests until enough are in flight; returns whether it is clear that asking on is pointless."""

@@ -7,6 +7,7 @@ the teacher answered is in its journal, so a killed attempt asks nothing twice.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +24,13 @@ from prompt2model_stages.reporting import so_far
 from prompt2model_stages.stage_files import DiscoveredTask, json_lines
 from prompt2model_stages.statistics_files import RefusedRow, TransformationStatistics
 from prompt2model_stages.teacher import open_teacher
-from prompt2model_stages.transform.base import Refused, Result, Unusable
+from prompt2model_stages.transform.base import Refused, Result, Unusable, texts_of
+from prompt2model_stages.transform.prompts import SAMPLE
 from prompt2model_stages.transform.rewriting import Rewriter, summary, write_plan
 
 PLAN = "plan.txt"
+PLANNED_FROM = 200
+"""Rows of which a few are shown for the plan, whatever datasets.maxRows is: with more rows the plan stays, and what was asked."""
 SAMPLES = 50
 """Refused rows that the statistics name, with the teacher's own words."""
 NO_PLAN = (
@@ -59,7 +63,7 @@ def run(context: StageContext) -> StageOutputs:
             f"{dataset} has no row with an input or an output.",
             "Choose another dataset, split or columns in datasets.choice, or none: true.",
         )
-    transformed = asyncio.run(_transform(context, task, dataset, rows))
+    transformed = asyncio.run(_transform(context, task, dataset, rows, plan_sample(context)))
     outputs = write(context, transformed, [*notes, *([] if transformed.plan else [NO_PLAN])], dataset)
     return outputs.model_copy(update={"license": license_name})
 
@@ -71,13 +75,22 @@ def dataset_name(context: StageContext) -> str:
     return (choice.name if choice is not None else None) or "the dataset"
 
 
-async def _transform(context: StageContext, task: Task, dataset: str, rows: Sequence[Example]) -> _Transformed:
+def plan_sample(context: StageContext) -> list[Example]:
+    """The rows that the plan is made from: drawn with the seed, since the first rows of many a dataset are of one kind."""
+    rows = chosen_rows(context, [], PLANNED_FROM)
+    whole = [row for row in rows if row.input and row.output] or rows
+    return random.Random(context.spec.seed).sample(whole, min(SAMPLE, len(whole)))
+
+
+async def _transform(
+    context: StageContext, task: Task, dataset: str, rows: Sequence[Example], sample: Sequence[Example]
+) -> _Transformed:
     def watch(done: int, total: int, rewritten: int) -> None:
         context.reporter.progress(done, total, "rows", f"{rewritten} rewritten")
 
     async with open_teacher(context.job, stage="transform") as teacher:
-        plan = await write_plan(task, [row for row in rows if row.input and row.output] or rows, teacher)
-        results = await Rewriter(task, plan, dataset, rows, teacher, watch).rewrite()
+        plan = await write_plan(task, sample, teacher)
+        results = await Rewriter(task, plan, dataset, rows, teacher, watch, context.spec.seed).rewrite()
         return _Transformed(plan, results, teacher.spent)
 
 
@@ -86,7 +99,7 @@ def write(context: StageContext, transformed: _Transformed, notes: Sequence[str]
     results = transformed.results
     context.folder.write_bytes(PLAN, transformed.plan.encode("utf-8", "replace"))
     context.folder.write_bytes(
-        TRANSFORMED, json_lines(_example(r, r.outcome) for r in results if isinstance(r.outcome, Pair))
+        TRANSFORMED, json_lines(example_of(r, r.outcome) for r in results if isinstance(r.outcome, Pair))
     )
     counts = counts_of(results)
     refused = [(result, result.outcome) for result in results if isinstance(result.outcome, Refused)]
@@ -112,6 +125,9 @@ def counts_of(results: Sequence[Result]) -> TransformedCounts:
     )
 
 
-def _example(result: Result, pair: Pair) -> TransformedExample:
+def example_of(result: Result, pair: Pair) -> TransformedExample:
+    """The line of a rewritten row, with what prepare needs to know of the row's own texts."""
     row = result.row
-    return TransformedExample(pair.input, pair.output, row.origin, result.request, group_of(row.input))
+    made_from = tuple(group_of(text) for text in texts_of(row))
+    answered = group_of(row.output) if row.output else ""
+    return TransformedExample(pair.input, pair.output, row.origin, result.request, made_from, answered)

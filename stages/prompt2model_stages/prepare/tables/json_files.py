@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from prompt2model_stages.json_numbers import fraction
 from prompt2model_stages.prepare.tables.chat import is_chat
 from prompt2model_stages.prepare.tables.table import MalformedError, Table
 
@@ -17,18 +18,6 @@ BETWEEN = re.compile(r"[\s,\x1e]*")
 """What stands between objects: white space, the comma of an array that lost its brackets, RFC 7464's separator."""
 DIGITS = 4000
 """Longest number that Python makes an integer of."""
-
-
-class Written(float):
-    """A number with a fraction or an exponent, and how it is written."""
-
-    written: str = ""
-
-
-def _fraction(text: str) -> Written:
-    number = Written(text)
-    number.written = text
-    return number
 
 
 def _integer(text: str) -> int | str:
@@ -52,7 +41,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_fraction, parse_int=_integer, parse_constant=_constant
+    object_pairs_hook=_object, parse_float=fraction, parse_int=_integer, parse_constant=_constant
 )
 
 
