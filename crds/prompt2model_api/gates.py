@@ -127,7 +127,7 @@ def _transform(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None) -> bo
 
 
 def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
-    """Which student train uses: the one that the user names, else the first candidate."""
+    """Which student train uses: the one that the user names, else the first candidate that can be used."""
     candidates, others = discovered.student_candidates or [], discovered.other_students or []
     if (name := spec.student.name) is not None:
         found = _named(name, candidates, others)
@@ -143,11 +143,16 @@ def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     if not candidates:
         message = "No student in the catalog fits student.architectures and student.maxSize: change them, or set student.name."
         return GateState(False, "NoStudent", message, failed=True)
-    best = next((c for c in candidates if _allowed(c, spec.student.licenses, "student")), None)
-    if best is None:
+    allowed = [c for c in candidates if _allowed(c, spec.student.licenses, "student")]
+    if not allowed:
         message = f"No student that fits has a license of student.licenses. The best is {candidates[0].name}: "
         message += f"{license_objection(candidates[0].license, spec.student.licenses, 'student.licenses')}. "
         return GateState(False, "NoStudent", f"{message}Add a license, or set student.name to one.", failed=True)
+    best = next((c for c in allowed if c.unusable is None), None)
+    if best is None:
+        message = f"None of the proposed students can be used. The best is {allowed[0].name}: {allowed[0].unusable} "
+        message += "Set student.name, or change student.architectures or student.maxSize."
+        return GateState(False, "NoStudent", message, failed=True)
     decision = Decision(student=best.name, student_revision=best.revision, reason=cut(best.reason))
     return _open(decision.model_copy(update={"student_license": spdx(best.license)}))
 

@@ -66,6 +66,9 @@ class StudentCandidate(Model):
     downloads: int = Field(default=0, ge=0, description="How often the hub counted a download.")
     score: float = Field(description="BM25 x log(downloads + 1); higher is better.")
     reason: ShortText = Field(default="", description="Why it is proposed, or cannot be used.")
+    unusable: ShortText | None = Field(
+        default=None, description="Why it cannot be used, where it was looked into: it is not used unasked."
+    )
 
 
 class CatalogUsed(Model):

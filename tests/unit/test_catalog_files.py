@@ -61,7 +61,7 @@ def test_what_a_hand_written_entry_leaves_open_comes_from_the_hub(tmp_path: Path
     entries = layered(Kind.DATASETS, [written], read_table(tmp_path / "hub.parquet", Kind.DATASETS)[1])
     assert len(entries) == 1
     given = (entries[0].name, entries[0].description, entries[0].license, entries[0].downloads, entries[0].config)
-    assert given == ("b/flowers", "Ours.", "mit", 9, None)
+    assert given == ("b/flowers", "Ours.", "gpl", 9, None), "the owner says what the license is"
     assert (entries[0].languages, entries[0].rows, entries[0].columns) == (["en"], 7, hub.columns)
     assert entries[0].hand_written
 

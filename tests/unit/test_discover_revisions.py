@@ -13,6 +13,8 @@ import pytest
 from prompt2model_api.base import Architecture
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
 from prompt2model_stages.catalogs import locate_dataset
+from prompt2model_stages.catalogs.entries import Kind
+from prompt2model_stages.catalogs.licensing import license_of
 from prompt2model_stages.discover.revisions import RevisionResolver
 from prompt2model_stages.storage import sha256_of_file
 
@@ -20,6 +22,8 @@ pytestmark = pytest.mark.unit
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 DATES = "builtin:dates-in-words"
+LISTED = "google-t5/t5-small"
+TAGS = ["task:x", "license:mit", "license:cc-by-nc-4.0"]
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -29,8 +33,13 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
-        known = self.path.split("?")[0] in ("/api/datasets/known/data", "/api/models/known/model")
-        body = json.dumps({"id": "known/x", "sha": SHA} if known else {"error": "Repository not found"}).encode()
+        known = self.path.split("?")[0] in (
+            "/api/datasets/known/data",
+            "/api/models/known/model",
+            f"/api/models/{LISTED}",
+        )
+        told = {"id": "known/x", "sha": SHA, "tags": TAGS if "data" in self.path.rpartition("/")[2] else []}
+        body = json.dumps(told if known else {"error": "Repository not found"}).encode()
         if "garbage" in self.path:
             known, body = True, b"<html>"
         self.send_response(200 if known else 404)
@@ -80,10 +89,30 @@ def test_commits_are_recorded(hub: list[str]):
     assert len(hub) == 2
 
 
+def test_the_license_is_the_hubs_of_today_whatever_the_catalog_says(hub: list[str]):
+    old = dataset("known/data").model_copy(update={"license": "apache-2.0"})
+    (found,) = RevisionResolver().of_datasets([old])
+    assert (found.revision, found.license) == (SHA, "mit, cc-by-nc-4.0")
+    (untagged,) = RevisionResolver().of_students([student("known/model").model_copy(update={"license": "apache-2.0"})])
+    assert (untagged.revision, untagged.license) == (SHA, "unknown"), "answered without a tag"
+    (unanswered,) = RevisionResolver().of_datasets([old.model_copy(update={"name": "no/such"})])
+    assert (unanswered.revision, unanswered.license) == (None, "apache-2.0")
+    assert "the license is not confirmed" in unanswered.reason
+    (claimed,) = RevisionResolver().of_datasets([dataset(DATES).model_copy(update={"license": "mit"})])
+    assert claimed.license == "apache-2.0", "of what is shipped, too"
+
+
+def test_what_a_spec_names_is_looked_up_in_the_same_way(hub: list[str], monkeypatch: pytest.MonkeyPatch):
+    assert license_of(Kind.DATASETS, "known/data") == "mit, cc-by-nc-4.0"
+    assert license_of(Kind.MODELS, LISTED) == "unknown", "the hub has no tag, and the catalog's is old"
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert license_of(Kind.MODELS, LISTED) == "apache-2.0"
+
+
 def test_a_name_that_the_hub_does_not_know_stays_without(hub: list[str]):
     found = RevisionResolver().of_datasets([dataset("known/data"), dataset("no/such"), dataset("some/garbage")])
     assert [c.revision for c in found] == [SHA, None, None]
-    assert found[1].reason == "Near. No revision: the hub answers 404."
+    assert found[1].reason == "Near. No revision, and the license is not confirmed: the hub answers 404."
     assert "cannot be read" in found[2].reason
     assert [c.name for c in found] == ["known/data", "no/such", "some/garbage"]
 
@@ -108,7 +137,8 @@ def test_a_name_that_the_hub_does_not_know_is_told_from_a_hub_that_is_away(
 def test_what_is_shipped_asks_no_hub(hub: list[str]):
     assert RevisionResolver().of_datasets([dataset(DATES)])[0].revision == sha256_of_file(locate_dataset(DATES))
     shipped = student("embedded:SmolLM2-135M-Instruct")
-    assert RevisionResolver().of_students([shipped]) == [shipped]
+    (found,) = RevisionResolver().of_students([shipped])
+    assert (found.revision, found.license) == (None, "apache-2.0")
     assert hub == []
 
 
@@ -117,12 +147,12 @@ def test_a_hub_that_is_away_changes_nothing_but_the_reason(monkeypatch: pytest.M
     resolver = RevisionResolver(timeout_s=1)
     found = resolver.of_datasets([dataset("known/data"), dataset("known/other")])
     assert [(c.name, c.revision, c.score) for c in found] == [("known/data", None, 1.0), ("known/other", None, 1.0)]
-    assert "No revision: the hub did not answer" in found[0].reason
+    assert "the license is not confirmed: the hub did not answer" in found[0].reason
     assert "the hub did not answer" in resolver.of_students([student("known/model")])[0].reason
 
 
 def test_offline_means_that_nobody_is_asked(hub: list[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     found = RevisionResolver().of_datasets([dataset("known/data")])
-    assert found[0].reason == "Near. No revision: HF_HUB_OFFLINE is set."
+    assert found[0].reason == "Near. No revision, and the license is not confirmed: HF_HUB_OFFLINE is set."
     assert hub == []

@@ -120,6 +120,23 @@ def test_another_language_keeps_both_instructions(monkeypatch: pytest.MonkeyPatc
     assert outputs.dataset_candidates[0].recommended
 
 
+def test_the_lists_are_held_against_the_hubs_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def told(resolver: Any, candidates: list[Any]) -> list[Any]:
+        names = {EMBEDDED_STUDENT: "mit", DATES: "cc-by-nc-4.0"}
+        return [one.model_copy(update={"license": names.get(one.name, "other")}) for one in candidates]
+
+    monkeypatch.setattr(stage.RevisionResolver, "of_datasets", told)
+    monkeypatch.setattr(stage.RevisionResolver, "of_students", told)
+    spec = load(ROOT / "examples/dates.yaml").spec.model_dump(by_alias=True, exclude_none=True)
+    lists = {"datasets": {"licenses": ["Apache-2.0"]}, "student": {**spec["student"], "licenses": ["MIT"]}}
+    outputs, _, _ = discover(monkeypatch, tmp_path, {**spec, **lists})
+    assert outputs.dataset_candidates and outputs.student_candidates
+    assert outputs.dataset_candidates[0].name == DATES and not outputs.dataset_candidates[0].recommended
+    assert outputs.dataset_candidates[0].reason.startswith("Not used unasked: its license CC-BY-NC-4.0 is not in")
+    assert outputs.student_candidates[0].name == EMBEDDED_STUDENT
+    assert "Not used unasked" in outputs.student_candidates[1].reason
+
+
 def test_datasets_can_be_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     outputs, _, candidates = discover(monkeypatch, tmp_path, {"prompt": "Say hello.", "datasets": {"enabled": False}})
     assert outputs.dataset_candidates == candidates["datasets"] == []

@@ -22,10 +22,17 @@ from prompt2model_stages.catalogs.entries import Kind, ModelEntry
 from prompt2model_stages.catalogs.licensing import known_license, license_of
 from prompt2model_stages.catalogs.opening import Entries
 from prompt2model_stages.catalogs.search import MemoryIndex
-from prompt2model_stages.discover.licensed import SHOWN, licensed_datasets, licensed_first
+from prompt2model_stages.discover import naming
+from prompt2model_stages.discover.licensed import (
+    SHOWN,
+    fewer_datasets,
+    fewer_students,
+    licensed_datasets,
+    licensed_students,
+)
 from prompt2model_stages.discover.naming import named_student, with_license
 from prompt2model_stages.discover.student_retrieval import MOST, CatalogStudentRetriever
-from prompt2model_stages.errors import StageError
+from prompt2model_stages.errors import StageError, failed
 from prompt2model_stages.local.checks import load_checked
 
 pytestmark = pytest.mark.unit
@@ -127,18 +134,59 @@ def test_the_gate_refuses_what_a_person_names_with_another_license() -> None:
 
 def test_forbidden_datasets_are_shown_with_the_reason_and_give_way() -> None:
     found = [*(dataset(f"nc/{n}", "cc-by-nc-4.0") for n in range(9)), *(dataset(f"mit/{n}", "mit") for n in range(4))]
-    assert licensed_datasets(found, None, 8) == found[:8]
-    shown = licensed_datasets(found, ["MIT"], 8)
-    assert [c.name for c in shown] == [f"nc/{n}" for n in range(SHOWN)] + ["mit/0", "mit/1", "mit/2"]
-    assert [c.recommended for c in shown] == [False] * SHOWN + [True] * 3
+    assert licensed_datasets(fewer_datasets(found, None, 8), None) == found[:8]
+    shown = licensed_datasets(fewer_datasets(found, ["MIT"], 8), ["MIT"])
+    assert [c.name for c in shown] == [f"nc/{n}" for n in range(4)] + [f"mit/{n}" for n in range(4)]
+    assert [c.recommended for c in shown] == [False] * 4 + [True] * 4
     assert shown[0].reason.startswith("Not used unasked: its license CC-BY-NC-4.0 is not in datasets.licenses (MIT).")
-    assert len(licensed_datasets(found, ["MIT"], 12)) == 12, "where few are allowed, more of the others are shown"
+    assert len(fewer_datasets(found, ["MIT"], 12)) == 12, "where few are allowed, more of the others are shown"
+
+
+@pytest.mark.parametrize("most", [1, 3, 5, 25])
+def test_few_candidates_have_room_for_the_one_that_is_allowed(most: int) -> None:
+    found = [
+        dataset("mit/good", "mit"),
+        *(dataset(f"nc/{n}", "cc-by-nc-4.0", recommended=False) for n in range(30)),
+        *(dataset(f"mit/{n}", "mit", recommended=False) for n in range(30)),
+    ]
+    kept = licensed_datasets(fewer_datasets(found, ["MIT"], most), ["MIT"])
+    assert len(kept) == most and (kept[0].name, kept[0].recommended) == ("mit/good", True)
+    assert sum(c.license != "mit" for c in kept) == min(SHOWN, most // 2)
+    behind = fewer_datasets([*found[1:], found[0]], ["MIT"], most)
+    assert any(c.license == "mit" for c in behind)
 
 
 def test_forbidden_students_stand_behind() -> None:
-    ordered = licensed_first([student("a", "other"), student("b", "mit"), student("c", None)], ["MIT"])
-    assert [c.name for c in ordered] == ["b", "a", "c"]
-    assert ordered[0].reason == "It fits." and "its license is unknown" in ordered[2].reason
+    found = [student("a", "other"), student("b", "mit"), student("c", None)]
+    assert [c.name for c in fewer_students(found, ["MIT"], 2)] == ["b", "a"]
+    (allowed,), forbidden = licensed_students(found, ["MIT"])
+    assert (allowed.name, allowed.reason) == ("b", "It fits.")
+    assert [c.name for c in forbidden] == ["a", "c"] and "its license is unknown" in forbidden[1].reason
+
+
+def test_an_allowed_student_that_cannot_be_used_is_told_as_the_cause() -> None:
+    broken = student("a/old", "mit").model_copy(update={"unusable": "a/old has no weights as safetensors."})
+    only = StageOutputs(student_candidates=[broken, student("a/nc", "cc-by-nc-4.0")])
+    closed = student_gate(spec(student={"licenses": ["MIT"]}), only)
+    assert (closed.open, closed.failed, closed.reason) == (False, True, "NoStudent")
+    assert "The best is a/old: a/old has no weights as safetensors." in closed.message
+    assert "license" not in closed.message, "another license is not what is missing"
+    taken = student_gate(spec(), only).decision
+    assert taken is not None and taken.student == "a/nc"
+
+
+def test_what_cannot_be_used_stays_before_what_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(name: str, revision: str | None) -> str:
+        if "old" in name:
+            raise failed("NoSafetensors", f"spec.student.name: {name} has no safetensors.", "Name another one.")
+        return name
+
+    monkeypatch.setattr(naming, "resolve", resolve)
+    monkeypatch.setattr(naming, "check", lambda found, limits: None)
+    found = [student(name, "mit").model_copy(update={"revision": "c" * 40}) for name in ("a/old", "a/good")]
+    good, old = naming.usable_first(found, Named())
+    assert (good.name, good.unusable) == ("a/good", None)
+    assert (old.name, old.unusable) == ("a/old", "a/old has no safetensors.")
 
 
 def test_enough_students_of_an_allowed_license_are_proposed() -> None:

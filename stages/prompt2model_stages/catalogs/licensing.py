@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from prompt2model_api.licenses import UNKNOWN, license_objection, spdx
-from prompt2model_stages.catalogs.catalog import BUILTIN
+from prompt2model_stages.catalogs.catalog import BUILTIN, datasets, models
 from prompt2model_stages.catalogs.entries import Kind
 from prompt2model_stages.catalogs.opening import open_catalog
 from prompt2model_stages.errors import blocked
@@ -18,10 +18,13 @@ TIMEOUT_S = 5.0
 EMBEDDED = "embedded:"
 _FIELDS = {Kind.DATASETS: ("datasets.choice", "datasets.licenses"), Kind.MODELS: ("student.name", "student.licenses")}
 _TAG = "license:"
+_LONGEST = 253
 
 
 def license_of(kind: Kind, name: str, catalogs: str | None = None, *, at_hub: bool = True) -> str:
-    """The hub's names of a license, with commas between several; `unknown` where neither the hub nor the catalog says any.
+    """The hub's names of a license, with commas between several; `unknown` where the hub names none.
+
+    The catalog counts only where the hub does not answer.
 
     Args:
         kind: of the name.
@@ -63,8 +66,19 @@ def known_license(
     return spdx(found)
 
 
+def license_in(tags: Sequence[str] | None) -> str:
+    """The license in the tags of the hub's answer; `unknown` where they have none."""
+    return ", ".join(tag.removeprefix(_TAG) for tag in tags or () if tag.startswith(_TAG))[:_LONGEST] or UNKNOWN
+
+
+def shipped_license(name: str) -> str:
+    """The license of a dataset or student that is installed with the product; `unknown` where there is no such name."""
+    entries = datasets() if name.startswith(BUILTIN) else models()
+    return next((entry.license for entry in entries if entry.name == name), UNKNOWN)
+
+
 def _of_hub(kind: Kind, name: str) -> str:
-    """The license in the hub's tags; empty where there is none, or the hub does not answer."""
+    """The license in the hub's tags; empty where the hub does not answer."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         return ""
     from huggingface_hub import HfApi
@@ -72,8 +86,7 @@ def _of_hub(kind: Kind, name: str) -> str:
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
     ask = api.dataset_info if kind is Kind.DATASETS else api.model_info
     try:
-        tags = ask(name, timeout=TIMEOUT_S).tags or []
+        return license_in(ask(name, timeout=TIMEOUT_S).tags)
     except Exception as error:  # whatever its layers raise: the name is looked up, and failures told, elsewhere
         logger.info("the hub names no license of %s: %s", name, error)
         return ""
-    return ", ".join(tag.removeprefix(_TAG) for tag in tags if tag.startswith(_TAG))

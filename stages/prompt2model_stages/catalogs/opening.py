@@ -218,7 +218,11 @@ def _with_facts(entry: Entry, kind: Kind, table: pyarrow.Table, numbers: Sequenc
     if not numbers:
         return entry
     facts = entry_of(table.slice(numbers[0], 1).to_pylist()[0], kind)
-    given = entry.model_fields_set | {"config", "split", "hand_written"}
+    given = entry.model_fields_set - {"license"} | {
+        "config",
+        "split",
+        "hand_written",
+    }  # the owner says what the license is
     return entry.model_copy(update={name: value for name, value in facts if name not in given})
 
 

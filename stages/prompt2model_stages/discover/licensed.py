@@ -19,32 +19,46 @@ FORBIDDEN = "Not used unasked"
 C = TypeVar("C", DatasetCandidate, StudentCandidate)
 
 
-def licensed_datasets(
+def fewer_datasets(
     found: Sequence[DatasetCandidate], allowed: Sequence[str] | None, most: int
 ) -> list[DatasetCandidate]:
-    """The nearest ones in their order; what is forbidden beyond SHOWN gives way to what is allowed.
+    """The nearest ones in their order; what is forbidden beyond SHOWN, or beyond half of them, gives way to what is allowed.
+
+    It goes by what the catalog says of the licenses: the hub is asked for those that are left.
 
     Args:
         found: more than are wanted, nearest first.
         allowed: licenses; None: any.
         most: candidates.
     """
-    told = [_told(candidate, allowed, "datasets.licenses") for candidate in found]
-    forbidden = [at for at, (_, is_allowed) in enumerate(told) if not is_allowed]
-    fitting = [at for at, (_, is_allowed) in enumerate(told) if is_allowed]
-    kept = {*forbidden[: max(SHOWN, most - len(fitting))]}
-    kept |= {*fitting[: max(0, most - len(kept))]}
+    forbidden = [at for at, candidate in enumerate(found) if license_objection(candidate.license, allowed, "")]
+    fitting = [at for at in range(len(found)) if at not in {*forbidden}]
+    shown = min(len(forbidden), max(min(SHOWN, most // 2), most - len(fitting)))
+    kept = {*forbidden[:shown], *fitting[: most - shown]}
+    return [candidate for at, candidate in enumerate(found) if at in kept]
+
+
+def licensed_datasets(found: Sequence[DatasetCandidate], allowed: Sequence[str] | None) -> list[DatasetCandidate]:
+    """The candidates in their order; those that are forbidden are not used unasked, and say why."""
     return [
         candidate.model_copy(update={} if is_allowed else {"recommended": False, "transformable": None})
-        for at, (candidate, is_allowed) in enumerate(told)
-        if at in kept
-    ][:most]
+        for candidate, is_allowed in (_told(one, allowed, "datasets.licenses") for one in found)
+    ]
 
 
-def licensed_first(found: Sequence[StudentCandidate], allowed: Sequence[str] | None) -> list[StudentCandidate]:
-    """The candidates, those that are forbidden behind the others: the first one is used unasked."""
+def fewer_students(
+    found: Sequence[StudentCandidate], allowed: Sequence[str] | None, most: int
+) -> list[StudentCandidate]:
+    """The best ones, by what the catalog says of the licenses: those that are allowed first."""
+    return sorted(found, key=lambda candidate: bool(license_objection(candidate.license, allowed, "")))[:most]
+
+
+def licensed_students(
+    found: Sequence[StudentCandidate], allowed: Sequence[str] | None
+) -> tuple[list[StudentCandidate], list[StudentCandidate]]:
+    """The candidates that are allowed, and those that are forbidden, which say why: the first one is used unasked."""
     told = [_told(candidate, allowed, "student.licenses") for candidate in found]
-    return [candidate for candidate, _ in sorted(told, key=lambda one: not one[1])]
+    return [one for one, is_allowed in told if is_allowed], [one for one, is_allowed in told if not is_allowed]
 
 
 def _told(candidate: C, allowed: Sequence[str] | None, field: str) -> tuple[C, bool]:

@@ -91,7 +91,8 @@ def with_license(
     """What the spec names, with its license; a folder has none. Raises: StageError LicenseNotAllowed, Blocked."""
     if candidate is None or is_folder(candidate.name):
         return candidate
-    found = license_of(kind, candidate.name, catalogs, at_hub=candidate.revision is not None)
+    asked = candidate.license  # a dataset's came with its revision
+    found = asked or license_of(kind, candidate.name, catalogs, at_hub=candidate.revision is not None)
     check_license(kind, candidate.name, found, allowed)
     return candidate.model_copy(update={"license": found})
 
@@ -123,6 +124,7 @@ def usable_first(candidates: Sequence[StudentCandidate], named: Named) -> list[S
             if error.failure.state is not FailureState.FAILED:
                 break
             logger.info("%s is not proposed first: %s", candidate.name, error.failure.message)
-            reason = f"Cannot be used: {error.failure.message.partition(': ')[2]} {candidate.reason}"
-            unusable.append(candidate.model_copy(update={"reason": cut(reason, 512)}))
+            why = error.failure.message.partition(": ")[2]
+            told = {"unusable": cut(why, 512), "reason": cut(f"Cannot be used: {why} {candidate.reason}", 512)}
+            unusable.append(candidate.model_copy(update=told))
     return [*candidates[len(unusable) :], *unusable]

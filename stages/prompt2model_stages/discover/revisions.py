@@ -1,5 +1,6 @@
 """Resolves names to what they mean today: a commit at the hub, or the hash of a file that this package ships.
 
+The license is taken from the same answer: what a catalog or a part says of it may be old, and is of another commit.
 Nothing is chosen by whether the hub answers: a candidate whose revision is not known stays where it is, and says so.
 """
 
@@ -9,18 +10,19 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
 from prompt2model_api.texts import cut
 from prompt2model_stages.catalogs.catalog import BUILTIN, locate_dataset
+from prompt2model_stages.catalogs.licensing import EMBEDDED, license_in, shipped_license
 from prompt2model_stages.storage import sha256_of_file
 
 logger = logging.getLogger(__name__)
 
 SIDE_BY_SIDE = 8
 TIMEOUT_S = 5.0
-EMBEDDED = "embedded:"
 
 Candidate = TypeVar("Candidate", DatasetCandidate, StudentCandidate)
 
@@ -29,15 +31,23 @@ class UnknownNameError(LookupError):
     """The hub has nothing of this name, or does not show it without a token."""
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the hub says of a name."""
+
+    revision: str
+    license: str
+
+
 class RevisionResolver:
-    """Asks the hub at HF_ENDPOINT for the commits of all candidates; none where HF_HUB_OFFLINE is set."""
+    """Asks the hub at HF_ENDPOINT for the commits and licenses of all candidates; none where HF_HUB_OFFLINE is set."""
 
     def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._away = ""
 
     def of_datasets(self, candidates: Sequence[DatasetCandidate]) -> list[DatasetCandidate]:
-        """The candidates with their revisions."""
+        """The candidates with their revisions and licenses."""
         return self._resolved(candidates, self._dataset)
 
     def is_unknown_dataset(self, name: str) -> bool:
@@ -47,32 +57,32 @@ class RevisionResolver:
         answer = self._ask_all([name], self._dataset)[name]
         return isinstance(answer, UnknownNameError)
 
-    def _dataset(self, api: Any, name: str) -> str | None:
-        sha: str | None = api.dataset_info(name, timeout=self._timeout_s).sha
-        return sha
+    def _dataset(self, api: Any, name: str) -> Any:
+        return api.dataset_info(name, timeout=self._timeout_s)
 
     def of_students(self, candidates: Sequence[StudentCandidate]) -> list[StudentCandidate]:
-        """The candidates with their revisions."""
-        return self._resolved(candidates, lambda api, name: api.model_info(name, timeout=self._timeout_s).sha)
+        """The candidates with their revisions and licenses."""
+        return self._resolved(candidates, lambda api, name: api.model_info(name, timeout=self._timeout_s))
 
-    def _resolved(self, candidates: Sequence[Candidate], ask: Callable[[Any, str], str | None]) -> list[Candidate]:
+    def _resolved(self, candidates: Sequence[Candidate], ask: Callable[[Any, str], Any]) -> list[Candidate]:
         hub = [c.name for c in candidates if not c.name.startswith((BUILTIN, EMBEDDED))]
         answers = self._ask_all(list(dict.fromkeys(hub)), ask)
         return [self._with_revision(candidate, answers) for candidate in candidates]
 
-    def _with_revision(self, candidate: Candidate, answers: dict[str, str | Exception]) -> Candidate:
+    def _with_revision(self, candidate: Candidate, answers: dict[str, _Told | Exception]) -> Candidate:
+        if candidate.name.startswith(EMBEDDED):
+            return candidate.model_copy(update={"license": shipped_license(candidate.name)})
         if candidate.name.startswith(BUILTIN):
-            return candidate.model_copy(update={"revision": sha256_of_file(locate_dataset(candidate.name))})
-        answer = answers.get(candidate.name)
-        if isinstance(answer, str):
-            return candidate.model_copy(update={"revision": answer})
-        if answer is None:
-            return candidate
-        reason = f"{candidate.reason} No revision: {_said(answer)}."
+            revision = sha256_of_file(locate_dataset(candidate.name))
+            return candidate.model_copy(update={"revision": revision, "license": shipped_license(candidate.name)})
+        answer = answers[candidate.name]
+        if isinstance(answer, _Told):
+            return candidate.model_copy(update={"revision": answer.revision, "license": answer.license})
+        reason = f"{candidate.reason} No revision, and the license is not confirmed: {_said(answer)}."
         return candidate.model_copy(update={"reason": cut(reason, 512)})
 
-    def _ask_all(self, names: list[str], ask: Callable[[Any, str], str | None]) -> dict[str, str | Exception]:
-        """Each name's commit, or why there is none; after one failure to reach the hub nobody is asked again."""
+    def _ask_all(self, names: list[str], ask: Callable[[Any, str], Any]) -> dict[str, _Told | Exception]:
+        """Each name's commit and license, or why there is none; after one failure to reach the hub nobody is asked again."""
         if _offline():
             return dict.fromkeys(names, ConnectionError("HF_HUB_OFFLINE is set"))
         if not names or self._away:
@@ -86,12 +96,13 @@ class RevisionResolver:
         return answers
 
 
-def _one(api: Any, name: str, ask: Callable[[Any, str], str | None]) -> str | Exception:
+def _one(api: Any, name: str, ask: Callable[[Any, str], Any]) -> _Told | Exception:
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     away: tuple[type[Exception], ...] = (OfflineModeIsEnabled, OSError, *_transport_errors(HfHubHTTPError))
     try:
-        return ask(api, name) or LookupError("the hub names no commit")
+        told = ask(api, name)
+        return _Told(told.sha, license_in(told.tags)) if told.sha else LookupError("the hub names no commit")
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", "an error")
         logger.info("the hub answers %s for %s", status, name)

@@ -17,10 +17,10 @@ from prompt2model_api.texts import cut
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import DatasetRetriever
 from prompt2model_stages.discover.keyphrases import keyphrases
-from prompt2model_stages.discover.licensed import licensed_datasets
+from prompt2model_stages.discover.licensed import fewer_datasets, fewer_students
 from prompt2model_stages.discover.reranking import reranked
 from prompt2model_stages.discover.student_facts import Fit, TaskFacts, task_facts
-from prompt2model_stages.discover.student_retrieval import MOST_KNOWN, StudentRetriever
+from prompt2model_stages.discover.student_retrieval import MOST, MOST_KNOWN, StudentRetriever
 
 DATASETS_RANKED = 25
 """The nearest ones, which the teacher orders; of students, the MOST_KNOWN first: the first one is used unasked."""
@@ -59,6 +59,7 @@ async def search(
     facts = await asyncio.to_thread(task_facts, task.instruction, task.demonstrations)
     wanted = spec.student.architectures, largest, facts, spec.student.licenses
     proposed = await asyncio.to_thread(students.retrieve, query, *wanted)
+    proposed = fewer_students(proposed, spec.student.licenses, MOST)
     if strong:
         proposed = await _ordered_students(teacher, task, facts, students, proposed, notes)
     return Found(found, proposed, notes)
@@ -76,7 +77,7 @@ async def _datasets(
     most, licenses = spec.datasets.top_k, spec.datasets.licenses
     looked_at = most if licenses is None else max(most, LOOKED_AT)
     found = await asyncio.to_thread(retriever.retrieve, task.instruction, task.demonstrations, looked_at, phrases)
-    found = licensed_datasets(found, licenses, most)
+    found = fewer_datasets(found, licenses, most)
     notes += retriever.notes
     return found if teacher is None else await _ordered_datasets(teacher, task, retriever, found, notes)
 

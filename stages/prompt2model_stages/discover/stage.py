@@ -24,7 +24,7 @@ from prompt2model_stages.catalogs.entries import DatasetEntry, Kind, ModelEntry
 from prompt2model_stages.catalogs.opening import Catalog, open_datasets, open_models
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever, DatasetRetriever
-from prompt2model_stages.discover.licensed import licensed_first
+from prompt2model_stages.discover.licensed import licensed_datasets, licensed_students
 from prompt2model_stages.discover.naming import (
     check_own_data,
     named_dataset,
@@ -129,11 +129,12 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     _write_task(context.folder, understood)
     found = understood.found
     context.reporter.progress(4, 5, "steps", "resolving revisions")
-    dataset_candidates = with_named(revisions.of_datasets(found.datasets), dataset, MOST_DATASETS)
-    student_candidates = licensed_first(revisions.of_students(found.students), spec.student.licenses)
+    dataset_candidates = licensed_datasets(revisions.of_datasets(found.datasets), spec.datasets.licenses)
+    dataset_candidates = with_named(dataset_candidates, dataset, MOST_DATASETS)
+    students, forbidden = licensed_students(revisions.of_students(found.students), spec.student.licenses)
     if student is None:
-        student_candidates = usable_first(student_candidates, named)
-    student_candidates = with_named(student_candidates, student, MOST)
+        students = usable_first(students, named)
+    student_candidates = with_named([*students, *forbidden], student, MOST)
     Candidates(
         hypothetical_model_card=understood.card.text,
         datasets=dataset_candidates,
