@@ -70,13 +70,24 @@ def decide(snapshot: Snapshot, now: datetime) -> Outcome:
         Actions in the order in which they must be applied; applying one twice does no harm. The status is whole and
         replaces the old one. wake_at is None where only a change from outside can make a difference.
     """
-    walk = _Walk(snapshot, now)
-    for stage in graph.GRAPH:
-        walk.visit(stage)
+    walk = _walk(snapshot, now)
     walk.stop_what_nobody_wants()
     score = walk.deploy()
     status = summarize(snapshot, now, walk.steps, score)
     return Outcome(walk.actions, status, min(walk.wakes, default=None))
+
+
+def outputs_that_stand(snapshot: Snapshot, now: datetime) -> dict[Stage, StageOutputs]:
+    """What the finished stages handed on: those alone that the spec, with its own inputs, asks for as they are."""
+    steps = _walk(snapshot, now).steps
+    return {stage: step.outputs for stage, step in steps.items() if step.outputs is not None}
+
+
+def _walk(snapshot: Snapshot, now: datetime) -> _Walk:
+    walk = _Walk(snapshot, now)
+    for stage in graph.GRAPH:
+        walk.visit(stage)
+    return walk
 
 
 @dataclass

@@ -69,7 +69,25 @@ def may_transform(spec: Prompt2ModelSpec) -> bool:
 
 
 def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
-    """Which retrieved dataset is used: the user's choice, else the first recommended candidate, else one to rewrite, else none."""
+    """Which retrieved dataset is used: the user's choice, else the first recommended candidate, else one to rewrite, else none.
+
+    It is closed where the score gate asks for a test split that this dataset cannot give: nothing should be paid for that.
+    """
+    gate = _dataset_choice(spec, discovered)
+    asked = spec.evaluation.gate.split if spec.evaluation.gate is not None else None
+    if gate.decision is None or spec.datasets.transform == "None" or asked not in ("Retrieved", "Transformed"):
+        return gate
+    chosen = gate.decision.dataset.name if gate.decision.dataset is not None else None
+    given = "Transformed" if gate.decision.transform else "Retrieved"
+    if chosen is not None and asked == given:
+        return gate
+    how = "rewritten by the teacher" if gate.decision.transform else "used as they are"
+    what = f"the rows of {chosen} are {how}" if chosen is not None else "no dataset is used"
+    message = cut(f"evaluation.gate.split is {asked}, but {what}: name another split. {gate.decision.reason}")
+    return GateState(False, "GateSplitMissing", message, failed=True)
+
+
+def _dataset_choice(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     candidates, others = discovered.dataset_candidates or [], discovered.other_datasets or []
     proposed = len(candidates) + len(others)
     if (chosen := spec.datasets.choice) is not None:

@@ -118,10 +118,17 @@ class Prompt2ModelSpec(Model):
         choice = self.datasets.choice
         if split == "Own" and self.evaluation.test_data is None and self.datasets.own is None:
             raise ValueError("evaluation.gate.split is Own, without own data: name it in evaluation.testData")
-        if split == "Retrieved" and not (self.datasets.enabled if choice is None else not choice.none):
-            raise ValueError("evaluation.gate.split is Retrieved, and no dataset is retrieved: name another split")
+        retrieves = self.datasets.enabled if choice is None else not choice.none
+        if split in ("Retrieved", "Transformed") and not retrieves:
+            raise ValueError(f"evaluation.gate.split is {split}, and no dataset is retrieved: name another split")
+        if split == "Retrieved" and self.datasets.transform == "Always":
+            raise ValueError("evaluation.gate.split is Retrieved, and datasets.transform is Always: name Transformed")
         if split == "Transformed" and self.datasets.transform == "None":
             raise ValueError("evaluation.gate.split is Transformed, and datasets.transform is None: name another split")
+        if split == "Transformed" and self.teacher is None:
+            raise ValueError(
+                "evaluation.gate.split is Transformed, and no teacher is named: name one, or another split"
+            )
         if split == "Generated" and not self.generation.enabled:
             raise ValueError("evaluation.gate.split is Generated, and generation is not enabled: name another split")
         return self

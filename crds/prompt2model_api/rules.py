@@ -121,16 +121,29 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             "has(self.evaluation.testData) || has(self.datasets.own)",
             "evaluation.gate.split is Own, without own data: name it in evaluation.testData",
         ),
+        *(
+            _split_rule(
+                split,
+                "has(self.datasets.choice) ? !(has(self.datasets.choice.none) && self.datasets.choice.none)"
+                " : self.datasets.enabled",
+                f"evaluation.gate.split is {split}, and no dataset is retrieved: name another split",
+            )
+            for split in ("Retrieved", "Transformed")
+        ),
         _split_rule(
             "Retrieved",
-            "has(self.datasets.choice) ? !(has(self.datasets.choice.none) && self.datasets.choice.none)"
-            " : self.datasets.enabled",
-            "evaluation.gate.split is Retrieved, and no dataset is retrieved: name another split",
+            "self.datasets.transform != 'Always'",
+            "evaluation.gate.split is Retrieved, and datasets.transform is Always: name Transformed",
         ),
         _split_rule(
             "Transformed",
             "self.datasets.transform != 'None'",
             "evaluation.gate.split is Transformed, and datasets.transform is None: name another split",
+        ),
+        _split_rule(
+            "Transformed",
+            "has(self.teacher)",
+            "evaluation.gate.split is Transformed, and no teacher is named: name one, or another split",
         ),
         _split_rule(
             "Generated",

@@ -59,6 +59,12 @@ TAKEN: dict[str, dict[str, Any]] = {
         "datasets": {"enabled": False, "choice": CHOICE},
         "evaluation": {"gate": {**OWN_GATE, "split": "Retrieved"}},
     },
+    "gate-on-rewritten-rows": {
+        "prompt": "p",
+        "teacher": TEACHER,
+        "datasets": {"transform": "Auto"},
+        "evaluation": {"gate": {**OWN_GATE, "split": "Transformed"}},
+    },
     "gate-without-a-metric": {"prompt": "p", "evaluation": {"gate": {"margin": 2.5}}},
     "gate-of-any-metric": {"prompt": "p", "evaluation": {"gate": {"metric": "BERTScore"}}},
     "teacher-prompts": {"prompt": "p", "evaluation": {"teacherPrompts": ["ZeroShot", "FewShot"]}},
@@ -209,6 +215,27 @@ REFUSED: dict[str, Refused] = {
         },
         "evaluation.gate.split is Retrieved, and no dataset is retrieved",
     ),
+    **{
+        f"gate-{name}": Refused(
+            {"prompt": "p", "teacher": TEACHER, **fields, "evaluation": {"gate": {**OWN_GATE, "split": split}}}, message
+        )
+        for name, split, fields, message in (
+            ("on-raw-rows", "Retrieved", {"datasets": {"transform": "Always"}}, "and datasets.transform is Always"),
+            (
+                "on-no-rows",
+                "Transformed",
+                {"datasets": {"transform": "Always", "choice": {"none": True}}},
+                "no dataset is",
+            ),
+            ("on-rewritten-rows", "Transformed", {"datasets": {"transform": "None"}}, "and datasets.transform is None"),
+            (
+                "without-teacher",
+                "Transformed",
+                {"teacher": None, "datasets": {"transform": "Auto"}},
+                "no teacher is named",
+            ),
+        )
+    },
     "gate-without-generation": Refused(
         {
             "prompt": "p",

@@ -90,7 +90,7 @@ def rewrite(teacher: FakeTeacher, given: list[Example], plan: str = "Step 1.", s
         (said(refused=None, input="3", output="three"), Pair("3", "three")),
         (said(refused=False, input="3", output="three"), Pair("3", "three")),
         (said(input="3"), Unusable.MALFORMED),
-        (said(input="3", output="x" * 9000), Unusable.MALFORMED),
+        (said(input="3", output="x" * 9000), Unusable.OVERLONG),
         ('{"input": "3", "output": "thr', Unusable.MALFORMED),
         (said(input="...", output="…"), Unusable.MALFORMED),  # the prompt's own placeholders
         (said(why="unrelated", input="3", output="three"), Refused(Refusal.UNRELATED)),
@@ -198,6 +198,36 @@ def test_a_teacher_that_repeats_one_example_is_too_weak() -> None:
     assert error.value.failure.reason == "TeacherAnswersGarbage"
     assert "times one of 1 examples" in error.value.failure.message
     assert len(teacher.sent) <= HOPELESS + FIRST_IN_FLIGHT + teacher.concurrency
+
+
+def test_right_answers_that_are_too_long_do_not_call_the_teacher_weak() -> None:
+    teacher = FakeTeacher(by_number(lambda number: said(input=str(number), output="x" * (9000 if number < 90 else 9))))
+    assert counts_of(rewrite(teacher, rows(200))).unusable == {"overlong": 80}
+    with pytest.raises(StageError) as error:
+        rewrite(FakeTeacher(by_number(lambda number: said(input="a", output="x" * 9000))), rows(200))
+    assert error.value.failure.reason == "NothingTransformed" and "over 8,192 characters" in error.value.failure.message
+
+
+def test_a_dataset_that_repeats_its_inputs_is_not_a_teacher_that_repeats_itself() -> None:
+    given = [Example(f"n = {i // 12}", f"ref {i}", "retrieved", f"d#{i}") for i in range(600)]
+    assert counts_of(rewrite(FakeTeacher(by_number(lambda number: rewritten(number + 10))), given)).rewritten == 50
+
+
+def test_a_teacher_that_copies_a_demonstration_is_too_weak() -> None:
+    teacher = FakeTeacher(by_number(lambda number: said(input="1", output="one")))
+    with pytest.raises(StageError) as error:
+        rewrite(teacher, rows(1000))
+    assert error.value.failure.reason == "TeacherAnswersGarbage"
+    assert len(teacher.sent) <= HOPELESS + FIRST_IN_FLIGHT + teacher.concurrency
+
+
+def test_rows_that_become_the_same_question_get_the_answer_of_most() -> None:
+    def answer(number: int) -> str:
+        return said(input="same?" if number % 2 else "Same!", output="bad" if number == 11 else f"good{number % 2}")
+
+    results = rewrite(FakeTeacher(by_number(answer)), rows(9))
+    kept = [(result.row.origin, result.outcome.output) for result in results if isinstance(result.outcome, Pair)]
+    assert kept == [("org/d#10", "good0"), ("org/d#13", "good1")]
 
 
 def test_rows_that_become_the_same_question_count_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,12 @@ from prompt2model_api.results import DatasetCandidate, Interval, Scores, StageOu
 from prompt2model_api.snapshot import StopAttempt
 from prompt2model_api.stage_run import Stage, StageRunPhase
 from prompt2model_api.status import Phase
+from prompt2model_stages.local.companions import ServiceProcess
+from prompt2model_stages.local.planning import plan_table
+from prompt2model_stages.local.run_folder import RunFolder
+from prompt2model_stages.local.runner import Runner
+from prompt2model_stages.reporting import ResultFile
+from prompt2model_stages.storage import Folder
 from tests.decide_world import SHA, World, failure, resource
 from tests.stage_outputs import outputs
 
@@ -215,11 +222,74 @@ def test_scores_on_rewritten_rows_do_not_compare_student_and_teacher() -> None:
     [
         (spec("Always", None), "name a teacher"),
         ({"evaluation": {"gate": {"split": "Transformed"}}}, "name another split"),
+        ({**spec("Always"), "evaluation": {"gate": {"split": "Retrieved"}}}, "name Transformed"),
+        ({**spec("Always", choice={"none": True}), "evaluation": {"gate": {"split": "Transformed"}}}, "no dataset is"),
+        ({**spec("Auto", None), "evaluation": {"gate": {"split": "Transformed"}}}, "no teacher is named"),
     ],
 )
 def test_what_cannot_be_is_refused(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         resource(**fields)
+
+
+@pytest.mark.parametrize(
+    ("split", "found", "is_open"),
+    [
+        ("Transformed", NEAR, True),
+        ("Transformed", FITS, False),
+        ("Transformed", FAR, False),
+        ("Retrieved", FITS, True),
+        ("Retrieved", NEAR, False),
+        ("Generated", FITS, True),
+    ],
+)
+def test_a_split_that_the_dataset_cannot_give_is_told_at_the_choice_gate(
+    split: str, found: DatasetCandidate, is_open: bool
+) -> None:
+    fields = {**spec("Auto"), "evaluation": {"gate": {"split": split}}}
+    gate = dataset_gate(Prompt2ModelSpec.model_validate({"prompt": "x", **fields}), discovered(found))
+    assert gate.open is is_open
+    if not is_open:
+        assert gate.failed and gate.reason == "GateSplitMissing" and "name another split" in gate.message
+        world = World(resource(**fields))
+        assert ran(world, discovered(found)) is Phase.FAILED
+        assert Stage.PREPARE not in world.made and Stage.TRANSFORM not in world.made
+
+
+def planned(world: World, tmp_path: Path, **edit: Any) -> dict[str, str]:
+    """What `p2m plan` says of each stage after an edit."""
+    folder = RunFolder(tmp_path, "default", "dates")
+    for run in world.runs.values():
+        folder.write_stage_run(run)
+        assert run.status.result is not None
+        result = ResultFile(attempt=1, digest=run.spec.digest, outputs=run.status.result.outputs)
+        result.write(Folder(str(folder.stage_path(run))))
+    table = plan_table(resource(**edit), folder)
+    stages, would = ([str(cell) for cell in column.cells] for column in table.columns[:2])
+    return dict(zip(stages, would, strict=True))
+
+
+def test_the_plan_keeps_no_result_of_another_digest(tmp_path: Path) -> None:
+    world = World(resource(**spec("Always")))
+    world.to_the_end()
+    told = planned(world, tmp_path, **spec("Always", maxRows=500), generation={"examples": 9})
+    assert told["discover"] == "keep its result"
+    assert told["transform"] == told["prepare"] == "run again, after the stages before it"
+    assert set(planned(world, tmp_path, **spec("Always")).values()) == {"keep its result"}
+
+
+def test_the_report_leaves_out_what_an_edit_left_behind(tmp_path: Path) -> None:
+    world = World(resource(**spec("Always")))
+    world.to_the_end()
+    world.resource = world.resource.model_copy(update={"spec": resource(**spec("None")).spec})
+    world.to_the_end()
+    folder = RunFolder(tmp_path, "default", "dates")
+    for run in world.runs.values():
+        folder.write_stage_run(run)
+    runner = Runner(world.resource, folder, ServiceProcess(folder, 0), lambda *shown: None, lambda said: None)
+    current = runner.current()
+    assert Stage.TRANSFORM not in current and set(WITHOUT) == set(current)
+    assert "transform" not in current[Stage.PREPARE].spec.inputs
 
 
 def test_the_stage_is_known_by_its_node_alone() -> None:

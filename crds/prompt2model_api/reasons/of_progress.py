@@ -19,6 +19,11 @@ PROGRESS = (
         "`candidatesFile` has all.",
     ),
     KnownReason(
+        "GateSplitMissing",
+        "`evaluation.gate.split` names a test split that the dataset cannot give: its rows are used as they are, or rewritten.",
+        "Name another split in `evaluation.gate.split`, or choose another dataset in `datasets.choice`.",
+    ),
+    KnownReason(
         "NoReview", "`generation.review` is None: no person has to look at the generated examples.", "Nothing."
     ),
     KnownReason(

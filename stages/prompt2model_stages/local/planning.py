@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
-from prompt2model_api.decide import decide
+from prompt2model_api.decide import decide, outputs_that_stand
 from prompt2model_api.estimate import estimate
 from prompt2model_api.graph import stages_of
 from prompt2model_api.prompt2model import Prompt2Model
@@ -22,13 +22,14 @@ def plan_table(resource: Prompt2Model, run_folder: RunFolder) -> Table:
     awake = resource.model_copy(update={"spec": resource.spec.model_copy(update={"suspend": False})})
     stage_runs = run_folder.read_stage_runs()
     snapshot = Snapshot(awake, str(run_folder.path), stage_runs, sources=sources(awake))
-    outcome = decide(snapshot, datetime.now(UTC))
+    now = datetime.now(UTC)
+    outcome = decide(snapshot, now)
     made = {a.stage_run.spec.stage: a.why for a in outcome.actions if isinstance(a, MakeStageRun)}
     started = {
         stage_runs[a.name].spec.stage for a in outcome.actions if isinstance(a, StartAttempt) and a.name in stage_runs
     }
     names = {run.spec.stage: run for run in stage_runs.values()}
-    done = _done(snapshot, made, started)
+    done = outputs_that_stand(snapshot, now)
     estimates = estimate(resource.spec, done)
     table = Table(title=f"What `p2m run` would do for {resource.metadata.name}", title_justify="left")
     for column in ("stage", "would", "teacher requests", "tokens", "USD"):
@@ -40,21 +41,6 @@ def plan_table(resource: Prompt2Model, run_folder: RunFolder) -> Table:
         numbers = (f"<= {asked.requests:,}", f"<= {asked.tokens:,}") if asked else ("-", "-")
         table.add_row(stage.value, _verb(stage, made, started, done, stage in names), *numbers, usd)
     return table
-
-
-def _done(snapshot: Snapshot, made: dict[Stage, str], started: set[Stage]) -> dict[Stage, StageOutputs]:
-    """Outputs of the stages that stand: those that this spec still names and that have a result."""
-    found: dict[Stage, StageOutputs] = {}
-    for stage in Stage:
-        before = stages_of(snapshot.resource.spec, found).get(stage)
-        if before is None or stage in made or stage in started or any(b not in found for b in before):
-            continue
-        runs = [r for r in snapshot.stage_runs.values() if r.spec.stage is stage and r.status.result is not None]
-        if runs:
-            newest = max(runs, key=lambda r: str(r.status.started_at))
-            assert newest.status.result is not None
-            found[stage] = newest.status.result.outputs
-    return found
 
 
 def _verb(stage: Stage, made: dict[Stage, str], started: set[Stage], done: dict[Stage, StageOutputs], ran: bool) -> str:

@@ -32,7 +32,7 @@ from prompt2model_api.snapshot import (
 from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_api.spec.training import Resources
 from prompt2model_api.stage_job import Named, StageJob, StageSettings
-from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
+from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunState
 from prompt2model_api.status import Phase, Prompt2ModelStatus
 from prompt2model_stages import processes
 from prompt2model_stages.attempt import EXIT_FAILURE
@@ -132,9 +132,10 @@ class Runner:
         self.teacher.stop()
 
     def current(self) -> dict[Stage, StageRun]:
-        """The latest stage run of each stage."""
+        """The latest stage run of each stage; those that an edit of the spec has left behind are none of this run's."""
         found: dict[Stage, StageRun] = {}
-        for run in sorted(self.run_folder.read_stage_runs().values(), key=lambda r: str(r.status.started_at)):
+        runs = [r for r in self.run_folder.read_stage_runs().values() if r.status.state is not StageRunState.SUPERSEDED]
+        for run in sorted(runs, key=lambda r: str(r.status.started_at)):
             found[run.spec.stage] = run
         return {stage: found[stage] for stage in Stage if stage in found}
 

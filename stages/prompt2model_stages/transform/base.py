@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prompt2model_stages.examples import Example, Pair
+from prompt2model_stages.generate.collecting import LONGEST_TEXT
 
 USED = "no"
 """What the teacher writes as `refused` where it does not refuse."""
@@ -28,6 +29,7 @@ class Unusable(StrEnum):
     DEMONSTRATION = "demonstrations"  # the row, or what it became, is one of the user's examples
     DUPLICATE = "duplicates"  # another row became the same question
     MALFORMED = "malformed"  # the answer is not in form
+    OVERLONG = "overlong"  # a right answer of more characters than an example may have
     CUT = "cut"  # the answer ended for want of room
     UNANSWERED = "unanswered"  # the teacher or its filter answered with nothing
     TOO_LONG = "tooLong"  # longer than the teacher reads
@@ -69,6 +71,7 @@ WORDS = {
     Unusable.DEMONSTRATION: "equal to a demonstration",
     Unusable.DUPLICATE: "rewritten to the same input as another row",
     Unusable.MALFORMED: "answered not in form",
+    Unusable.OVERLONG: f"rewritten to a text of over {LONGEST_TEXT:,} characters",
     Unusable.CUT: "with an answer that was cut",
     Unusable.UNANSWERED: "not answered",
     Unusable.TOO_LONG: "too long for the teacher",

@@ -39,8 +39,9 @@ def read_row(text: str) -> Outcome:
         return refused
     pair = Pair(as_text(tree.get("input")), as_text(tree.get("output")))
     texts = (pair.input, pair.output)
-    usable = all(len(text) <= LONGEST_TEXT and not _PLACEHOLDER.fullmatch(text) for text in texts)
-    return pair if usable else Unusable.MALFORMED
+    if any(_PLACEHOLDER.fullmatch(text) for text in texts):
+        return Unusable.MALFORMED
+    return pair if max(map(len, texts)) <= LONGEST_TEXT else Unusable.OVERLONG
 
 
 def _answer_in(text: str) -> dict[str, Any] | None:

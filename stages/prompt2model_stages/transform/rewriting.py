@@ -7,13 +7,14 @@ there, and what became of the rows depends on their order alone.
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from prompt2model_stages.errors import StageError, blocked, failed
-from prompt2model_stages.examples import Example, Pair, normalised
+from prompt2model_stages.examples import Example, Pair, normalised, same_text
 from prompt2model_stages.generate.base import AskableTeacher, Task
+from prompt2model_stages.generate.collecting import winner
 from prompt2model_stages.generate.pool import Pool
 from prompt2model_stages.teacher import TeacherRequest
 from prompt2model_stages.transform.base import Outcome, Refused, Result, Unusable, kind_of, texts_of
@@ -27,7 +28,7 @@ FIRST_IN_FLIGHT = 30
 HOPELESS = 30
 """Answers without one in form, or with hardly more than one example among them, after which the teacher is taken to be too weak."""
 REPEATED = 10
-"""Examples for each different one from which a teacher only repeats itself."""
+"""Different inputs of rows for each different example from which a teacher only repeats itself."""
 REFUSED_ALL = 100
 """Answers without a usable row, after which the dataset is taken to be of no use."""
 AFTER_ERROR_S = 30.0
@@ -83,6 +84,8 @@ class Rewriter:
         self._done = sum(result is not None for result in self._results)
         self._answered = self._in_form = self._pairs = 0
         self._made: set[str] = set()
+        self._copied: set[str] = set()
+        self._rewritten: set[str] = set()
 
     async def rewrite(self) -> list[Result]:
         """What became of each row, in their order.
@@ -134,12 +137,14 @@ class Rewriter:
 
     def _take(self, place: int, outcome: Outcome, key: str) -> None:
         self._answered += 1
-        self._in_form += isinstance(outcome, Pair | Refused)
-        if isinstance(outcome, Pair) and normalised(outcome.input) in self._shown:
-            outcome = Unusable.DEMONSTRATION
+        self._in_form += isinstance(outcome, Pair | Refused) or outcome is Unusable.OVERLONG
         if isinstance(outcome, Pair):
             self._pairs += 1
-            self._made.add(normalised(outcome.input))
+            self._rewritten.add(normalised(self._rows[place].input))
+            question = normalised(outcome.input)
+            copied = question in self._shown
+            (self._copied if copied else self._made).add(question)
+            outcome = Unusable.DEMONSTRATION if copied else outcome
         self._results[place] = Result(self._rows[place], outcome, key)
         self._done += 1
         self._progress(self._done, len(self._rows), len(self._made))
@@ -151,7 +156,9 @@ class Rewriter:
 
     @property
     def _repeats(self) -> bool:
-        return self._pairs >= HOPELESS and len(self._made) * REPEATED <= self._pairs
+        """A dataset may have many rows of one input: these may well become one question."""
+        different, inputs = len(self._made | self._copied), len(self._rewritten)
+        return inputs >= HOPELESS and different * REPEATED <= inputs
 
     @property
     def _is_pointless(self) -> bool:
@@ -163,7 +170,7 @@ class Rewriter:
         there = [result for result in self._results if result is not None]
         found = summary(there)
         if self._repeats:
-            found = f"{self._pairs} times one of {len(self._made)} examples, {found}".removesuffix(", ")
+            found = f"{self._pairs} times one of {len(self._made | self._copied)} examples, {found}".removesuffix(", ")
         if self._answered and self._is_garbage:
             raise blocked(
                 "TeacherAnswersGarbage",
@@ -178,16 +185,26 @@ class Rewriter:
 
 
 def _distinct(results: Sequence[Result]) -> list[Result]:
-    """The results, of rows that became the same question the first alone as a pair."""
-    made: set[str] = set()
-    found = []
-    for result in results:
+    """The results, of rows that became the same question one alone as a pair for each answer, as prepare does.
+
+    Each wording has the answer that most of its rows came to, since another spelling may want another one.
+    """
+    wordings: dict[str, list[tuple[int, Pair]]] = defaultdict(list)
+    for place, result in enumerate(results):
         if isinstance(result.outcome, Pair):
-            question = normalised(result.outcome.input)
-            result = replace(result, outcome=Unusable.DUPLICATE) if question in made else result
-            made.add(question)
-        found.append(result)
-    return found
+            wordings[same_text(result.outcome.input)].append((place, result.outcome))
+    kept: dict[tuple[str, str], int] = {}
+    for same in wordings.values():
+        output, _ = winner(pair.output for _, pair in same)
+        place, pair = next((place, pair) for place, pair in same if pair.output == output)
+        kept.setdefault((normalised(pair.input), output), place)
+    chosen = set(kept.values())
+    return [
+        replace(result, outcome=Unusable.DUPLICATE)
+        if isinstance(result.outcome, Pair) and place not in chosen
+        else result
+        for place, result in enumerate(results)
+    ]
 
 
 def summary(results: Sequence[Result]) -> str:
