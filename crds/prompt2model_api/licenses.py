@@ -54,6 +54,9 @@ def _canonical(written: str) -> str:
 License = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_canonical)]
 """A license by its SPDX identifier, or the hub's name where SPDX has none; case does not count."""
 
+Licenses = Annotated[list[License], AfterValidator(lambda names: sorted(set(names)))]
+"""A list of them: neither order nor repetition changes what it allows, so neither changes a digest."""
+
 
 def spdx(license_name: str | None) -> str:
     """The names of a catalog entry or of the hub's tags, as SPDX writes them; `unknown` where there is none."""

@@ -34,6 +34,13 @@ NAME_LIMIT = 52  # what is made for a resource is named after it, and Kubernetes
 TOO_MANY_DEMONSTRATIONS = (
     "demonstrations are over 256 KiB together: keep a few short ones, and bring the others as a file in datasets.own"
 )
+PARSER_NOT_REACHED = "parts.parser is never used, because instruction is written: leave it out, or write prompt"
+DATASETS_NOT_REACHED = (
+    "parts.datasets is never used, because datasets.enabled is false: leave it out, or enable datasets"
+)
+GENERATOR_NOT_REACHED = (
+    "parts.generator is never used, because generation.enabled is false: leave it out, or enable generation"
+)
 
 
 class Demonstration(Model):
@@ -110,6 +117,17 @@ class Prompt2ModelSpec(Model):
             raise ValueError(
                 "datasets.transform is Always, and the embedded teacher is too weak for it: name a teacher"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_are_reached(self) -> Prompt2ModelSpec:
+        parts = self.parts or Parts()
+        if parts.parser is not None and self.instruction is not None:
+            raise ValueError(PARSER_NOT_REACHED)
+        if parts.datasets is not None and not self.datasets.enabled:
+            raise ValueError(DATASETS_NOT_REACHED)
+        if parts.generator is not None and not self.generation.enabled:
+            raise ValueError(GENERATOR_NOT_REACHED)
         return self
 
     @model_validator(mode="after")

@@ -14,8 +14,11 @@ from prompt2model_api.base import Model
 from prompt2model_api.base_url import CHECKS as BASE_URL_CHECKS
 from prompt2model_api.cluster_places import CHOICE, ENCODER, OWN_DATA, STORAGE, STUDENT, Place
 from prompt2model_api.prompt2model import (
+    DATASETS_NOT_REACHED,
     DEMONSTRATIONS_LIMIT,
+    GENERATOR_NOT_REACHED,
     NAME_LIMIT,
+    PARSER_NOT_REACHED,
     PROMPT_LIMIT,
     TOO_MANY_DEMONSTRATIONS,
     Prompt2Model,
@@ -86,6 +89,11 @@ def _split_rule(split: str, possible: str, message: str) -> Rule:
     )
 
 
+def _part_rule(kind: str, reached: str, message: str) -> Rule:
+    rule = f"!has(self.parts) || !has(self.parts.{kind}) || {reached}"
+    return Rule(rule, message, f".parts.{kind}", "FieldValueForbidden")
+
+
 def _place_rule(place: Place) -> Rule:
     return Rule(place.rule(), place.message, f".{place.field}")
 
@@ -116,6 +124,9 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             "datasets.transform is Always, and the embedded teacher is too weak for it: name a teacher",
             ".datasets.transform",
         ),
+        _part_rule("parser", "!has(self.instruction)", PARSER_NOT_REACHED),
+        _part_rule("datasets", "self.datasets.enabled", DATASETS_NOT_REACHED),
+        _part_rule("generator", "self.generation.enabled", GENERATOR_NOT_REACHED),
         _split_rule(
             "Own",
             "has(self.evaluation.testData) || has(self.datasets.own)",

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from prompt2model_api.fields import close_to
+from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.spec.parts import Parts
 from prompt2model_api.texts import cut
 from prompt2model_stages.errors import StageError, blocked
@@ -46,7 +47,7 @@ class NamedPart:
         return made
 
     def _unusable(self, why: str) -> StageError:
-        package = self.entry.dist.name if self.entry.dist is not None else self.entry.value
+        package = _package(self.entry)
         return blocked(
             "PartUnusable",
             cut(f"spec.parts.{self.kind}: {self.pinned} of the package {package} cannot be used: {why}.", 768),
@@ -62,33 +63,46 @@ def named_part(kind: str, parts: Parts | None, base: type[Any]) -> NamedPart | N
         parts: spec.parts.
         base: of what it makes.
 
-    Raises: StageError PartMissing, Blocked, naming those that are installed.
+    Raises: StageError PartMissing, naming those that are installed, or PartUnusable where several packages bring it; Blocked.
     """
     written = getattr(parts, kind) if parts is not None else None
     if written is None:
         return None
     name, _, version = written.partition(PIN)
-    found = {entry.name.removeprefix(f"{kind}."): entry for entry in installed(kind)}
-    if name not in found:
-        raise _missing(kind, f"no installed package brings {name}", name, found.values())
-    if version and version != (there := _version(found[name])):
-        raise _missing(kind, f"{name} is installed in version {there}, not {version}", "", found.values())
-    return NamedPart(kind, found[name], base)
+    there = installed(kind)
+    found = [entry for entry in there if entry.name == f"{kind}.{name}"]
+    if not found:
+        raise _missing(kind, f"no installed package brings {name}", name, there)
+    fitting = [entry for entry in found if version in ("", _version(entry))]
+    if not fitting:
+        versions = " and ".join(_version(entry) for entry in found)
+        raise _missing(kind, f"{name} is installed in version {versions}, not {version}", "", there)
+    if len(fitting) > 1:
+        raise _ambiguous(kind, name, fitting)
+    return NamedPart(kind, fitting[0], base)
 
 
 def installed(kind: str) -> list[EntryPoint]:
-    """The parts of a kind that installed packages bring, by name; of two with one name the first on the path."""
-    found: dict[str, EntryPoint] = {}
-    for entry in entry_points(group=GROUP):
-        if entry.name.startswith(f"{kind}."):
-            found.setdefault(entry.name, entry)
-    return [found[name] for name in sorted(found)]
+    """The parts of a kind that installed packages bring, by name. Several packages may bring the same name."""
+    found = [entry for entry in entry_points(group=GROUP) if entry.name.startswith(f"{kind}.")]
+    return sorted(found, key=lambda entry: (entry.name, _package(entry)))
 
 
 def with_versions(parts: Parts) -> Parts:
     """The parts with the versions that are installed here. Raises: StageError PartMissing, Blocked."""
     named = {kind: named_part(kind, parts, object) for kind in Parts.model_fields}
     return Parts(**{kind: part.pinned for kind, part in named.items() if part is not None})
+
+
+def with_pinned_parts(resource: Prompt2Model) -> Prompt2Model:
+    """The resource of a local run, its parts with the versions that are installed: another version is other work.
+
+    Raises: StageError PartMissing, PartUnusable, Blocked.
+    """
+    if resource.spec.parts is None:
+        return resource
+    spec = resource.spec.model_copy(update={"parts": with_versions(resource.spec.parts)})
+    return resource.model_copy(update={"spec": spec})
 
 
 def used(named: Iterable[NamedPart | None]) -> dict[str, str] | None:
@@ -98,6 +112,19 @@ def used(named: Iterable[NamedPart | None]) -> dict[str, str] | None:
 
 def _version(entry: EntryPoint) -> str:
     return entry.dist.version if entry.dist is not None else ""
+
+
+def _package(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist is not None else entry.value
+
+
+def _ambiguous(kind: str, name: str, found: Iterable[EntryPoint]) -> StageError:
+    packages = ", ".join(f"{_package(entry)} {_version(entry)}" for entry in found)
+    return blocked(
+        "PartUnusable",
+        cut(f"spec.parts.{kind}: several installed packages bring {name}: {packages}.", 768),
+        f"Uninstall all but one, or write the version that only one of them has ({name}{PIN}…).",
+    )
 
 
 def _missing(kind: str, why: str, name: str, there: Iterable[EntryPoint]) -> StageError:

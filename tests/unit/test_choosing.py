@@ -28,6 +28,7 @@ from prompt2model_stages.choosing.tables import (
 from prompt2model_stages.cli.choosing import choose, here
 from prompt2model_stages.cli.commands import REFUSED
 from prompt2model_stages.local.run_folder import RunFolder
+from prompt2model_stages.parts import with_pinned_parts
 from prompt2model_stages.prepare.tables import Table
 from tests import waiting_runs
 
@@ -276,6 +277,21 @@ def test_candidates_of_another_prompt_are_not_shown(file: Path, change: Any, sai
     file.write_text(change(file.read_text()))
     with pytest.raises(SpecError, match=said):
         LocalPlace(file, file.parent / "runs").offers()
+
+
+def test_a_part_without_a_version_names_the_work_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = tmp_path / "alpha-2.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: alpha\nVersion: 2.0\n")
+    (metadata / "entry_points.txt").write_text("[prompt2model.parts]\ndatasets.team-list = builtins:list\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = waiting_runs.YAML.replace("spec:\n", "spec:\n  parts: {datasets: team-list}\n")
+    monkeypatch.setattr(waiting_runs, "load", lambda file: with_pinned_parts(load(file)))  # as `p2m run` reads it
+    place = LocalPlace(waiting_runs.write(tmp_path, text), tmp_path / "runs")
+    assert place.offers().datasets
+    (metadata / "entry_points.txt").unlink()
+    with pytest.raises(SpecError, match="no installed package brings team-list"):
+        place.offers()
 
 
 def test_a_run_that_is_at_work_is_told(file: Path) -> None:

@@ -34,7 +34,7 @@ def order(folder: Path, **teacher: Any) -> Order:
         },
     }
     job = StageJob.model_validate({"stageRun": run, "attempt": 1})
-    return order_of(StageContext(job=job, reporter=FileReporter(Folder(str(folder)), 1)), Task("Add.", ()))
+    return order_of(StageContext(job=job, reporter=FileReporter(Folder(str(folder)), 1)), Task("Add.", ()), None)
 
 
 def test_the_embedded_teacher_writes_one_example_a_completion(tmp_path: Path) -> None:

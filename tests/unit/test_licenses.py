@@ -103,6 +103,14 @@ def test_the_digest_has_the_list_and_not_the_license_that_was_found() -> None:
     assert digest(plain, Stage.PREPARE, upstream, decided) == digest(plain, Stage.PREPARE, upstream, known)
 
 
+def test_order_and_spelling_of_a_list_change_no_digest() -> None:
+    spellings = (["MIT", "Apache-2.0"], ["apache-2.0", "mit"], ["MIT", "mit", "Apache-2.0"])
+    for section in ("datasets", "student"):
+        specs = [spec(**{section: {"licenses": names}}) for names in spellings]
+        assert len({digest(one, Stage.DISCOVER, {}) for one in specs}) == 1
+    assert specs[2].student.licenses == ["Apache-2.0", "MIT"]
+
+
 def test_the_gate_takes_no_candidate_that_the_list_forbids() -> None:
     found = StageOutputs(dataset_candidates=[dataset("a/b", "cc-by-nc-4.0"), dataset("a/c", None)])
     free = dataset_gate(spec(), found).decision

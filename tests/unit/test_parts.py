@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,10 @@ from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.generate import actor
-from prompt2model_stages.generate.base import Task
+from prompt2model_stages.generate.base import DatasetGenerator, Task
 from prompt2model_stages.generate.stage import order_of
 from prompt2model_stages.job_folders import own_folder
-from prompt2model_stages.parts import GROUP, named_part, used, with_versions
+from prompt2model_stages.parts import GROUP, NamedPart, named_part, used, with_versions
 from prompt2model_stages.reporting import FileReporter
 
 pytestmark = pytest.mark.unit
@@ -63,6 +64,41 @@ def test_what_is_not_there_is_told_with_what_is(packages: Path, written: str, to
     assert f"spec.parts.datasets: {told}" in caught.value.failure.message
 
 
+def test_of_two_packages_with_the_same_name_none_is_taken_silently(packages: Path) -> None:
+    other = packages / "racks-3.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: racks\nVersion: 3.0\n")
+    (other / "entry_points.txt").write_text(f"[{GROUP}]\ndatasets.shelf = builtins:tuple")
+    with pytest.raises(StageError) as caught:
+        named_part("datasets", Parts(datasets="shelf"), list)
+    assert caught.value.failure.reason == "PartUnusable"
+    assert "several installed packages bring shelf: racks 3.0, shelves 2.1." in caught.value.failure.message
+    for version, made in (("2.1", list), ("3.0", tuple)):
+        part = named_part("datasets", Parts(datasets=f"shelf=={version}"), made)
+        assert part is not None and part.pinned == f"shelf=={version}" and part() == made()
+    with pytest.raises(StageError, match=r"shelf is installed in version 3\.0 and 2\.1, not 1"):
+        named_part("datasets", Parts(datasets="shelf==1"), list)
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"instruction": "p", "parts": {"parser": "a"}}, "parts.parser is never used, because instruction is written"),
+        (
+            {"prompt": "p", "datasets": {"enabled": False}, "parts": {"datasets": "a"}},
+            "parts.datasets is never used, because datasets.enabled is false",
+        ),
+        (
+            {"prompt": "p", "generation": {"enabled": False}, "parts": {"generator": "a"}},
+            "parts.generator is never used, because generation.enabled is false",
+        ),
+    ],
+)
+def test_a_part_that_no_stage_would_call_is_refused(spec: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Prompt2ModelSpec.model_validate(spec)
+
+
 def test_what_cannot_be_made_is_told(packages: Path) -> None:
     for written, base, told in (
         ("away", list, "No module named 'shelves_away'"),
@@ -93,6 +129,10 @@ class Fixed(DatasetGenerator):
 """
 
 
+def job_part(job: StageJob) -> NamedPart | None:
+    return named_part("generator", Parts(generator=job.stage_run.spec.parameters["parts.generator"]), DatasetGenerator)
+
+
 def test_a_generator_writes_in_place_of_the_built_in_one(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (packages / "shelves_writer.py").write_text(WRITER)
     (packages / "shelves-2.1.dist-info/entry_points.txt").write_text(
@@ -109,8 +149,12 @@ def test_a_generator_writes_in_place_of_the_built_in_one(packages: Path, monkeyp
     )  # fmt: skip
     job = StageJob(stage_run=StageRun(metadata=Metadata(name="x"), spec=spec), attempt=1)
     task = Task("Count.")
-    order = order_of(StageContext(job=job, reporter=FileReporter(own_folder(job), 1)), task)
+    context, part = StageContext(job=job, reporter=FileReporter(own_folder(job), 1)), job_part(job)
+    order = order_of(context, task, part)
     assert order.group != task.group("embedded"), "what another generator wrote is not taken for its own"
+    metadata = packages / "shelves-2.1.dist-info/METADATA"
+    metadata.write_text("Metadata-Version: 2.1\nName: shelves\nVersion: 2.2\n")
+    assert order_of(context, task, job_part(job)).group != order.group, "nor what another version of it wrote"
     (written,) = actor.generate_here(job, task, order, lambda progress: None).examples
     assert (written.input, written.output, list(written.requests)) == ("Count.", order.group, ["the teacher"])
 

@@ -25,7 +25,7 @@ from prompt2model_stages.catalogs.search import (
     open_lexical,
     opening,
 )
-from prompt2model_stages.catalogs.search.encoders import EncoderFiles
+from prompt2model_stages.catalogs.search.encoders import EncoderFiles, EncoderUnusable
 from prompt2model_stages.catalogs.search.protocol import nearest
 from prompt2model_stages.catalogs.search.words import tokens
 
@@ -269,6 +269,8 @@ def vectors(large: Texts, monkeypatch: pytest.MonkeyPatch) -> Texts:
 def test_vectors_are_memory_mapped_and_no_encoder_is_loaded_for_that(vectors: Texts):
     index = opening.open_vectors(vectors)
     assert isinstance(index.vectors, np.memmap) and index.vectors.shape == (30, 26)
+    with pytest.raises(EncoderUnusable):
+        index.load_encoder()
 
 
 @pytest.mark.parametrize(

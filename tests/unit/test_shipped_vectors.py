@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +52,24 @@ def test_vectors_that_do_not_serve_are_told_and_words_alone_search(
     np.savez(other, encoder="another", hashes=hashes_of(["a"]), rows=np.ones((1, 2), np.int8), scales=np.ones(1))
     with pytest.raises(IndexUnusable, match="another version of the sentence encoder"):
         open_shipped(["a"], other)
-    other.write_bytes(b"half")
-    with pytest.raises(IndexUnusable, match="cannot be read"):
-        open_shipped(["a"], other)
+    whole = FILE.read_bytes()
+    broken = whole[: len(whole) // 2], b"", whole[:300_000] + bytes(200) + whole[300_200:], b"half"
+    for content in broken:
+        other.write_bytes(content)
+        with pytest.raises(IndexUnusable, match="cannot be read"):
+            open_shipped(["a"], other)
     monkeypatch.setattr(encoders, "MINILM_PACKAGE", "not_installed_here")
     with pytest.raises(EncoderUnusable):
         open_shipped(TEXTS)
     retriever = CatalogDatasetRetriever.of(open_datasets())
     assert "searched by words alone: The sentence encoder minilm needs the package" in retriever.notes[0]
     assert retriever.retrieve("Classify movie reviews.", [], 5)
+
+
+def test_an_encoder_that_cannot_be_imported_is_told_before_the_first_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped_vectors._loaded.cache_clear()
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    retriever = CatalogDatasetRetriever.of(open_datasets())
+    (note,) = retriever.notes
+    assert "searched by words alone: The sentence encoder minilm cannot be loaded" in note
+    assert retriever.retrieve("Answer the question about the passage.", [], 3)

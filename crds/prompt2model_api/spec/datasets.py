@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from prompt2model_api.base import Model
-from prompt2model_api.licenses import License
+from prompt2model_api.licenses import Licenses
 from prompt2model_api.results import Choice
 from prompt2model_api.spec.references import OwnData
 
@@ -38,7 +38,7 @@ class Datasets(Model):
         description="Whether the teacher rewrites the rows of the chosen dataset into the form of the task, or refuses them. Auto "
         "does so for a dataset that is near to the task and of another form, Always for each one. It needs a teacher.",
     )
-    licenses: list[License] | None = Field(
+    licenses: Licenses | None = Field(
         default=None,
         min_length=1,
         max_length=64,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from prompt2model_api.base import Architecture, Model, Quantity, Uri
-from prompt2model_api.licenses import License
+from prompt2model_api.licenses import Licenses
 from prompt2model_api.spec.datasets import Selection
 
 EMBEDDED_STUDENT = "embedded:SmolLM2-135M-Instruct"
@@ -31,7 +31,7 @@ class StudentSpec(Model):
         description="The families of models to choose from.",
     )
     max_size: Quantity = Field(default="3Gi", description="How large the weights may be, as a Kubernetes quantity.")
-    licenses: list[License] | None = Field(
+    licenses: Licenses | None = Field(
         default=None,
         min_length=1,
         max_length=64,

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import zlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -33,21 +35,29 @@ FEW = 100
 
 
 def open_dense(catalog: Catalog[DatasetEntry]) -> DenseIndex | None:
-    """The vectors of a catalog, built or shipped; None where it has none. Raises: IndexUnusable, EncoderUnusable."""
+    """The vectors of a catalog, built or shipped, with their encoder loaded; None where it has none.
+
+    Raises: IndexUnusable, EncoderUnusable.
+    """
     if has_vectors(catalog):
-        return open_vectors(catalog)
+        index = open_vectors(catalog)
+        index.load_encoder()
+        return index
     is_shipped = catalog.uri == SHIPPED and catalog.kind is Kind.DATASETS
     return open_shipped(catalog.texts()) if is_shipped else None
 
 
 def open_shipped(texts: Sequence[str], file: Path = FILE) -> DenseIndex:
-    """The index of the shipped texts. Raises: IndexUnusable, EncoderUnusable."""
+    """The index of the shipped texts, its encoder loaded: one that does not serve is told before the first query.
+
+    Raises: IndexUnusable, EncoderUnusable.
+    """
     files = find_encoder(MINILM)
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             made_by, hashes = str(stored["encoder"]), stored["hashes"].tolist()
             known = stored["rows"].astype(np.float32) * stored["scales"][:, None]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise IndexUnusable(f"The shipped vectors cannot be read ({error}).") from error
     if made_by != files.digest:
         raise IndexUnusable("The shipped vectors were made by another version of the sentence encoder minilm.")
@@ -56,10 +66,11 @@ def open_shipped(texts: Sequence[str], file: Path = FILE) -> DenseIndex:
     missing = [row for row, place in enumerate(found) if place is None]
     if len(missing) > FEW:
         raise IndexUnusable(f"The shipped vectors lack {len(missing)} texts: run `python -m {MODULE}`.")
+    encoder = _loaded()
     vectors = known[[place or 0 for place in found]]
     if missing:
-        vectors[missing] = _loaded().queries([texts[row] for row in missing])
-    return DenseIndex(vectors, lambda asked: _loaded().queries(asked))
+        vectors[missing] = encoder.queries([texts[row] for row in missing])
+    return DenseIndex(vectors, encoder.queries)
 
 
 def write_shipped(texts: Sequence[str], file: Path = FILE) -> None:

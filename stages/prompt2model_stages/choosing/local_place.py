@@ -15,12 +15,15 @@ from prompt2model_api.loading import SpecError, load, parse, resolve_paths
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.stage_run import Stage, StageRun
+from prompt2model_api.texts import told
 from prompt2model_stages.choosing.offers import Facts, OfferedDataset, OfferedStudent, Offers
 from prompt2model_stages.choosing.picking import Fields
 from prompt2model_stages.choosing.proposing import Proposal
 from prompt2model_stages.choosing.yaml_edit import with_fields
+from prompt2model_stages.errors import StageError
 from prompt2model_stages.local.run_folder import RunFolder
 from prompt2model_stages.local.runner import sources
+from prompt2model_stages.parts import with_pinned_parts
 from prompt2model_stages.stage_files import Candidates, DiscoveredTask
 from prompt2model_stages.storage import Folder
 
@@ -48,7 +51,7 @@ class LocalPlace:
 
     def offers(self) -> Offers:
         """See Place."""
-        resource = resolve_paths(load(self.file), self.file.absolute().parent)
+        resource = self._resource()
         run_folder = RunFolder.of(self.runs, resource)
         discovered = self._discovered(resource, run_folder)
         folder = Folder(str(run_folder.stage_path(discovered)))
@@ -69,6 +72,13 @@ class LocalPlace:
             outputs=discovered.status.result.outputs,
             notes=[*facts.notes, *([AT_WORK] if run_folder.in_use() else [])],
         )
+
+    def _resource(self) -> Prompt2Model:
+        """The file as a run reads it, so that it names the same work. Raises: SpecError."""
+        try:
+            return with_pinned_parts(resolve_paths(load(self.file), self.file.absolute().parent))
+        except StageError as error:
+            raise SpecError(told(error.failure.message, error.failure.remedy)) from error
 
     def _discovered(self, resource: Prompt2Model, run_folder: RunFolder) -> StageRun:
         """The finished discover of this very file. Raises: SpecError."""

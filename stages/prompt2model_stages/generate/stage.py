@@ -17,7 +17,7 @@ from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.examples import EXAMPLES, Pair
 from prompt2model_stages.generate.actor import generate_in_actor
 from prompt2model_stages.generate.base import DatasetGenerator, Generated, Order, Progress, Task
-from prompt2model_stages.parts import named_part, used
+from prompt2model_stages.parts import NamedPart, named_part, used
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
 from prompt2model_stages.stage_files import DiscoveredTask, json_lines
@@ -35,7 +35,7 @@ def run(context: StageContext) -> StageOutputs:
     """
     part = named_part("generator", context.spec.parts, DatasetGenerator)  # before Ray is started
     task = task_of(DiscoveredTask.read(context.input("discover")))
-    order = order_of(context, task)
+    order = order_of(context, task, part)
     done, _ = so_far(context.folder, "examples", order.examples)
     context.reporter.progress(done, order.examples, "examples", STARTING_RAY)
     with ray_session(context):
@@ -49,10 +49,13 @@ def task_of(task: DiscoveredTask) -> Task:
     return Task(task.instruction, tuple(Pair(shown.input, shown.output) for shown in task.demonstrations))
 
 
-def order_of(context: StageContext, task: Task) -> Order:
-    """What the spec orders. The embedded teacher writes one example a completion: it is too weak for more."""
+def order_of(context: StageContext, task: Task, part: NamedPart | None) -> Order:
+    """What the spec orders. The embedded teacher writes one example a completion: it is too weak for more.
+
+    Args:
+        part: what writes in place of the built-in generator. Its answers are kept apart from those of its other versions.
+    """
     generation, teacher = context.spec.generation, context.spec.teacher
-    writer = context.spec.parts.generator if context.spec.parts is not None else None
     strong = {} if teacher is not None else {"examples_per_answer": 1, "completions": EMBEDDED_COMPLETIONS}
     return Order(
         examples=generation.examples,
@@ -60,7 +63,7 @@ def order_of(context: StageContext, task: Task) -> Order:
         hottest=generation.temperature.to,
         outputs_per_input=generation.outputs_per_input,
         seed=context.spec.seed,
-        group=task.group(_named(teacher) + (f" {writer}" if writer else "")),
+        group=task.group(_named(teacher) + (f" {part.pinned}" if part is not None else "")),
         **strong,
     )
 

@@ -19,7 +19,7 @@ from prompt2model_stages.catalogs.opening import catalogs_named, open_datasets, 
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.local.data_summary import summary_of
-from prompt2model_stages.parts import with_versions
+from prompt2model_stages.parts import with_pinned_parts
 from prompt2model_stages.prepare.own_data import read_own
 from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, load_choice
 from prompt2model_stages.prepare.tables.fetching import size_of
@@ -43,7 +43,7 @@ def load_checked(file: Path, say: Callable[[str], None] = lambda line: None) -> 
     """
     resource = resolve_paths(load(file), file.absolute().parent)
     try:
-        resource = _with_versions(resource)
+        resource = with_pinned_parts(resource)
         _check_key(resource)
         _check_token(resource)
         _check_catalogs()
@@ -56,14 +56,6 @@ def load_checked(file: Path, say: Callable[[str], None] = lambda line: None) -> 
     except StageError as error:
         raise SpecError(told(error.failure.message, error.failure.remedy)) from error
     return resource
-
-
-def _with_versions(resource: Prompt2Model) -> Prompt2Model:
-    """The resource, its parts with the versions that are installed: another version is other work."""
-    if resource.spec.parts is None:
-        return resource
-    spec = resource.spec.model_copy(update={"parts": with_versions(resource.spec.parts)})
-    return resource.model_copy(update={"spec": spec})
 
 
 def _check_catalogs() -> None:

@@ -28,8 +28,13 @@ class BertQueries:
     """A loaded encoder of queries. Raises: EncoderUnusable where its files cannot be read."""
 
     def __init__(self, files: EncoderFiles) -> None:
-        from safetensors import SafetensorError, safe_open
-        from tokenizers import Tokenizer
+        try:
+            from safetensors import SafetensorError, safe_open
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise EncoderUnusable(
+                f"The sentence encoder {files.name} cannot be loaded: {error}; install what is missing."
+            ) from error
 
         opened: Any = safe_open  # the library has no types
         try:

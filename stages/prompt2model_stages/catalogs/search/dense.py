@@ -16,7 +16,7 @@ FILE = "vectors.npy"
 class DenseIndex:
     """Vectors in 32 bits, a row a text: a memory map of them is multiplied where it is, without a copy.
 
-    encode: gives a query's vector, [dimension]; the encoder behind it is loaded at the first query.
+    encode: gives a query's vector, [dimension]; the encoder behind it is loaded at the first query, or by load_encoder.
     """
 
     def __init__(self, vectors: Vectors, encode: Callable[[Sequence[str]], Vectors]) -> None:
@@ -32,6 +32,10 @@ class DenseIndex:
     def build(cls, texts: Sequence[str], encoder: SentenceEncoder) -> DenseIndex:
         """The index of these texts, in memory."""
         return cls(encoder.documents(texts)[0], encoder.queries)
+
+    def load_encoder(self) -> None:
+        """Loads it now, so that one that does not serve is told before the first query. Raises: EncoderUnusable."""
+        self._encode(["a"])
 
     def scores(self, query: str) -> Scores:
         """See Index: the cosine."""

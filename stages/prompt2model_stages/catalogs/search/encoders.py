@@ -68,7 +68,7 @@ class EncoderFiles:
 
         try:
             return SentenceEncoder(self)
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
+        except (ImportError, OSError, ValueError, KeyError, SafetensorError) as error:
             raise EncoderUnusable(
                 f"The sentence encoder {self.name} cannot be loaded: {_first_line(error)}; fetch it again or name another."
             ) from error
