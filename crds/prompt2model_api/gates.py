@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from prompt2model_api.base import Metric
 from prompt2model_api.candidates import FILE, SHOWN
-from prompt2model_api.licenses import license_objection, spdx
+from prompt2model_api.licenses import UNKNOWN, license_objection, spdx
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import (
     Choice,
@@ -181,8 +181,9 @@ def _named(name: str | None, *proposed: Sequence[Proposed]) -> Proposed | None:
 
 
 def _license(found: Proposed) -> str | None:
-    """Its license by SPDX; None where nobody looked, as for a folder or the results of earlier versions."""
-    return spdx(found.license) if found.license is not None else None
+    """Its license by SPDX; None where it was not looked up, as for a folder, or where the hub gave no answer and it is unknown."""
+    unanswered = found.revision is None and spdx(found.license) == UNKNOWN
+    return None if found.license is None or unanswered else spdx(found.license)
 
 
 def _allowed(candidate: Proposed, licenses: Sequence[str] | None, field: str) -> bool:
@@ -191,7 +192,7 @@ def _allowed(candidate: Proposed, licenses: Sequence[str] | None, field: str) ->
 
 def _not_licensed(found: Proposed | None, licenses: Sequence[str] | None, section: str, field: str) -> GateState | None:
     """The closed gate of a name whose license is not allowed; the stage looks up one that discover did not find."""
-    if found is None or found.license is None:
+    if found is None or _license(found) is None:
         return None
     against = license_objection(found.license, licenses, f"{section}.licenses")
     if not against:

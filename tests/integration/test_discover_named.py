@@ -73,7 +73,12 @@ def discover(
 
     class Retriever(StudentRetriever):
         def retrieve(
-            self, query: str, architectures: Sequence[Architecture], max_bytes: int, task: TaskFacts | None = None
+            self,
+            query: str,
+            architectures: Sequence[Architecture],
+            max_bytes: int,
+            task: TaskFacts | None = None,
+            licenses: Sequence[str] | None = None,
         ) -> list[StudentCandidate]:
             kind = Architecture.DECODER_ONLY
             return [

@@ -135,8 +135,11 @@ def test_the_gate_refuses_what_a_person_names_with_another_license() -> None:
     assert "datasets.choice names a/b, and its license CC-BY-NC-4.0 is not in datasets.licenses (MIT)" in closed.message
     assert dataset_gate(spec(datasets={"licenses": ["CC-BY-NC-4.0"], "choice": chosen}), found).open
     assert dataset_gate(spec(datasets={"choice": chosen}), found).open
-    models = StageOutputs(student_candidates=[student("a/b", "unknown"), student("/models/mine", None)])
+    told = student("a/b", "unknown").model_copy(update={"revision": "c" * 40})
+    models = StageOutputs(student_candidates=[told, student("a/c", "unknown"), student("/models/mine", None)])
     assert student_gate(spec(student={"licenses": ["MIT"], "name": "a/b"}), models).reason == "LicenseNotAllowed"
+    left = student_gate(spec(student={"licenses": ["MIT"], "name": "a/c"}), models)
+    assert left.decision is not None and left.decision.student_license is None, "train asks the hub, which was away"
     assert student_gate(spec(student={"licenses": ["MIT"], "name": "/models/mine"}), models).open
 
 
