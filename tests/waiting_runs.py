@@ -68,7 +68,7 @@ def students() -> list[StudentCandidate]:
 
 def outputs() -> StageOutputs:
     """What discover hands on."""
-    shown, other_datasets = dataset_shortlist(datasets(), None)
+    shown, other_datasets = dataset_shortlist(datasets(), [])
     best, other_students = student_shortlist(students(), None)
     return StageOutputs(
         instruction=INSTRUCTION,

@@ -15,18 +15,20 @@ C = TypeVar("C", DatasetCandidate, StudentCandidate)
 
 
 def dataset_shortlist(
-    candidates: Sequence[DatasetCandidate], named: str | None
+    candidates: Sequence[DatasetCandidate], named: Sequence[str]
 ) -> tuple[list[DatasetCandidate], list[OtherCandidate]]:
-    """The datasets to show, in their order, and the others: the nearest, the one that is recommended, the one that is named."""
-    recommended = next((c for c in candidates if c.recommended), None)
-    return _split(candidates, recommended, next((c for c in candidates if c.name == named), None))
+    """The datasets to show, in their order, and the others: those that are named, the recommended one, what goes with it, the
+    nearest."""
+    recommended = [c for c in candidates if c.recommended][:1]
+    chosen = [next((c for c in candidates if c.name == name), None) for name in named]
+    return _split(candidates, [*recommended, *chosen], [c for c in candidates if c.combinable])
 
 
 def student_shortlist(
     candidates: Sequence[StudentCandidate], named: str | None
 ) -> tuple[list[StudentCandidate], list[OtherCandidate]]:
     """The students to show, in their order, and the others: the best, and the one that is named."""
-    return _split(candidates, next((c for c in candidates if c.name == named), None))
+    return _split(candidates, [c for c in candidates if c.name == named][:1])
 
 
 def students_to_show(candidates: Sequence[StudentCandidate], named: str | None) -> list[StudentCandidate]:
@@ -35,8 +37,13 @@ def students_to_show(candidates: Sequence[StudentCandidate], named: str | None) 
     return own or student_shortlist(candidates, None)[0]
 
 
-def _split(candidates: Sequence[C], *needed: C | None) -> tuple[list[C], list[OtherCandidate]]:
-    order = sorted(range(len(candidates)), key=lambda at: (candidates[at] not in needed, at))
+def _split(
+    candidates: Sequence[C], needed: Sequence[C | None], wanted: Sequence[C] = ()
+) -> tuple[list[C], list[OtherCandidate]]:
+    """Those that are needed are shown whatever their place, then those that are wanted, then the first ones."""
+    order = sorted(
+        range(len(candidates)), key=lambda at: (candidates[at] not in needed, candidates[at] not in wanted, at)
+    )
     shown = set(order[:SHOWN])
     others = [c for at, c in enumerate(candidates) if at not in shown]
     return (

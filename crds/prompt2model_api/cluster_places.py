@@ -68,6 +68,13 @@ CHOICE = Place(
     "your own data in datasets.own",
 )
 
+ANOTHER_DATASET = Place(
+    "name",
+    _DOTTED_CHECK,
+    "name is a relative path, which a pod cannot read: write the name of a dataset at the Hugging Face Hub, or bring your own "
+    "data in datasets.own",
+)
+
 
 def unusable_places(spec: Prompt2ModelSpec) -> list[str]:
     """What the CRD's rules would say of this spec, each with the field's path."""
@@ -87,6 +94,9 @@ def unusable_places(spec: Prompt2ModelSpec) -> list[str]:
         found.append(f"spec.evaluation.{ENCODER.message}")
     if choice is not None and choice.name is not None and choice.name.startswith(DOTTED):
         found.append(f"spec.datasets.{CHOICE.message}")
+    for number, another in enumerate((choice.also if choice is not None else None) or []):
+        if another.name.startswith(DOTTED):
+            found.append(f"spec.datasets.choice.also[{number}].{ANOTHER_DATASET.message}")
     return found
 
 

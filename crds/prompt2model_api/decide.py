@@ -22,8 +22,9 @@ from prompt2model_api.attempts import (
     too_long,
 )
 from prompt2model_api.base import Metadata
+from prompt2model_api.choice_gate import dataset_gate, student_gate
 from prompt2model_api.conditions import Failure
-from prompt2model_api.gates import GateState, dataset_gate, review_gate, score_gate, student_gate
+from prompt2model_api.gates import GateState, review_gate, score_gate
 from prompt2model_api.names import stage_run_name
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs

@@ -1,7 +1,7 @@
 """The gates: decisions that must be there before the next step.
 
-The choice gate asks for a dataset (before prepare) and a student (before train), the review gate for a look at the
-generated examples (before prepare). The score gate compares what evaluate measured (before the service): a number that the
+The choice gate (choice_gate.py) asks for a dataset (before prepare) and a student (before train), the review gate for a look at
+the generated examples (before prepare). The score gate compares what evaluate measured (before the service): a number that the
 user names with the student's score, else the student with the teacher on the rows that both answered. With `gate.margin` 0
 the student's score must be at least the teacher's, else the whole interval of the paired difference must be above -margin
 (docs/decisions/0031). A teacher that scores next to nothing, or gave no usable answer to most rows, is no baseline.
@@ -10,25 +10,12 @@ the student's score must be at least the teacher's, else the whole interval of t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prompt2model_api.base import Metric
-from prompt2model_api.candidates import FILE, SHOWN
-from prompt2model_api.licenses import UNKNOWN, license_objection, spdx
 from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import (
-    Choice,
-    DatasetCandidate,
-    Interval,
-    OtherCandidate,
-    Scores,
-    StageOutputs,
-    StudentCandidate,
-)
-from prompt2model_api.spec.datasets import Selection
+from prompt2model_api.results import Interval, Scores, StageOutputs
 from prompt2model_api.stage_run import Decision
-from prompt2model_api.texts import cut
 
 ORDER = ("Own", "Retrieved", "Transformed", "Generated")
 """The most telling evidence first."""
@@ -38,18 +25,12 @@ MINIMUM_ROWS = 5
 """Fewer rows say nothing of two systems: one that wins all of four rows does so by chance alone once in eight times."""
 NEAR_ZERO = {Metric.EXACT_MATCH: 5.0, Metric.CHRF: 10.0, Metric.BERT_SCORE: 10.0}
 """Scores below these are those of a system that does not do the task; unrelated English text has some 15 in ChrF++."""
-WHERE = (
-    f"status.discovered shows up to {SHOWN} of them, {FILE} of the discover stage (in storage and in MLflow) has all."
-)
 MOST = 0.5
 """A teacher without a usable answer to more than this share of the rows is no baseline."""
 REMEDY = (
     "Check teacher.model and its answers in evaluate's predictions, name a better teacher, "
     'or set evaluation.gate.atLeast to a number such as "85".'
 )
-
-
-Proposed = DatasetCandidate | StudentCandidate | OtherCandidate
 
 
 @dataclass(frozen=True)
@@ -61,144 +42,6 @@ class GateState:
     message: str
     decision: Decision | None = None
     failed: bool = False
-
-
-def may_transform(spec: Prompt2ModelSpec) -> bool:
-    """Whether rows may be rewritten at all: the spec asks for it, and names a teacher; the embedded one is too weak."""
-    return spec.datasets.transform != "None" and spec.teacher is not None
-
-
-def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
-    """Which retrieved dataset is used: the user's choice, else the first recommended candidate, else one to rewrite, else none.
-
-    It is closed where the score gate asks for a test split that this dataset cannot give: nothing should be paid for that.
-    """
-    gate = _dataset_choice(spec, discovered)
-    asked = spec.evaluation.gate.split if spec.evaluation.gate is not None else None
-    if gate.decision is None or spec.datasets.transform == "None" or asked not in ("Retrieved", "Transformed"):
-        return gate
-    chosen = gate.decision.dataset.name if gate.decision.dataset is not None else None
-    given = "Transformed" if gate.decision.transform else "Retrieved"
-    if chosen is not None and asked == given:
-        return gate
-    how = "rewritten by the teacher" if gate.decision.transform else "used as they are"
-    what = f"the rows of {chosen} are {how}" if chosen is not None else "no dataset is used"
-    message = cut(f"evaluation.gate.split is {asked}, but {what}: name another split. {gate.decision.reason}")
-    return GateState(False, "GateSplitMissing", message, failed=True)
-
-
-def _dataset_choice(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
-    candidates, others = discovered.dataset_candidates or [], discovered.other_datasets or []
-    proposed = len(candidates) + len(others)
-    if (chosen := spec.datasets.choice) is not None:
-        found = _named(chosen.name, candidates, others)
-        if (closed := _not_licensed(found, spec.datasets.licenses, "datasets", "datasets.choice")) is not None:
-            return closed
-        reason = "datasets.choice names it." if chosen.name else "datasets.choice asks for no dataset."
-        named = next((c for c in candidates if _is_used_as(c, chosen)), None)
-        transform = None if chosen.none else _transform(spec, named)
-        decision = Decision(dataset=chosen, transform=transform, reason=reason)
-        if found is not None:
-            told = {"dataset_revision": found.revision, "dataset_license": _license(found)}
-            decision = decision.model_copy(update=told)
-        return _open(decision)
-    if not spec.datasets.enabled:
-        return _open(Decision(dataset=Choice(none=True), reason="datasets.enabled is false."))
-    if spec.datasets.selection is Selection.MANUAL:
-        message = f"Choose one of {proposed} dataset candidates in datasets.choice, or none: true. {WHERE}"
-        return GateState(False, "AwaitingChoice", message)
-    allowed = [c for c in candidates if _allowed(c, spec.datasets.licenses, "datasets")]
-    fitting = [c for c in allowed if c.recommended]
-    fitting += [c for c in allowed if c.transformable and may_transform(spec)]
-    best = next(iter(fitting), None)
-    if best is None or best.output_column is None:
-        reason = f"No existing dataset is used: none of {proposed} fits well enough to be chosen unasked."
-        if candidates:
-            reason = cut(f"{reason} The nearest is {candidates[0].name}. {candidates[0].reason}")
-        return _open(Decision(dataset=Choice(none=True), reason=reason))
-    choice = Choice(
-        name=best.name,
-        config=best.config,
-        split=best.split,
-        input_columns=best.input_columns,
-        output_column=best.output_column,
-    )
-    transform = _transform(spec, best)
-    reason = cut(f"{best.reason}{' Its rows are rewritten by the teacher.' if transform else ''}")
-    decision = Decision(dataset=choice, dataset_revision=best.revision, transform=transform, reason=reason)
-    return _open(decision.model_copy(update={"dataset_license": spdx(best.license)}))
-
-
-def _is_used_as(candidate: DatasetCandidate, chosen: Choice) -> bool:
-    """Whether what discover found of the candidate's form holds for the choice: other columns of a dataset are another task."""
-    same = (candidate.name, candidate.config, candidate.split) == (chosen.name, chosen.config, chosen.split)
-    columns = sorted(candidate.input_columns) == sorted(chosen.input_columns)
-    return same and columns and candidate.output_column == chosen.output_column
-
-
-def _transform(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None) -> bool | None:
-    """Whether the rows of the chosen dataset are rewritten; candidate: what discover found of it."""
-    if not may_transform(spec):
-        return None
-    another_form = candidate is not None and candidate.transformable and not candidate.recommended
-    return True if spec.datasets.transform == "Always" or another_form else None
-
-
-def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
-    """Which student train uses: the one that the user names, else the first candidate that can be used."""
-    candidates, others = discovered.student_candidates or [], discovered.other_students or []
-    if (name := spec.student.name) is not None:
-        found = _named(name, candidates, others)
-        if (closed := _not_licensed(found, spec.student.licenses, "student", "student.name")) is not None:
-            return closed
-        revision, known = (found.revision, _license(found)) if found else (None, None)
-        reason = "student.name names it."
-        return _open(Decision(student=name, student_revision=revision, student_license=known, reason=reason))
-    if spec.student.selection is Selection.MANUAL:
-        proposed = len(candidates) + len(others)
-        message = f"Choose one of {proposed} student candidates in student.name. {WHERE}"
-        return GateState(False, "AwaitingChoice", message)
-    if not candidates:
-        message = "No student in the catalog fits student.architectures and student.maxSize: change them, or set student.name."
-        return GateState(False, "NoStudent", message, failed=True)
-    allowed = [c for c in candidates if _allowed(c, spec.student.licenses, "student")]
-    if not allowed:
-        message = f"No student that fits has a license of student.licenses. The best is {candidates[0].name}: "
-        message += f"{license_objection(candidates[0].license, spec.student.licenses, 'student.licenses')}. "
-        return GateState(False, "NoStudent", f"{message}Add a license, or set student.name to one.", failed=True)
-    best = next((c for c in allowed if c.unusable is None), None)
-    if best is None:
-        message = f"None of the proposed students can be used. The best is {allowed[0].name}: {allowed[0].unusable} "
-        message += "Set student.name, or change student.architectures or student.maxSize."
-        return GateState(False, "NoStudent", message, failed=True)
-    decision = Decision(student=best.name, student_revision=best.revision, reason=cut(best.reason))
-    return _open(decision.model_copy(update={"student_license": spdx(best.license)}))
-
-
-def _named(name: str | None, *proposed: Sequence[Proposed]) -> Proposed | None:
-    """What discover found of a name; None where it proposes no such name."""
-    return next((candidate for some in proposed for candidate in some if candidate.name == name), None)
-
-
-def _license(found: Proposed) -> str | None:
-    """Its license by SPDX; None where it was not looked up, as for a folder, or where the hub gave no answer and it is unknown."""
-    unanswered = found.revision is None and spdx(found.license) == UNKNOWN
-    return None if found.license is None or unanswered else spdx(found.license)
-
-
-def _allowed(candidate: Proposed, licenses: Sequence[str] | None, field: str) -> bool:
-    return not license_objection(candidate.license, licenses, f"{field}.licenses")
-
-
-def _not_licensed(found: Proposed | None, licenses: Sequence[str] | None, section: str, field: str) -> GateState | None:
-    """The closed gate of a name whose license is not allowed; the stage looks up one that discover did not find."""
-    if found is None or _license(found) is None:
-        return None
-    against = license_objection(found.license, licenses, f"{section}.licenses")
-    if not against:
-        return None
-    message = f"{field} names {found.name}, and {against}: name another one, or add the license."
-    return GateState(False, "LicenseNotAllowed", message, failed=True)
 
 
 def review_gate(spec: Prompt2ModelSpec, generated: StageOutputs | None) -> GateState:
@@ -342,7 +185,3 @@ def _where(score: Scores) -> str:
 
 def _span(score: Interval) -> str:
     return f"{score.value:.1f} [{score.low:.1f}, {score.high:.1f}]"
-
-
-def _open(decision: Decision) -> GateState:
-    return GateState(True, "Chosen", decision.reason, decision)

@@ -14,8 +14,39 @@ from prompt2model_api.base import Architecture, Column, Digest, Metric, Model, N
 ShortText = Annotated[str, StringConstraints(max_length=512)]
 
 
+Share = Annotated[int, Field(ge=1, le=100)]
+
+
+class UsedDataset(Model):
+    """A dataset and the columns to use of it. Without columns, those of the candidate of that name are used."""
+
+    name: Uri = Field(description="The dataset's name in the catalog.")
+    config: Name | None = Field(default=None, description="The dataset's configuration, where it has several.")
+    split: Name = Field(default="train", description="The dataset's split to read.")
+    input_columns: list[Column] = Field(default=[], max_length=32, description="Columns that make the input, in order.")
+    output_column: Column | None = Field(default=None, description="The column that is the output.")
+    share: Share | None = Field(
+        default=None,
+        description="Its part of datasets.maxRows in percent. Datasets without one get equal parts of what is left.",
+    )
+    revision: Name | None = Field(
+        default=None, description="The commit to read. Without it, the one that discover resolved."
+    )
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether it says which columns to use."""
+        return bool(self.input_columns) and self.output_column is not None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> UsedDataset:
+        if bool(self.input_columns) != (self.output_column is not None):
+            raise ValueError("name both inputColumns and outputColumn, or neither")
+        return self
+
+
 class Choice(Model):
-    """A dataset and the columns to use of it, or none."""
+    """A dataset and the columns to use of it, or none. Without columns, those of the candidate of that name are used."""
 
     none: bool | None = Field(default=None, description="True: use no retrieved dataset. Excludes the other fields.")
     name: Uri | None = Field(default=None, description="The dataset's name in the catalog.")
@@ -23,14 +54,43 @@ class Choice(Model):
     split: Name = Field(default="train", description="The dataset's split to read.")
     input_columns: list[Column] = Field(default=[], max_length=32, description="Columns that make the input, in order.")
     output_column: Column | None = Field(default=None, description="The column that is the output.")
+    share: Share | None = Field(
+        default=None,
+        description="Its part of datasets.maxRows in percent. Datasets without one get equal parts of what is left.",
+    )
+    also: list[UsedDataset] | None = Field(
+        default=None, max_length=4, description="Datasets that are used beside it, each with its own columns and share."
+    )
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether it says which columns to use."""
+        return bool(self.input_columns) and self.output_column is not None
+
+    def datasets(self, revision: str | None = None) -> list[UsedDataset]:
+        """All datasets that are used, in their order; revision: of the first one."""
+        if self.none or self.name is None:
+            return []
+        first = UsedDataset(
+            name=self.name,
+            config=self.config,
+            split=self.split,
+            input_columns=self.input_columns,
+            output_column=self.output_column,
+            share=self.share,
+            revision=revision,
+        )
+        return [first, *(self.also or [])]
 
     @model_validator(mode="after")
     def _whole(self) -> Choice:
         if self.none:
-            if self.name is not None:
+            if self.name is not None or self.also:
                 raise ValueError("none and name exclude each other: keep one of them")
-        elif self.name is None or not self.input_columns or self.output_column is None:
-            raise ValueError("choice needs name, inputColumns and outputColumn, or none: true")
+        elif self.name is None or bool(self.input_columns) != (self.output_column is not None):
+            raise ValueError("choice needs name, with both inputColumns and outputColumn or neither, or none: true")
+        if sum(one.share or 0 for one in self.datasets()) > 100:
+            raise ValueError("the shares of choice are over 100 % together: lower them, or leave them out")
         return self
 
 
@@ -51,6 +111,19 @@ class DatasetCandidate(Model):
         description="Whether it is near to the task and of another form, so that datasets.transform may use it.",
     )
     reason: ShortText = Field(default="", description="Why it is recommended or not.")
+    columns_by: Name | None = Field(
+        default=None, description="Who proposed the columns that are taken: Catalog, Teacher, Rules or Choice."
+    )
+    columns_reason: ShortText | None = Field(
+        default=None, description="Why these columns, and what the rules say of them."
+    )
+    combinable: bool | None = Field(
+        default=None,
+        description="Whether it may be used beside the recommended one, where datasets.most allows several.",
+    )
+    undecided: ShortText | None = Field(
+        default=None, description="What a person must set in datasets.choice before this dataset can be used."
+    )
 
 
 class StudentCandidate(Model):

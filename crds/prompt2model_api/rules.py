@@ -12,7 +12,7 @@ from typing import Literal
 
 from prompt2model_api.base import Model
 from prompt2model_api.base_url import CHECKS as BASE_URL_CHECKS
-from prompt2model_api.cluster_places import CHOICE, ENCODER, OWN_DATA, STORAGE, STUDENT, Place
+from prompt2model_api.cluster_places import ANOTHER_DATASET, CHOICE, ENCODER, OWN_DATA, STORAGE, STUDENT, Place
 from prompt2model_api.prompt2model import (
     DATASETS_NOT_REACHED,
     DEMONSTRATIONS_LIMIT,
@@ -24,7 +24,7 @@ from prompt2model_api.prompt2model import (
     Prompt2Model,
     Prompt2ModelSpec,
 )
-from prompt2model_api.results import Choice
+from prompt2model_api.results import Choice, UsedDataset
 from prompt2model_api.spec.datasets import Datasets
 from prompt2model_api.spec.evaluation import Evaluation
 from prompt2model_api.spec.generation import Temperature
@@ -201,16 +201,29 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
     ),
     Datasets: (_place_rule(CHOICE),),
     StudentSpec: (_place_rule(STUDENT),),
+    UsedDataset: (
+        _place_rule(ANOTHER_DATASET),
+        Rule(
+            "(size(self.inputColumns) > 0) == has(self.outputColumn)",
+            "name both inputColumns and outputColumn, or neither",
+            reason="FieldValueRequired",
+        ),
+    ),
     Choice: (
         Rule(
-            "!(has(self.none) && self.none) || !has(self.name)",
+            "!(has(self.none) && self.none) || (!has(self.name) && !has(self.also))",
             "none and name exclude each other: keep one of them",
             ".none",
         ),
         Rule(
-            "(has(self.none) && self.none) || (has(self.name) && size(self.inputColumns) > 0 && has(self.outputColumn))",
-            "choice needs name, inputColumns and outputColumn, or none: true",
+            "(has(self.none) && self.none) || (has(self.name) && (size(self.inputColumns) > 0) == has(self.outputColumn))",
+            "choice needs name, with both inputColumns and outputColumn or neither, or none: true",
             reason="FieldValueRequired",
+        ),
+        Rule(
+            "(has(self.share) ? self.share : 0) + (has(self.also) ?"
+            " self.also.map(one, has(one.share) ? one.share : 0).sum() : 0) <= 100",
+            "the shares of choice are over 100 % together: lower them, or leave them out",
         ),
     ),
     Evaluation: (

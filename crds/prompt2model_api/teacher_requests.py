@@ -9,6 +9,7 @@ answer, P = T(prompt), or T(instruction) + T(demonstrations) where they come in 
 | | translate (prompts may be in any language) | P + 200 | P + 200 |
 | | describe the student wanted (HyDE) | P + 200 | 300 |
 | | keyphrases (a teacher that is named) | P + 200 | 48 |
+| | columns of 5 datasets (a teacher that is named) | P + 4,000 | 192 |
 | | order 25 datasets, and 5 students (a teacher that is named) | P + 2,500, P + 1,200 | 192 |
 | generate | examples x outputsPerInput: one example a request, though a good teacher writes several | P + 10 E + 250 | E + 20 |
 | transform | 1 for the plan, and maxRows: one row a request | P + 2,000, P + 900 | 800, 2 E + 80 |
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from prompt2model_api.candidates import SHOWN
 from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_run import Stage
@@ -50,7 +52,11 @@ def of_discover(spec: Prompt2ModelSpec, done: Done) -> list[Request]:
     requests += [(1, task + 200, task + 200), (1, task + 200, 300)]
     if spec.teacher is not None:
         of_datasets = [(1, task + 200, 48), (1, task + 2500, 192)] if spec.datasets.enabled else []
-        requests += [*of_datasets, (1, task + 1200, 192)]
+        choice = spec.datasets.choice
+        columns = (
+            SHOWN if choice is None and spec.datasets.enabled else int(choice is not None and not choice.has_columns)
+        )
+        requests += [*of_datasets, (columns, task + 4000, 192), (1, task + 1200, 192)]
     return requests
 
 

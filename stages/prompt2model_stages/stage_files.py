@@ -90,6 +90,31 @@ class DiscoveredTask(StageFile):
     notes: list[str] = Field(default=[], description="What a person should know of how it was understood.")
 
 
+class ColumnProposal(Model):
+    """Columns that somebody proposed, and what the rules say of them."""
+
+    by: str = Field(description="Catalog, Teacher, Rules or Choice.")
+    input_columns: list[str] = Field(default=[])
+    output_column: str = ""
+    sure: bool = Field(default=True, description="It needs no person to confirm it.")
+    taken: bool = False
+    against: str = Field(default="", description="Why it is not used unasked; empty where nothing speaks against it.")
+    notes: list[str] = Field(default=[])
+
+
+class DatasetRead(Model):
+    """What was read of a dataset at the hub, and the columns that were proposed."""
+
+    name: str
+    config: str | None = None
+    split: str | None = None
+    splits: dict[str, int | None] = Field(default={}, description="All, with their rows where the hub knows them.")
+    types: dict[str, str] = Field(default={}, description="Columns, and fields of nested ones, with their types.")
+    left_out: list[str] = Field(default=[], description="Columns with images, sound or other files.")
+    proposals: list[ColumnProposal] = Field(default=[])
+    problem: str = Field(default="", description="Why nothing could be read.")
+
+
 class Candidates(StageFile):
     """candidates.json: what discover proposes, and why; for people."""
 
@@ -99,6 +124,9 @@ class Candidates(StageFile):
     datasets: list[DatasetCandidate] = Field(default=[])
     students: list[StudentCandidate] = Field(default=[])
     catalogs: list[CatalogUsed] = Field(default=[], description="The catalogs that they were searched in.")
+    datasets_read: list[DatasetRead] = Field(
+        default=[], description="The datasets whose first rows were read at the hub."
+    )
 
 
 class UntrainedStudent(StageFile):

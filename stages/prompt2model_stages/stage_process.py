@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from prompt2model_api.redaction import mask_streams
 from prompt2model_api.results import StageOutputs
@@ -20,12 +21,13 @@ STAND_BY = "-"
 LOG = "log.txt"
 
 
-def main(run: Callable[[StageContext], StageOutputs], warm: Sequence[str] = ()) -> None:
+def main(run: Callable[[StageContext], StageOutputs], warm: Sequence[str] = (), *, streams: bool = False) -> None:
     """Runs a stage for the job file named on the command line; the exit status is 0 or EXIT_FAILURE.
 
     Without one the job is in the environment, as in a pod: see pod/running.py.
     With STAND_BY in its place the process imports `warm`, the modules that the stage takes long to import, and waits
     for a line on its standard input that names the job file; at the input's end it ends with status 0.
+    streams: the stage may stream a dataset of the hub, see `leave`.
     """
     mask_streams()
     if len(sys.argv) < 2:
@@ -33,11 +35,25 @@ def main(run: Callable[[StageContext], StageOutputs], warm: Sequence[str] = ()) 
             run_in_pod,  # of the cluster's alone: a local run starts faster without
         )
 
-        sys.exit(run_in_pod(run, StageJob.from_environment(os.environ)))
+        status = run_in_pod(run, StageJob.from_environment(os.environ))
+        leave(status) if streams else sys.exit(status)
     file = _stand_by(warm) if sys.argv[1] == STAND_BY else Path(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     job = StageJob.read(file)
-    sys.exit(attempt(run, job, FileReporter(own_folder(job), job.attempt)))
+    status = attempt(run, job, FileReporter(own_folder(job), job.attempt))
+    leave(status) if streams else sys.exit(status)
+
+
+def leave(status: int) -> NoReturn:
+    """Ends the process, without what Python does at its end.
+
+    Streaming a dataset leaves threads of Arrow behind that read files of Python; they abort a process that ends as usual
+    (https://github.com/apache/arrow/issues/45214), after its result is written.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _stand_by(warm: Sequence[str]) -> Path:

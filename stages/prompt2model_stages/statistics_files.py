@@ -90,6 +90,18 @@ class FileRead(Model):
     notes: list[str] | None = Field(default=None, description="What a person should know of how it was read.")
 
 
+class DatasetRows(Model):
+    """What a retrieved dataset gave."""
+
+    model_config = _LENIENT
+
+    read: int = 0
+    percent: float = Field(default=0.0, description="Of the rows that were read of all datasets.")
+    rows: dict[str, int] = Field(
+        default={}, description="By split. Fewer than read: what is empty, a duplicate or a leak."
+    )
+
+
 class DataStatistics(StageFile):
     """What is in the splits, and what was left out of them."""
 
@@ -101,6 +113,10 @@ class DataStatistics(StageFile):
     lengths: Lengths = Lengths()
     dropped: dict[str, dict[str, int]] = Field(
         default={}, description="empty, duplicates, conflicts and leaks, by source."
+    )
+    datasets: dict[str, DatasetRows] | None = Field(
+        default=None,
+        description="The retrieved ones, by name, revision and split. A row of two of them counts for one.",
     )
     files: dict[str, FileRead] | None = Field(default=None, description="The user's, by the field that names them.")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from prompt2model_api.base import Architecture, Metadata
-from prompt2model_api.gates import dataset_gate, student_gate
+from prompt2model_api.choice_gate import dataset_gate, student_gate
 from prompt2model_api.graph import digest, parameters
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Spent, StageOutputs, StudentCandidate
@@ -35,6 +35,10 @@ pytestmark = pytest.mark.integration
 PLAIN = {"instruction": "Reverse the word.", "demonstrations": [{"input": "ab", "output": "ba"}]}
 CHOICE = {"name": "owner/data", "inputColumns": ["a"], "outputColumn": "b"}
 OTHER = "f" * 40
+USUAL = [
+    {"id": f"q{n}", "question": f"Who is {n}?", "context": f"Ann is {n}.", "answers": {"text": ["Ann"], "start": [0]}}
+    for n in range(9)
+]
 
 
 @pytest.fixture
@@ -44,7 +48,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hub_server.
     bad = shutil.copytree(fine, tmp_path / "hub/models/owner/bad")
     config = json.loads((bad / "config.json").read_text())
     (bad / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": "gptq"}}))
-    (tmp_path / "hub/datasets/owner/data").mkdir(parents=True)
+    for name, rows in {"data": [{"a": f"x{n}", "b": f"y{n}"} for n in range(9)], "usual": USUAL}.items():
+        folder = tmp_path / "hub/datasets/owner" / name
+        folder.mkdir(parents=True)
+        (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with hub_server.serving(tmp_path / "hub") as served:
         hub_server.online(monkeypatch, served.url, tmp_path / "cache")
         yield served
@@ -101,6 +108,21 @@ def test_a_named_student_and_dataset_are_pinned(
     assert dataset is not None and dataset.dataset_revision == COMMIT
 
 
+def test_a_dataset_that_is_named_without_columns_gets_those_of_its_rows(
+    hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"student": {"name": "owner/fine"}, "datasets": {"choice": {"name": "owner/usual"}, "enabled": False}}
+    spec, outputs = discover(monkeypatch, tmp_path / "runs", FakeTeacher(), **named)
+    decision = dataset_gate(spec, outputs).decision
+    assert decision is not None and decision.dataset is not None and decision.dataset_revision == COMMIT
+    assert (decision.dataset.input_columns, decision.dataset.output_column) == (["question", "context"], "answers.text")
+    assert "question, context → answers.text of the split train: proposed by the rules" in decision.reason
+    candidates = next((tmp_path / "runs").rglob("candidates.json"))
+    (read,) = json.loads(candidates.read_text())["datasetsRead"]
+    assert read["types"]["answers.text"] == "list of string"
+    assert [(p["by"], p["taken"]) for p in read["proposals"]] == [("Rules", True)]
+
+
 def test_a_name_is_in_no_digest_of_discover() -> None:
     plain = Prompt2ModelSpec.model_validate(PLAIN)
     named = Prompt2ModelSpec.model_validate({**PLAIN, "student": {"name": "a/b"}, "datasets": {"choice": CHOICE}})
@@ -114,6 +136,8 @@ def test_a_name_is_in_no_digest_of_discover() -> None:
         ({"student": {"name": "owner/none"}}, "UnknownStudent", "the hub knows no model owner/none"),
         ({"student": {"name": "owner/fine", "maxSize": "1Ki"}}, "StudentTooLarge", "spec.student.maxSize"),
         ({"datasets": {"choice": {**CHOICE, "name": "owner/none"}}}, "DatasetUnknown", "no dataset owner/none"),
+        ({"datasets": {"choice": {**CHOICE, "split": "dev"}}}, "SplitMissing", "its splits are train"),
+        ({"datasets": {"choice": {**CHOICE, "outputColumn": "c"}}}, "ColumnMissing", "has no column c"),
     ],
 )
 def test_what_cannot_be_used_blocks_before_the_teacher_is_asked(

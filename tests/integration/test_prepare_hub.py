@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from prompt2model_api.conditions import FailureState
@@ -27,11 +29,12 @@ pytestmark = pytest.mark.integration
 ROWS = 4000
 CHOICE: dict[str, Any] = {"name": "owner/reviews", "split": "test", "inputColumns": ["text"], "outputColumn": "label"}
 CODE = """
-import json, sys
+import json, resource, sys
 from prompt2model_api.results import Choice
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.prepare.retrieving import load_choice
 from prompt2model_stages.prepare.textualizing import examples_of
+from prompt2model_stages.stage_process import leave
 asked = json.loads(sys.argv[1])
 choice = Choice.model_validate(asked["choice"])
 try:
@@ -40,7 +43,10 @@ except StageError as error:
     print(json.dumps({"reason": error.failure.reason, "state": error.failure.state, "message": error.failure.message}))
 else:
     found = examples_of(table, choice.input_columns, choice.output_column, "retrieved", asked["rows"], asked["seed"])
-    print(json.dumps({"rows": [[e.input, e.output, e.origin] for e in found], "note": getattr(table, "note", "")}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    rows = [[e.input, e.output, e.origin] for e in found]
+    print(json.dumps({"rows": rows, "note": getattr(table, "note", ""), "peak": peak}))
+leave(0)
 """
 
 
@@ -52,7 +58,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hub_server.Hub]:
         {
             "text": datasets.Value("string"),
             "label": datasets.ClassLabel(names=["bad", "good"]),
-            "x": datasets.Value("string"),
+            "x": datasets.Image(),  # which is none: it must not be decoded
         }
     )
     folder = root / "datasets/owner/reviews/data"
@@ -62,7 +68,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hub_server.Hub]:
         rows = {
             "text": [f"t{n}" for n in numbers],
             "label": [int(n >= ROWS // 2) for n in numbers],
-            "x": [os.urandom(512).hex() for _ in numbers],
+            "x": [{"bytes": os.urandom(1024), "path": None} for _ in numbers],
         }
         datasets.Dataset.from_dict(rows, features=features).to_parquet(folder / f"test-{part:05}-of-00008.parquet")
     lines = root / "datasets/owner/lines"
@@ -70,8 +76,18 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hub_server.Hub]:
     (lines / "test.jsonl").write_text(
         "".join(json.dumps({"text": f"a{n}", "label": f"b{n}"}) + "\n" for n in range(50))
     )
+    _huge(root / "datasets/owner/huge")
     with hub_server.serving(root) as served:
         yield served
+
+
+def _huge(folder: Path) -> None:
+    """Ten million rows in one file, in row groups as the hub's own conversion makes them."""
+    folder.mkdir(parents=True)
+    rows = pa.table({"text": [f"t{n}" for n in range(100_000)], "label": ["a", "b"] * 50_000})
+    with pq.ParquetWriter(folder / "train.parquet", rows.schema) as writer:
+        for _ in range(100):
+            writer.write_table(rows, row_group_size=10_000)
 
 
 def load(hub: hub_server.Hub, cache: Path, rows: int, seed: int = 0, revision: str | None = None, **choice: Any) -> Any:
@@ -102,7 +118,8 @@ def test_so_many_rows_are_drawn_of_the_first_ones_and_no_more_is_fetched(hub: hu
         assert origin == f"owner/reviews@{COMMIT[:12]}/test#{text[1:]}"
     assert found["note"] == f"The retrieved rows are 40 drawn from the first 800 of owner/reviews@{COMMIT[:12]}/test."
     assert hub.sent < size / 2
-    assert found == load(hub, tmp_path / "other", rows=40, seed=1, revision=COMMIT)
+    again = load(hub, tmp_path / "other", rows=40, seed=1, revision=COMMIT)
+    assert (again["rows"], again["note"]) == (found["rows"], found["note"])
     assert found["rows"] != load(hub, tmp_path, rows=40, seed=2)["rows"]
 
 
@@ -112,6 +129,15 @@ def test_a_dataset_shorter_than_the_window_is_drawn_from_whole(hub: hub_server.H
     assert {output for _, output, _ in found["rows"]} == {"bad", "good"}
     whole = load(hub, tmp_path, rows=100, name="owner/lines")
     assert [row[:2] for row in whole["rows"]] == [[f"a{n}", f"b{n}"] for n in range(50)]
+
+
+def test_ten_million_rows_take_the_memory_of_a_few(hub: hub_server.Hub, tmp_path: Path) -> None:
+    few = load(hub, tmp_path, rows=20, name="owner/lines")
+    size = (hub.root / "datasets/owner/huge/train.parquet").stat().st_size
+    found = load(hub, tmp_path, rows=20, name="owner/huge", split="train")
+    assert len(found["rows"]) == 20 and "from the first 400 of" in found["note"]
+    assert hub.sent < size / 10
+    assert found["peak"] < few["peak"] + 200 * 1024, "KiB"
 
 
 def test_what_cannot_be_loaded(hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

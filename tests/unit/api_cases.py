@@ -49,6 +49,11 @@ TAKEN: dict[str, dict[str, Any]] = {
     "no-budget": {"prompt": "p", "teacher": {**TEACHER, "budget": {"unlimited": True}}},
     "manual": {"prompt": "p", "datasets": {"selection": "Manual", "choice": CHOICE}, "student": {"name": "t5-small"}},
     "no-dataset": {"prompt": "p", "datasets": {"choice": {"none": True}}},
+    "a-name-alone": {"prompt": "p", "datasets": {"choice": {"name": "a/b"}}},
+    "several-datasets": {
+        "prompt": "p",
+        "datasets": {"most": 3, "choice": {**CHOICE, "share": 60, "also": [{**CHOICE, "name": "c/d", "share": 40}]}},
+    },
     "own-alone": {"prompt": "p", "datasets": {"enabled": False, "own": OWN}, "generation": {"enabled": False}},
     "config-map": {"prompt": "p", "datasets": {"own": {"configMap": {"name": "own", "key": "own.csv"}}}},
     "gate": {"prompt": "p", "evaluation": {"gate": {"metric": "ChrF++", "atLeast": "85.5"}}},
@@ -162,8 +167,20 @@ REFUSED: dict[str, Refused] = {
         "delimiter is for CSV and encoding for text: leave it out, or correct kind",
     ),
     "half-a-choice": Refused(
-        {"prompt": "p", "datasets": {"selection": "Manual", "choice": {"name": "dates"}}},
-        "choice needs name, inputColumns and outputColumn, or none: true",
+        {"prompt": "p", "datasets": {"selection": "Manual", "choice": {"name": "dates", "inputColumns": ["a"]}}},
+        "choice needs name, with both inputColumns and outputColumn or neither, or none: true",
+    ),
+    "half-of-another-choice": Refused(
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "also": [{"name": "c/d", "outputColumn": "a"}]}}},
+        "name both inputColumns and outputColumn, or neither",
+    ),
+    "none-and-another": Refused(
+        {"prompt": "p", "datasets": {"choice": {"none": True, "also": [{**CHOICE, "name": "c/d"}]}}},
+        "none and name exclude each other",
+    ),
+    "too-large-shares": Refused(
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "share": 70, "also": [{**CHOICE, "share": 40}]}}},
+        "the shares of choice are over 100 % together",
     ),
     "choice-and-none": Refused(
         {"prompt": "p", "datasets": {"choice": {**CHOICE, "none": True}}}, "none and name exclude each other"
@@ -301,6 +318,10 @@ LOCAL_ONLY: dict[str, tuple[dict[str, Any], str]] = {
     "choice": (
         {"prompt": "p", "datasets": {"choice": {**CHOICE, "name": "../rows.csv"}}},
         "spec.datasets.choice.name is a relative path",
+    ),
+    "another-dataset": (
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "also": [{**CHOICE, "name": "./rows.csv"}]}}},
+        "spec.datasets.choice.also[0].name is a relative path",
     ),
 }
 """Taken for a local run, refused by an API server: with a part of the sentence, which begins with the field's path."""

@@ -9,7 +9,7 @@ import pytest
 
 from prompt2model_api.base import Architecture
 from prompt2model_api.candidates import FILE, SHOWN, dataset_shortlist, student_shortlist, students_to_show
-from prompt2model_api.gates import dataset_gate, student_gate
+from prompt2model_api.choice_gate import dataset_gate, student_gate
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import DatasetCandidate, StageOutputs, StudentCandidate
 from prompt2model_api.stage_run import Stage
@@ -58,7 +58,7 @@ def whole(recommended: int | None) -> StageOutputs:
 
 
 def short(recommended: int | None) -> StageOutputs:
-    shown, others = dataset_shortlist(datasets(recommended), None)
+    shown, others = dataset_shortlist(datasets(recommended), ())
     best, other_students = student_shortlist(students(), None)
     return StageOutputs(
         dataset_candidates=shown, other_datasets=others, student_candidates=best, other_students=other_students
@@ -74,17 +74,23 @@ def test_the_gates_decide_as_with_all_candidates(fields: dict[str, object], reco
 
 
 def test_the_shown_ones_keep_their_order_and_have_the_recommended_and_the_named_one() -> None:
-    shown, others = dataset_shortlist(datasets(12), "org/d20")
+    shown, others = dataset_shortlist(datasets(12), ["org/d20"])
     assert [c.name for c in shown] == ["org/d0", "org/d1", "org/d2", "org/d12", "org/d20"]
     assert len(others) == 20 and others[0].dump() == {"name": "org/d3", "revision": "r3"}
     best, _ = student_shortlist(students(), "org/s20")
     assert [c.name for c in best] == ["org/s0", "org/s1", "org/s2", "org/s3", "org/s20"]
-    assert dataset_shortlist(datasets(0)[:3], None) == (datasets(0)[:3], [])
+    assert dataset_shortlist(datasets(0)[:3], []) == (datasets(0)[:3], [])
+
+
+def test_those_that_go_with_the_recommended_one_are_shown_before_nearer_ones() -> None:
+    several = [c.model_copy(update={"combinable": c.name in ("org/d9", "org/d15")}) for c in datasets(12)]
+    shown, _ = dataset_shortlist(several, ["org/d20"])
+    assert [c.name for c in shown] == ["org/d0", "org/d9", "org/d12", "org/d15", "org/d20"]
 
 
 def test_configurations_of_one_dataset_do_not_hide_the_recommended_one() -> None:
     several = [c.model_copy(update={"name": "org/glue", "config": c.name}) for c in datasets(12)]
-    shown, _ = dataset_shortlist(several, "org/glue")
+    shown, _ = dataset_shortlist(several, ["org/glue"])
     assert len(shown) == SHOWN and [c.config for c in shown if c.recommended] == ["org/d12"]
 
 

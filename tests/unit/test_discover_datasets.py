@@ -195,6 +195,19 @@ def test_what_cannot_be_used_is_not_recommended(changes: dict[str, object], agai
     assert against in found[0].reason
 
 
+def test_those_that_fit_as_well_may_be_used_beside_the_nearest():
+    """Two that are equally near are none to be used alone, and two to be used together."""
+    colours = [entry(name=f"a/{n}", description=f"Colours of flowers by name, part {n}.") for n in range(2)]
+    wrong = entry(name="a/wrong", description="Colours of flowers by name, as numbers.", output_pattern="[0-9]+")
+    listed = entry(name="a/listed", description="Colours of flowers by name, listed.", hand_written=False)
+    others = [entry(name=f"a/other{n}", description=f"Song number {n} of a bird.") for n in range(20)]
+    found = retriever_of([*colours, wrong, listed, *others]).retrieve(
+        "Name the flower's colour.", [Demonstration(input="rose", output="Red")], 9
+    )
+    assert not any(c.recommended for c in found)
+    assert sorted(c.name for c in found if c.combinable) == ["a/0", "a/1"]
+
+
 def test_what_the_hub_lists_is_not_used_unasked_however_near_it_is():
     written = entry(name="a/written", description="Animals, plants, and the flower of a country.")
     listed = entry(name="a/listed", description="Flower and colour: name the colour.", hand_written=False)

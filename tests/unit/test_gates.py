@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from prompt2model_api.base import Metric
-from prompt2model_api.gates import dataset_gate, score_gate
+from prompt2model_api.choice_gate import dataset_gate
+from prompt2model_api.gates import score_gate
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import AnswerCounts, DatasetCandidate, Interval, Scores, StageOutputs
 
@@ -73,6 +74,49 @@ def test_no_dataset_is_used_where_none_is_recommended() -> None:
     far = DatasetCandidate(name="a/b", score=1.0, input_columns=["x"], output_column="y")
     gate = dataset_gate(spec(), StageOutputs(dataset_candidates=[far]))
     assert gate.open and gate.decision is not None and gate.decision.dataset is not None and gate.decision.dataset.none
+
+
+def combinable(name: str, **fields: object) -> DatasetCandidate:
+    told = {"score": 1.0, "inputColumns": ["x"], "outputColumn": "y", "combinable": True, "revision": f"r-{name}"}
+    return DatasetCandidate.model_validate({"name": name, **told, **fields})
+
+
+def chosen(candidates: list[DatasetCandidate], **datasets: object) -> list[tuple[str, str | None]]:
+    """Names and revisions that the gate decides for."""
+    gate = dataset_gate(spec(datasets=datasets), StageOutputs(dataset_candidates=candidates))
+    assert gate.decision is not None and gate.decision.dataset is not None
+    return [(one.name, one.revision) for one in gate.decision.dataset.datasets(gate.decision.dataset_revision)]
+
+
+def test_as_many_datasets_are_combined_as_the_spec_allows() -> None:
+    best, open_ = combinable("a/best", recommended=True), combinable("a/open", undecided="Set the columns.")
+    found = [best, open_, combinable("a/2"), combinable("a/far", combinable=None), combinable("a/3")]
+    assert chosen(found) == chosen(found, most=1) == [("a/best", "r-a/best")]
+    assert chosen(found, most=2) == [("a/best", "r-a/best"), ("a/2", "r-a/2")]
+    assert [name for name, _ in chosen(found, most=5)] == ["a/best", "a/2", "a/3"]
+    equal = [combinable("a/1"), combinable("a/2")]
+    assert chosen(equal) == [] and [name for name, _ in chosen(equal, most=2)] == ["a/1", "a/2"]
+    assert chosen(equal[:1], most=2) == []
+
+
+def test_a_person_names_several_datasets() -> None:
+    also = [
+        {"name": "a/2"},
+        {"name": "a/own", "inputColumns": ["q"], "outputColumn": "r", "share": 20, "revision": "v1"},
+    ]
+    first = {"name": "a/1", "inputColumns": ["m"], "outputColumn": "n"}
+    made = spec(datasets={"choice": {**first, "also": also}})
+    gate = dataset_gate(made, StageOutputs(dataset_candidates=[combinable("a/1"), combinable("a/2")]))
+    assert gate.decision is not None and gate.decision.dataset is not None
+    one, two, three = gate.decision.dataset.datasets(gate.decision.dataset_revision)
+    assert (one.input_columns, one.revision) == (["m"], "r-a/1")
+    assert (two.input_columns, two.revision) == (["x"], "r-a/2"), "the columns that discover found"
+    assert (three.input_columns, three.share, three.revision) == (["q"], 20, "v1")
+    closed = dataset_gate(made, StageOutputs(dataset_candidates=[combinable("a/1")]))
+    assert (
+        not closed.open
+        and "Set datasets.choice.inputColumns and datasets.choice.outputColumn for a/2." in closed.message
+    )
 
 
 def test_a_teacher_that_scores_next_to_nothing_is_no_baseline() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from prompt2model_api.base import Architecture
+from prompt2model_api.choice_gate import dataset_gate, student_gate
 from prompt2model_api.complaints import complaints
-from prompt2model_api.gates import dataset_gate, student_gate
 from prompt2model_api.graph import digest
 from prompt2model_api.licenses import license_objection, spdx
 from prompt2model_api.loading import SpecError

@@ -17,13 +17,14 @@ import pytest
 
 from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import FailureState
-from prompt2model_api.results import Choice
+from prompt2model_api.results import Choice, UsedDataset
 from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.examples import TRANSFORMED, TransformedExample
 from prompt2model_stages.job_folders import own_folder
+from prompt2model_stages.prepare.chosen import parts_of
 from prompt2model_stages.prepare.retrieving import is_path, load_choice
 from prompt2model_stages.prepare.stage import run
 from prompt2model_stages.prepare.tables import Table, read_table
@@ -100,6 +101,45 @@ def test_all_sources_together(tmp_path: Path) -> None:
     assert statistics["rows"] == outputs.rows
     assert sum(statistics["lengths"]["input"]["counts"]["train"]["own"]) == 18
     assert at.folder.read_json("progress.json")["done"] == 5
+
+
+def test_several_datasets_share_the_rows_and_a_row_of_two_counts_once(tmp_path: Path) -> None:
+    for name, first, columns in (("one", 0, ("a", "b")), ("two", 80, ("text", "label")), ("few", 500, ("a", "b"))):
+        rows = (
+            {columns[0]: f"row {i}", columns[1]: f"{i}"} for i in range(first, first + (5 if name == "few" else 100))
+        )
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    more = [
+        {"name": str(tmp_path / "two.jsonl"), "inputColumns": ["text"], "outputColumn": "label"},
+        {"name": str(tmp_path / "one.jsonl"), "inputColumns": ["a"], "outputColumn": "b", "share": 50},
+    ]
+    first = {"name": str(tmp_path / "few.jsonl"), "inputColumns": ["a"], "outputColumn": "b"}
+    choice = Choice.model_validate({**first, "also": more})
+    at = context(tmp_path, {"datasets.maxRows": 200, "seed": 3}, Decision(dataset=choice), [])
+    outputs = run(at)
+    found = at.folder.read_json("statistics.json")
+    names = {name: str(tmp_path / f"{name}.jsonl") for name in ("few", "two", "one")}
+    read = {name: found["datasets"][file]["read"] for name, file in names.items()}
+    assert read == {"few": 5, "two": 95, "one": 100}, "what one has not is read of the next"
+    assert found["datasets"][names["one"]]["percent"] == 50.0
+    origins = [row["origin"].rpartition("#")[0] for split in outputs.rows or {} for row in table(at.folder, split)]
+    kept = {name: sum(found["datasets"][file]["rows"].values()) for name, file in names.items()}
+    assert kept == {name: origins.count(file) for name, file in names.items()}
+    twice = found["dropped"]["duplicates"]["retrieved"]
+    assert 0 < twice <= 20 and sum(kept.values()) == 200 - twice
+    assert outputs.notes == [
+        f"The retrieved rows are 5 of {names['few']}, 95 of {names['two']}, 100 of {names['one']}; "
+        f"{twice} inputs are in more than one of them and count once."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shares", "parts"),
+    [([None], [100]), ([30], [100]), ([None, None], [50, 50]), ([70, None, None], [70, 15, 15]), ([20, 20], [50, 50])],
+)
+def test_shares_of_the_rows(shares: list[int | None], parts: list[int]) -> None:
+    datasets = [UsedDataset(name=f"d{n}", share=share) for n, share in enumerate(shares)]
+    assert parts_of(100, datasets) == parts
 
 
 def test_rewritten_rows_take_the_place_of_the_raw_ones(tmp_path: Path) -> None:

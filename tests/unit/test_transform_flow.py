@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from prompt2model_api.choice_gate import dataset_gate
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.estimate import estimate
-from prompt2model_api.gates import dataset_gate, score_gate
+from prompt2model_api.gates import score_gate
 from prompt2model_api.graph import GRAPH, stages_of
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import DatasetCandidate, Interval, Scores, StageOutputs, StageResult

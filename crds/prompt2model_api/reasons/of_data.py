@@ -73,9 +73,9 @@ DATA = (
     ),
     KnownReason(
         "ColumnMissing",
-        "A data file does not have the columns that are read.",
-        "Set `inputColumns` and `outputColumn` to columns of the file, or add a header line.",
-        FAILED,
+        "A data file or a dataset does not have the columns that are read, or they cannot be used as text.",
+        "Set `inputColumns` and `outputColumn` to columns that are there, or add a header line to the file.",
+        BLOCKED + FAILED,
     ),
     KnownReason(
         "ColumnTwice", "Two columns of a data file have the same name.", "Give each column a name of its own.", FAILED

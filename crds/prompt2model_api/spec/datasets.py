@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,10 @@ class Datasets(Model):
     top_k: int = Field(default=25, ge=1, le=100, description="How many dataset candidates to look at, at most.")
     max_rows: int = Field(
         default=3000, ge=1, le=1_000_000, description="How many rows of the chosen dataset are used, at most."
+    )
+    most: Annotated[int, Field(ge=1, le=5)] | None = Field(
+        default=None,
+        description="How many datasets are combined unasked, at most. Without it one. maxRows is for all of them together.",
     )
     selection: Selection = Field(
         default=Selection.AUTOMATIC,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from prompt2model_api.gates import GateState, dataset_gate, student_gate
+from prompt2model_api.choice_gate import dataset_gate, student_gate
+from prompt2model_api.gates import GateState
 from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
 from prompt2model_api.results import CatalogUsed, Choice, DatasetCandidate, StageOutputs, StudentCandidate
 from prompt2model_stages.catalogs.entries import DatasetEntry, ModelEntry

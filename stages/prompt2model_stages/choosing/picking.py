@@ -89,6 +89,9 @@ def fields_of(choice: Choice | None, student: str, spec: Prompt2ModelSpec) -> di
         spec: as it is.
     """
     fields: dict[tuple[str, ...], Any] = {}
+    before = spec.datasets.choice
+    if choice is not None and before is not None and choice.name == before.name:
+        choice = choice.model_copy(update={"share": before.share, "also": before.also})  # the page shows the first one
     if choice is not None and choice != spec.datasets.choice:
         fields[CHOICE_PATH] = written(choice)
     if student and student != spec.student.name:

@@ -4,4 +4,4 @@ from prompt2model_stages.discover.stage import run
 from prompt2model_stages.stage_process import main
 
 if __name__ == "__main__":
-    main(run)
+    main(run, streams=True)

@@ -115,6 +115,9 @@ class CatalogDatasetRetriever(DatasetRetriever):
         ]
         if found and best is not None and self._is_another_form(near[0], best, demonstrations):
             found[0] = found[0].model_copy(update={"transformable": True})
+        for rank, number in enumerate(near[:most]):
+            if self._is_combinable(number, instruction, demonstrations):
+                found[rank] = found[rank].model_copy(update={"combinable": True})
         return found
 
     def description(self, candidate: DatasetCandidate) -> str:
@@ -153,6 +156,15 @@ class CatalogDatasetRetriever(DatasetRetriever):
         if not entry.hand_written or best is None or best.number != number:
             return "no one has checked its columns, and what its outputs look like"
         return best.against or objection(entry, demonstrations)
+
+    def _is_combinable(self, number: int, instruction: str, demonstrations: Sequence[Demonstration]) -> bool:
+        """Whether an entry may be used beside another one: near enough, and nothing speaks against it but that neighbour."""
+        if number not in self._known:
+            return False
+        row = self._known.index(number)
+        shares = len(self._known_index.shared(instruction, row)) >= SHARED_WORDS
+        covers = shares and self._known_index.coverage(instruction, row) >= COVERAGE
+        return covers and not objection(self._entries[number], demonstrations)
 
     def _is_another_form(self, number: int, best: _Nearness, demonstrations: Sequence[Demonstration]) -> bool:
         """Whether an entry is near enough to be used, and nothing but its form speaks against it."""

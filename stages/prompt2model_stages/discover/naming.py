@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prompt2model_api.conditions import FailureState
-from prompt2model_api.results import DatasetCandidate, StudentCandidate
+from prompt2model_api.results import DatasetCandidate, StudentCandidate, UsedDataset
 from prompt2model_api.stage_job import Named
 from prompt2model_api.texts import cut
 from prompt2model_stages.catalogs.entries import Kind
@@ -62,11 +62,13 @@ def check_own_data(named: Named) -> None:
             )
 
 
-def named_dataset(named: Named, revisions: RevisionResolver) -> DatasetCandidate | None:
-    """The dataset that the spec names, with its revision. Raises: StageError DatasetUnknown, Blocked."""
-    choice = named.dataset
-    if choice is None or choice.name is None or is_path(choice.name):
-        return None
+def named_datasets(named: Named, revisions: RevisionResolver) -> list[DatasetCandidate]:
+    """The datasets that the spec names, with their revisions; not files. Raises: StageError DatasetUnknown, Blocked."""
+    chosen = named.dataset.datasets() if named.dataset is not None else []
+    return [_named_dataset(one, revisions) for one in chosen if not is_path(one.name)]
+
+
+def _named_dataset(choice: UsedDataset, revisions: RevisionResolver) -> DatasetCandidate:
     candidate = DatasetCandidate(
         name=choice.name,
         config=choice.config,
@@ -82,7 +84,8 @@ def named_dataset(named: Named, revisions: RevisionResolver) -> DatasetCandidate
             f"spec.datasets.choice: the hub knows no dataset {choice.name}.",
             f"Correct the name; for a private dataset {TOKEN}.",
         )
-    return revisions.of_datasets([candidate])[0]
+    resolved = revisions.of_datasets([candidate])[0]
+    return resolved if choice.revision is None else resolved.model_copy(update={"revision": choice.revision})
 
 
 def with_license(

@@ -97,6 +97,8 @@ async def _ordered_datasets(
 
 def _judged(candidate: DatasetCandidate, row: int, named: int) -> DatasetCandidate:
     """A candidate after the teacher has put it into this row, and said of so many that they would serve."""
+    if candidate.combinable and row >= named:
+        candidate = candidate.model_copy(update={"combinable": None})
     if candidate.transformable and named and row:
         return candidate.model_copy(update={"transformable": None})
     return _doubted(candidate) if candidate.recommended and not (named and row == 0) else candidate

@@ -4,30 +4,34 @@ Reads prompt, instruction, demonstrations, datasets.enabled, datasets.topK, data
 student.maxSize, student.licenses, parts. What the spec names (settings.named) is looked up first: a student that cannot be trained,
 and a license that is not allowed, stop it before the teacher is asked.
 The catalogs are those of settings.catalogs, else the shipped ones.
-Writes task.json (instruction in English and as written, language, demonstrations) and candidates.json.
+Writes task.json (instruction in English and as written, language, demonstrations) and candidates.json. The datasets that
+matter are read at the hub, a few rows each, so that their columns are checked; without a hub the catalog's stay.
 A killed attempt starts over; what the teacher answered is in its journal and is not asked again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prompt2model_api.candidates import dataset_shortlist, student_shortlist
+from prompt2model_api.conditions import Failure
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.quantities import bytes_of
-from prompt2model_api.results import CatalogUsed, Spent, StageOutputs
+from prompt2model_api.results import CatalogUsed, DatasetCandidate, Spent, StageOutputs
 from prompt2model_api.stage_job import Named
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.catalogs.entries import DatasetEntry, Kind, ModelEntry
 from prompt2model_stages.catalogs.opening import Catalog, open_datasets, open_models
 from prompt2model_stages.discover.asking import Asks
+from prompt2model_stages.discover.columns.choosing import Asked, WithColumns, with_columns
+from prompt2model_stages.discover.columns.reading import Reader, read_named
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever, DatasetRetriever
 from prompt2model_stages.discover.licensed import licensed_datasets, licensed_students
 from prompt2model_stages.discover.naming import (
     check_own_data,
-    named_dataset,
+    named_datasets,
     named_student,
     usable_first,
     with_license,
@@ -45,6 +49,7 @@ from prompt2model_stages.discover.student_retrieval import (
     hypothetical_card,
 )
 from prompt2model_stages.discover.translating import EnglishInstruction, in_english
+from prompt2model_stages.hub_data import FirstRows, first_rows
 from prompt2model_stages.parts import named_part, used
 from prompt2model_stages.stage_files import Candidates, DiscoveredTask
 from prompt2model_stages.storage import Folder
@@ -62,6 +67,7 @@ class Parts:
     datasets: Callable[[Catalog[DatasetEntry]], DatasetRetriever] = CatalogDatasetRetriever.of
     students: Callable[[Catalog[ModelEntry]], StudentRetriever] = CatalogStudentRetriever.of
     revisions: Callable[[], RevisionResolver] = RevisionResolver
+    rows: Reader = first_rows
     used: Mapping[str, str] | None = None
     """Those that the spec names, each with the version of its package."""
 
@@ -85,6 +91,7 @@ class _Understood:
     english: EnglishInstruction
     card: HypotheticalCard
     found: Found
+    columns: WithColumns
     spent: Spent
 
     @property
@@ -117,21 +124,24 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     parts = parts or Parts.of(spec)
     check_own_data(named)
     revisions, largest = parts.revisions(), bytes_of(spec.student.max_size)
-    student, dataset, uri = (
-        named_student(named, largest),
-        named_dataset(named, revisions),
-        context.job.settings.catalogs,
-    )
+    uri = context.job.settings.catalogs
+    student, chosen = named_student(named, largest), named_datasets(named, revisions)
     student = with_license(student, Kind.MODELS, spec.student.licenses, uri)
-    dataset = with_license(dataset, Kind.DATASETS, spec.datasets.licenses, uri)
+    licensed = (with_license(one, Kind.DATASETS, spec.datasets.licenses, uri) for one in chosen)
+    chosen = [one for one in licensed if one is not None]
     catalogs = _Catalogs.of(context)
-    understood = asyncio.run(_understand(context, catalogs, parts))
+    rows = read_named(chosen, named.dataset, parts.rows)
+
+    def pinned(found: Sequence[DatasetCandidate]) -> list[DatasetCandidate]:
+        candidates = licensed_datasets(revisions.of_datasets(found), spec.datasets.licenses)
+        for one in chosen:
+            candidates = with_named(candidates, one, MOST_DATASETS)
+        return candidates
+
+    understood = asyncio.run(_understand(context, catalogs, parts, pinned, rows))
     _write_task(context.folder, understood)
-    found = understood.found
-    context.reporter.progress(4, 5, "steps", "resolving revisions")
-    dataset_candidates = licensed_datasets(revisions.of_datasets(found.datasets), spec.datasets.licenses)
-    dataset_candidates = with_named(dataset_candidates, dataset, MOST_DATASETS)
-    students, forbidden = licensed_students(revisions.of_students(found.students), spec.student.licenses)
+    dataset_candidates = understood.columns.candidates
+    students, forbidden = licensed_students(revisions.of_students(understood.found.students), spec.student.licenses)
     if student is None:
         students = usable_first(students, named)
     student_candidates = with_named([*students, *forbidden], student, MOST)
@@ -140,9 +150,10 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
         datasets=dataset_candidates,
         students=student_candidates,
         catalogs=catalogs.used,
+        datasets_read=understood.columns.reads,
     ).write(context.folder)
     context.reporter.progress(5, 5, "steps", "done")
-    datasets, other_datasets = dataset_shortlist(dataset_candidates, dataset.name if dataset else None)
+    datasets, other_datasets = dataset_shortlist(dataset_candidates, [one.name for one in chosen])
     best_students, other_students = student_shortlist(student_candidates, student.name if student else None)
     return StageOutputs(
         instruction=understood.english.text[:SHOWN_INSTRUCTION],
@@ -158,8 +169,19 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     )
 
 
-async def _understand(context: StageContext, catalogs: _Catalogs, parts: Parts) -> _Understood:
-    """What needs the teacher: the parts of the prompt, the English instruction, the hypothetical model card, the candidates."""
+async def _understand(
+    context: StageContext,
+    catalogs: _Catalogs,
+    parts: Parts,
+    pinned: Callable[[Sequence[DatasetCandidate]], list[DatasetCandidate]],
+    rows: Mapping[str, FirstRows | Failure],
+) -> _Understood:
+    """What needs the teacher: the prompt's parts, the English instruction, the model card, the candidates, their columns.
+
+    Args:
+        pinned: gives datasets their revisions, and adds the one that the spec names.
+        rows: of the dataset that the spec names.
+    """
     report = context.reporter.progress
     async with open_teacher(context.job, stage="discover") as teacher:
         report(0, 5, "steps", "taking the prompt apart")
@@ -172,7 +194,12 @@ async def _understand(context: StageContext, catalogs: _Catalogs, parts: Parts) 
         task = Task(english.text, parsed.demonstrations, card.text)
         datasets = None if catalogs.datasets is None else parts.datasets(catalogs.datasets)
         found = await search(teacher, context.spec, task, datasets, parts.students(catalogs.models))
-        return _Understood(parsed, english, card, found, teacher.spent)
+        report(4, 5, "steps", "reading datasets")
+        candidates = await asyncio.to_thread(pinned, found.datasets)
+        helping, named = teacher if context.spec.teacher is not None else None, context.job.settings.named or Named()
+        asked = Asked(helping, english.text, parsed.demonstrations, named.dataset, rows, named.most_datasets or 1)
+        columns = await with_columns(asked, candidates, parts.rows)
+        return _Understood(parsed, english, card, found, columns, teacher.spent)
 
 
 def _given(spec: Prompt2ModelSpec) -> ParsedPrompt | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.hub_data.errors import AWAY, hub_data_error, split_missing
+from prompt2model_stages.hub_data.streaming import open_stream
 from prompt2model_stages.student.hub import PATIENCE_S, quiet
 
 FIELD = "datasets.choice"
@@ -97,11 +98,9 @@ def first_rows(
 
 
 def _read(name: str, config: str | None, split: str | None, revision: str | None, rows: int, where: str) -> FirstRows:
-    import datasets
-
     with quiet():
         commit = _commit_of(name, revision)
-        streams = datasets.load_dataset(name, config, revision=commit, streaming=True)
+        streams = open_stream(name, config, None, commit)
         splits = _splits(streams)
         chosen = split or split_of(splits)
         if chosen not in streams:

@@ -115,18 +115,17 @@ def _check_own(field: str, own: OwnData | None, say: Callable[[str], None]) -> N
 def _check_choice(resource: Prompt2Model) -> None:
     """Of a local file or a built-in dataset; what only a hub knows is checked when it is read."""
     choice = resource.spec.datasets.choice
-    if choice is None or choice.name is None or choice.output_column is None:
-        return
-    if is_path(choice.name) or choice.name.startswith(BUILTIN):
-        load_choice(choice, None)
+    for one in choice.datasets() if choice is not None else []:
+        if one.has_columns and (is_path(one.name) or one.name.startswith(BUILTIN)):
+            load_choice(one, None)
 
 
 def _check_licenses(resource: Prompt2Model) -> None:
     """Of what the spec names, where it lists licenses; what it does not name is found by those that it may use."""
     datasets, student, catalogs = resource.spec.datasets, resource.spec.student, catalogs_named()
-    dataset = datasets.choice.name if datasets.choice is not None else None
-    if datasets.licenses and dataset is not None and not is_path(dataset):
-        check_license(Kind.DATASETS, dataset, license_of(Kind.DATASETS, dataset, catalogs), datasets.licenses)
+    for one in datasets.choice.datasets() if datasets.licenses and datasets.choice is not None else []:
+        if not is_path(one.name):
+            check_license(Kind.DATASETS, one.name, license_of(Kind.DATASETS, one.name, catalogs), datasets.licenses)
     if student.licenses and student.name is not None and not is_folder(student.name):
         check_license(Kind.MODELS, student.name, license_of(Kind.MODELS, student.name, catalogs), student.licenses)
 

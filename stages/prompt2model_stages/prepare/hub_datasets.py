@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from prompt2model_api.results import Choice
+from prompt2model_api.results import Choice, UsedDataset
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.hub_data import hub_data_error
+from prompt2model_stages.hub_data.streaming import open_stream
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.tables.class_names import class_names_of
 
@@ -39,7 +40,7 @@ class Drawn(Table):
         return [(self.numbers[place], row) for place, row in super().sample(rows, seed)]
 
 
-def load_hub_dataset(choice: Choice, revision: str | None, rows: int, seed: int) -> Table:
+def load_hub_dataset(choice: Choice | UsedDataset, revision: str | None, rows: int, seed: int) -> Table:
     """At most so many rows of one split.
 
     Args:
@@ -83,12 +84,10 @@ def drawn_from(
     return [number for number, _ in ordered], [row for _, row in ordered], read
 
 
-def _streamed(choice: Choice, revision: str | None, rows: int, seed: int) -> Table:
-    import datasets
-
+def _streamed(choice: Choice | UsedDataset, revision: str | None, rows: int, seed: int) -> Table:
     assert choice.name is not None
     commit = revision or _commit_of(choice.name)
-    stream = datasets.load_dataset(choice.name, choice.config, split=choice.split, revision=commit, streaming=True)
+    stream = open_stream(choice.name, choice.config, choice.split, commit)
     if stream.features is None:
         stream = stream._resolve_features()
     stream = stream.decode(
@@ -96,7 +95,7 @@ def _streamed(choice: Choice, revision: str | None, rows: int, seed: int) -> Tab
     )  # a column of pictures or sound is not text, and may need libraries that are not there
     window = window_of(rows)
     numbers, found, read = drawn_from(iter(stream), window, rows, seed)
-    name = f"{choice.name}@{commit[:12]}/{choice.split}"
+    name = f"{choice.name}@{commit[:12]}/{_part(choice)}"
     note = ""
     if read >= window:
         note = f"The retrieved rows are {len(found):,} drawn from the first {read:,} of {name}."
@@ -105,13 +104,18 @@ def _streamed(choice: Choice, revision: str | None, rows: int, seed: int) -> Tab
     return Drawn(name, columns, found, _labels(stream.features), numbers=numbers, note=note)
 
 
-def _cached(choice: Choice, revision: str | None) -> Table:
+def _cached(choice: Choice | UsedDataset, revision: str | None) -> Table:
     """What lies in the cache of this machine, whole: nothing can be streamed without the hub."""
     import datasets
 
     loaded = datasets.load_dataset(choice.name, choice.config, split=choice.split, revision=revision)
     at = f"{choice.name}@{revision[:12]}" if revision else choice.name
-    return Table(f"{at}/{choice.split}", tuple(loaded.column_names), HubRows(loaded), _labels(loaded.features))
+    return Table(f"{at}/{_part(choice)}", tuple(loaded.column_names), HubRows(loaded), _labels(loaded.features))
+
+
+def _part(choice: Choice | UsedDataset) -> str:
+    """Configuration and split: what tells the rows of one dataset apart."""
+    return f"{choice.config}/{choice.split}" if choice.config else choice.split
 
 
 def _commit_of(name: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prompt2model_api.results import Choice
+from prompt2model_api.results import Choice, UsedDataset
 from prompt2model_stages.errors import failed
 from prompt2model_stages.prepare.hub_datasets import FIELD, load_hub_dataset
 from prompt2model_stages.prepare.tables import READERS, Table, read_table
@@ -18,7 +18,7 @@ MOST_ROWS = 3000
 BUILTIN = "builtin:"
 
 
-def load_choice(choice: Choice, revision: str | None, rows: int = MOST_ROWS, seed: int = 0) -> Table:
+def load_choice(choice: Choice | UsedDataset, revision: str | None, rows: int = MOST_ROWS, seed: int = 0) -> Table:
     """The table of a choice, its columns checked.
 
     Args:

@@ -17,8 +17,6 @@ from prompt2model_api.environment_names import P2M_OWN_FOLDER
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.attempt import StageContext
-from prompt2model_stages.catalogs.entries import Kind
-from prompt2model_stages.catalogs.licensing import known_license
 from prompt2model_stages.errors import blocked, failed
 from prompt2model_stages.examples import (
     EXAMPLES,
@@ -29,13 +27,11 @@ from prompt2model_stages.examples import (
     VotedExample,
     group_of,
 )
-from prompt2model_stages.prepare.hub_datasets import Drawn
+from prompt2model_stages.prepare.chosen import chosen_rows, dataset_license
 from prompt2model_stages.prepare.own_data import read_own
-from prompt2model_stages.prepare.retrieving import is_path, load_choice
 from prompt2model_stages.prepare.splitting import Splits, split
-from prompt2model_stages.prepare.statistics import statistics_of
+from prompt2model_stages.prepare.statistics import rows_read, statistics_of
 from prompt2model_stages.prepare.tables import Table
-from prompt2model_stages.prepare.textualizing import examples_of
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
 from prompt2model_stages.splits import TRAIN, split_file, test_split, write_split
 from prompt2model_stages.stage_files import DiscoveredTask, read_lines
@@ -72,18 +68,9 @@ def run(context: StageContext) -> StageOutputs:
     if not splits.examples[TRAIN]:
         raise _no_training_data(splits)
     _progress(context, 4)
-    rows = write(splits, preprocessing, context.folder, files)
+    rows = write(splits, preprocessing, context.folder, files, rows_read(examples))
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
     return StageOutputs(rows=rows, notes=[*notes, *_notes(preprocessing)] or None, license=license_name)
-
-
-def dataset_license(context: StageContext) -> str | None:
-    """The license of the dataset; None where there is none, or it is a file. Raises: StageError LicenseNotAllowed, Blocked."""
-    decision, allowed = context.job.stage_run.spec.decision, context.job.settings.licenses
-    name = decision.dataset.name if decision is not None and decision.dataset is not None else None
-    if decision is None or name is None or is_path(name):
-        return None
-    return known_license(Kind.DATASETS, name, decision.dataset_license, allowed)
 
 
 def _notes(preprocessing: Preprocessing) -> list[str]:
@@ -98,17 +85,22 @@ def _notes(preprocessing: Preprocessing) -> list[str]:
 
 
 def write(
-    splits: Splits, preprocessing: Preprocessing, folder: Folder, files: Mapping[str, Table] | None = None
+    splits: Splits,
+    preprocessing: Preprocessing,
+    folder: Folder,
+    files: Mapping[str, Table] | None = None,
+    read: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """Writes the splits, and how they were made.
 
     Args:
         files: the user's, by the field that names them; nobody else may ever have seen what was in them.
+        read: rows of each dataset that was retrieved.
 
     Returns: rows by split, the training split first.
     """
     preprocessing.save(folder)
-    statistics_of(splits, {f: _about(t) for f, t in (files or {}).items()}).write(folder)
+    statistics_of(splits, {f: _about(t) for f, t in (files or {}).items()}, read).write(folder)
     for source in SOURCES:
         folder.remove(split_file(test_split(source)))  # of an attempt that was killed before the data was fixed
     for name, examples in splits.examples.items():
@@ -118,25 +110,6 @@ def write(
 
 def _about(table: Table) -> FileRead:
     return FileRead(uri=table.name, sha256=table.sha256, rows=len(table.rows), notes=list(table.notes) or None)
-
-
-def chosen_rows(context: StageContext, notes: list[str], most: int | None = None) -> list[Example]:
-    """The rows of the chosen dataset as they are; none where none is chosen.
-
-    Args:
-        context: of a stage that reads datasets.maxRows and seed, with the choice gate's decision.
-        notes: what a person should know of how it was read is added.
-        most: so many rows; datasets.maxRows where not given.
-    """
-    decision = context.job.stage_run.spec.decision
-    choice = decision.dataset if decision is not None else None
-    if decision is None or choice is None or choice.none or choice.output_column is None:
-        return []
-    rows, seed = context.spec.datasets.max_rows if most is None else most, context.spec.seed
-    table = load_choice(choice, decision.dataset_revision, rows, seed)
-    if isinstance(table, Drawn) and table.note:
-        notes.append(table.note)
-    return examples_of(table, choice.input_columns, choice.output_column, "retrieved", rows, seed)
 
 
 def _transformed(context: StageContext) -> list[Example]:

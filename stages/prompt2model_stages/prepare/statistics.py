@@ -8,13 +8,32 @@ from collections.abc import Iterable, Mapping
 
 from prompt2model_stages.examples import SOURCES, Example
 from prompt2model_stages.prepare.splitting import Splits
-from prompt2model_stages.statistics_files import DataStatistics, FileRead, Histogram, Lengths
+from prompt2model_stages.statistics_files import DatasetRows, DataStatistics, FileRead, Histogram, Lengths
 
 BINS = 20
 
 
-def statistics_of(splits: Splits, files: Mapping[str, FileRead] | None = None) -> DataStatistics:
-    """Rows and length histograms by split and source, and what was dropped; lengths in BINS bins of one width for all."""
+RETRIEVED = ("retrieved", "transformed")
+
+
+def rows_read(examples: Iterable[Example]) -> dict[str, int]:
+    """How many rows came of each dataset that was retrieved."""
+    return Counter(dataset_of(example) for example in examples if example.source in RETRIEVED)
+
+
+def dataset_of(example: Example) -> str:
+    """The dataset that a retrieved example came of, with revision and split."""
+    return example.origin.rpartition("#")[0]
+
+
+def statistics_of(
+    splits: Splits, files: Mapping[str, FileRead] | None = None, read: Mapping[str, int] | None = None
+) -> DataStatistics:
+    """Rows and length histograms by split and source, and what was dropped; lengths in BINS bins of one width for all.
+
+    Args:
+        read: rows of each dataset that was retrieved, before splitting.
+    """
     rows = {name: len(examples) for name, examples in splits.examples.items()}
     sources = {name: _by_source(examples) for name, examples in splits.examples.items()}
     dropped = {kind: {s: n for s, n in sorted(counts.items()) if n} for kind, counts in vars(splits.dropped).items()}
@@ -22,7 +41,30 @@ def statistics_of(splits: Splits, files: Mapping[str, FileRead] | None = None) -
         input=_histogram({n: _lengths((e.source, e.input) for e in xs) for n, xs in splits.examples.items()}),
         output=_histogram({n: _lengths((e.source, e.output) for e in xs) for n, xs in splits.examples.items()}),
     )
-    return DataStatistics(rows=rows, sources=sources, lengths=lengths, dropped=dropped, files=dict(files or {}) or None)
+    return DataStatistics(
+        rows=rows,
+        sources=sources,
+        lengths=lengths,
+        dropped=dropped,
+        files=dict(files or {}) or None,
+        datasets=_datasets(splits, read or {}) or None,
+    )
+
+
+def _datasets(splits: Splits, read: Mapping[str, int]) -> dict[str, DatasetRows]:
+    whole = sum(read.values())
+    counts = {
+        name: Counter(dataset_of(example) for example in examples if example.source in RETRIEVED)
+        for name, examples in splits.examples.items()
+    }
+    return {
+        dataset: DatasetRows(
+            read=rows,
+            percent=round(100 * rows / whole, 1) if whole else 0.0,
+            rows={name: count[dataset] for name, count in counts.items() if count[dataset]},
+        )
+        for dataset, rows in read.items()
+    }
 
 
 def _by_source(examples: Iterable[Example]) -> dict[str, int]:

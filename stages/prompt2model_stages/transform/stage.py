@@ -19,7 +19,7 @@ from prompt2model_stages.errors import failed
 from prompt2model_stages.examples import TRANSFORMED, Example, Pair, TransformedExample, group_of
 from prompt2model_stages.generate.base import Task
 from prompt2model_stages.generate.stage import task_of
-from prompt2model_stages.prepare.stage import chosen_rows, dataset_license
+from prompt2model_stages.prepare.chosen import chosen_datasets, chosen_rows, dataset_license
 from prompt2model_stages.reporting import so_far
 from prompt2model_stages.stage_files import DiscoveredTask, json_lines
 from prompt2model_stages.statistics_files import RefusedRow, TransformationStatistics
@@ -69,10 +69,8 @@ def run(context: StageContext) -> StageOutputs:
 
 
 def dataset_name(context: StageContext) -> str:
-    """The chosen dataset, for messages."""
-    decision = context.job.stage_run.spec.decision
-    choice = decision.dataset if decision is not None else None
-    return (choice.name if choice is not None else None) or "the dataset"
+    """The chosen dataset, or several of them, for messages."""
+    return " and ".join(one.name for one in chosen_datasets(context)) or "the dataset"
 
 
 def plan_sample(context: StageContext) -> list[Example]:

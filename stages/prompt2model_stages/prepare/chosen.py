@@ -1,0 +1,94 @@
+"""The rows of the chosen datasets: one, or several that share datasets.maxRows, each with its own columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prompt2model_api.results import UsedDataset
+from prompt2model_stages.attempt import StageContext
+from prompt2model_stages.catalogs.entries import Kind
+from prompt2model_stages.catalogs.licensing import known_license
+from prompt2model_stages.examples import Example
+from prompt2model_stages.prepare.hub_datasets import Drawn
+from prompt2model_stages.prepare.retrieving import is_path, load_choice
+from prompt2model_stages.prepare.textualizing import examples_of
+
+LICENSE_LIMIT = 253
+
+
+def chosen_datasets(context: StageContext) -> list[UsedDataset]:
+    """The datasets that the choice gate decided for; none where it decided for none."""
+    decision = context.job.stage_run.spec.decision
+    if decision is None or decision.dataset is None:
+        return []
+    return [one for one in decision.dataset.datasets(decision.dataset_revision) if one.output_column is not None]
+
+
+def chosen_rows(context: StageContext, notes: list[str], most: int | None = None) -> list[Example]:
+    """The rows of the chosen datasets as they are; none where none is chosen.
+
+    Args:
+        context: of a stage that reads datasets.maxRows and seed, with the choice gate's decision.
+        notes: what a person should know of how they were read is added.
+        most: so many rows of all of them together; datasets.maxRows where not given.
+    """
+    datasets, seed = chosen_datasets(context), context.spec.seed
+    read: list[_Read] = []
+    spare = 0
+    rows_wanted = context.spec.datasets.max_rows if most is None else most
+    for dataset, part in zip(datasets, parts_of(rows_wanted, datasets), strict=True):
+        wanted = part + spare
+        table = load_choice(dataset, dataset.revision, wanted, seed)
+        if isinstance(table, Drawn) and table.note:
+            notes.append(table.note)
+        columns = dataset.input_columns, str(dataset.output_column)
+        rows = examples_of(table, *columns, "retrieved", wanted, seed)
+        spare = wanted - len(rows)
+        read.append(_Read(table.name, rows))
+    if len(read) > 1:
+        notes.append(_combined(read))
+    return [row for one in read for row in one.rows]
+
+
+def dataset_license(context: StageContext) -> str | None:
+    """The licenses of the datasets; None where there are none, or they are files. Raises: StageError LicenseNotAllowed, Blocked."""
+    decision, allowed = context.job.stage_run.spec.decision, context.job.settings.licenses
+    found = []
+    for number, dataset in enumerate(chosen_datasets(context)):
+        if not is_path(dataset.name):
+            known = decision.dataset_license if decision is not None and number == 0 else None
+            found.append(known_license(Kind.DATASETS, dataset.name, known, allowed))
+    return ", ".join(dict.fromkeys(found))[:LICENSE_LIMIT] or None
+
+
+def parts_of(rows: int, datasets: Sequence[UsedDataset]) -> list[int]:
+    """How many rows each dataset gives: its share in percent, and equal parts of what is left for those without one."""
+    if len(datasets) == 1:
+        return [rows]
+    named = [dataset.share for dataset in datasets]
+    without = named.count(None)
+    left = 100 - sum(share for share in named if share is not None)
+    shares = [share if share is not None else left / without for share in named]
+    whole = sum(shares)
+    return [max(1, round(rows * share / whole)) for share in shares]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What one dataset gave."""
+
+    name: str
+    rows: Sequence[Example]
+
+
+def _combined(read: Sequence[_Read]) -> str:
+    """The sentence on how several datasets were combined."""
+    told = ", ".join(f"{len(one.rows):,} of {one.name}" for one in read)
+    seen: dict[str, set[str]] = {}
+    for one in read:
+        for row in one.rows:
+            seen.setdefault(row.group, set()).add(one.name)
+    twice = sum(len(names) > 1 for names in seen.values())
+    once = f"; {twice:,} inputs are in more than one of them and count once" if twice else ""
+    return f"The retrieved rows are {told}{once}."
