@@ -44,6 +44,8 @@ def datasets() -> list[DatasetCandidate]:
         score=9.75,
         recommended=True,
         reason="Its description shares passage, question with your task.",
+        columns_by="Catalog",
+        columns_reason="The catalog names them.",
     )
     dates = DatasetCandidate(
         name="builtin:dates-in-words",

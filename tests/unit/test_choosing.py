@@ -86,6 +86,7 @@ def test_a_card_has_the_facts_and_no_markup_of_the_hub(chooser: Chooser) -> None
         and facts["why"].startswith("Its description")
         and facts["languages"] == "English"
     )
+    assert facts["why these columns"] == "The catalog names them." and "for you to decide" not in facts
     assert dict(student_facts(chooser.offers.students[0]))["architecture"] == "EncoderDecoder"
     card = html.card("a<b>", "<script>", [("why", "<i>")])
     assert "<script>" not in card and "<i>" not in card and "a&lt;b&gt;" in card

@@ -57,6 +57,8 @@ def dataset_facts(offered: OfferedDataset) -> list[Fact]:
         *_at_the_hub(entry),
         ("commit", (candidate.revision or "")[:12]),
         ("why", candidate.reason),
+        ("why these columns", candidate.columns_reason or ""),
+        ("for you to decide", candidate.undecided or ""),
     ]
     return [fact for fact in facts if fact[1]]
 
