@@ -104,13 +104,14 @@ class Release:
         """Removes the release."""
         self._helm("uninstall", self.name, "--ignore-not-found", "--wait", "--timeout", "5m")
 
-    def scale(self, deployment: str, replicas: int) -> None:
-        """Scales one of the release's Deployments and waits until it is so."""
+    def scale(self, deployment: str, replicas: int, ready: int | None = None) -> None:
+        """Scales one of the release's Deployments and waits until so many are ready; by default all of them."""
+        wanted = replicas if ready is None else ready
         self.kube.patch(DEPLOYMENT, self.namespace, deployment, {"spec": {"replicas": replicas}})
 
         def scaled() -> None:
             status = (self.kube.get(DEPLOYMENT, self.namespace, deployment) or {}).get("status", {})
-            if status.get("replicas", 0) != replicas or status.get("readyReplicas", 0) != replicas:
+            if status.get("replicas", 0) != replicas or status.get("readyReplicas", 0) != wanted:
                 raise NotYet(f"{status}")
 
         wait_for(f"{deployment} with {replicas}", scaled, 180)

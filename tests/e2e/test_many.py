@@ -41,8 +41,9 @@ def test_a_hundred_at_once(many: Release, nobody: None, kube: Kube) -> None:
 
 
 def test_two_operators_and_one_that_comes_back_from_a_pause(many: Release, nobody: None, kube: Kube) -> None:
-    many.scale(many.operator, 2)
     try:
+        many.scale(many.operator, 2, ready=1)  # the one that waits for the lease is not
+        wait_for("both operators", lambda: _both_run(many), 120)
         with Witness(kube, MANY, (STAGERUN, JOB, POD, DEPLOYMENT)) as seen:
             paused = many.wait_operator()
             apply(kube, "two", 12, 3)
@@ -124,6 +125,12 @@ def _takes_over(release: Release, paused: Body) -> None:
     others = [pod for pod in release.operator_pods() if pod["metadata"]["uid"] != paused["metadata"]["uid"]]
     if not any(release.metric("p2m_leader", pod) == 1 for pod in others):
         raise NotYet(f"{[pod['metadata']['name'] for pod in others]}")
+
+
+def _both_run(many: Release) -> None:
+    leads = [many.metric("p2m_leader", pod) for pod in many.operator_pods()]
+    if sorted(leads, key=str) != [0.0, 1.0]:
+        raise NotYet(f"{leads}")
 
 
 def _one_leads(release: Release) -> None:
