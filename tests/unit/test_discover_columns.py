@@ -264,8 +264,14 @@ def test_configuration_and_split_are_chosen_by_rule() -> None:
     unlabelled = rows_of(REVIEWS, [{"review_id": "r", "text": f"t{n}", "label": -1} for n in range(9)], split="test",
                          splits={"test": 9, "dev": 50, "tiny": 1})  # fmt: skip
     labelled = rows_of(REVIEWS, reviews().rows, split="dev", splits=unlabelled.splits)
-    (best,) = decided({(None, "train"): wrong, (None, None): unlabelled, (None, "dev"): labelled}).candidates
+    there = {(None, "train"): wrong, (None, None): unlabelled, (None, "dev"): labelled}
+    (best,) = decided(there).candidates
     assert (best.split, best.undecided, best.recommended) == ("dev", None, True)
+    other = [Demonstration(input="x", output="five stars")]
+    (best,) = decided(there, hand_written(transformable=True), demonstrations=other).candidates
+    assert (best.split, best.undecided) == ("dev", None), (
+        "rows that are rewritten need not look like the demonstrations"
+    )
 
 
 def test_a_configuration_that_must_be_named_closes_the_gate() -> None:

@@ -142,9 +142,7 @@ async def _decided(
 
 async def _proposed(candidate: DatasetCandidate, rows: FirstRows, asked: Asked) -> Judged:
     """The proposals that were needed, in the order of their weight, each with what the rules say of it."""
-    is_named = said_of(candidate, asked.named) is not None
-    # A person who names a dataset has looked at it, and rows that will be rewritten need not look like the demonstrations.
-    shown = () if is_named or candidate.transformable else asked.demonstrations
+    shown = _shown(candidate, asked)
     judged: Judged = []
     if candidate.output_column is not None and candidate.input_columns:
         by = candidate.columns_by or CATALOG
@@ -161,6 +159,15 @@ async def _proposed(candidate: DatasetCandidate, rows: FirstRows, asked: Asked) 
     return judged
 
 
+def _shown(candidate: DatasetCandidate, asked: Asked) -> Sequence[Demonstration]:
+    """The demonstrations that rows are held against.
+
+    None where a person names the dataset, since they have looked at it, and where the rows will be rewritten.
+    """
+    is_named = said_of(candidate, asked.named) is not None
+    return () if is_named or candidate.transformable else asked.demonstrations
+
+
 async def _labelled(
     candidate: DatasetCandidate, rows: FirstRows, judged: Judged, asked: Asked, reading: Reading
 ) -> tuple[FirstRows, Judged]:
@@ -172,7 +179,8 @@ async def _labelled(
         again = await asyncio.to_thread(read_first, other, reading)
         if isinstance(again, Failure):
             break
-        rows, judged = again, [(proposal, check(proposal, again, asked.demonstrations)) for proposal, _ in judged]
+        shown = _shown(candidate, asked)
+        rows, judged = again, [(proposal, check(proposal, again, shown)) for proposal, _ in judged]
     return rows, judged
 
 
