@@ -103,6 +103,65 @@ def test_a_pair_or_a_refusal_is_read_and_nothing_else(text: str, outcome: Outcom
     assert read_row(text) == outcome
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("No.", "NO", "'no'", "not refused", "Not refused.", "not a refusal", "no refusal", "The row is not refused."),
+        *("false", "False.", "None", "null", "n/a", 0, [], "-", "isn’t refused", "accepted", "OK", "unrefused"),
+    ],
+)
+def test_a_row_that_is_not_refused_is_an_example_whatever_the_wording(word: object) -> None:
+    assert read_row(said(refused=word, input="3", output="three")) == Pair("3", "three")
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome"),
+    [
+        ("Unclear.", Refused(Refusal.UNCLEAR)),
+        ("unrelated: no number", Refused(Refusal.UNRELATED, "unrelated: no number")),
+        ("Yes, incomplete", Refused(Refusal.INCOMPLETE, "yes, incomplete")),
+        ("refused", Refused(Refusal.OTHER, "refused")),
+        ("The row was rejected.", Refused(Refusal.OTHER, "the row was rejected.")),
+        (1, Refused(Refusal.OTHER, "1")),
+        # It may be a reason, or say that all is well: the teacher is asked again.
+        ("no number in it", Unusable.UNDECIDED),
+        ("a fine row", Unusable.UNDECIDED),
+        ("nein", Unusable.UNDECIDED),
+        ("refused: no", Unusable.UNDECIDED),
+    ],
+)
+def test_a_refusal_is_read_by_its_meaning_beside_an_example(word: object, outcome: Outcome) -> None:
+    assert read_row(said(refused=word, input="3", output="three")) == outcome
+
+
+def test_words_of_the_teachers_own_are_a_reason_where_there_is_no_example() -> None:
+    assert read_row(said(refused="No number in it")) == Refused(Refusal.OTHER, "no number in it")
+    assert read_row(said(refused="maybe", input="...", output="...")) == Refused(Refusal.OTHER, "maybe")
+    assert read_row(said(refused="No.")) is Unusable.MALFORMED
+
+
+def test_an_answer_that_says_neither_is_asked_for_once_more_and_is_no_refusal() -> None:
+    def write(request: TeacherRequest, rng: random.Random) -> list[str]:
+        number = number_in(TeacherRequest("transform", request.messages[:2]))
+        sure = len(request.messages) > 2 and number % 2 == 0
+        return [said(refused="no" if sure else "fairly good", input=str(number), output=f"in words {number}")]
+
+    teacher = FakeTeacher(write)
+    results = rewrite(teacher, rows(20))
+    counts = counts_of(results)
+    assert (counts.rewritten, counts.refused, counts.unusable) == (10, {}, {"undecided": 10})
+    assert len(teacher.sent) == 40, "each is asked about twice, and no more"
+    again = next(request for request in teacher.sent if len(request.messages) > 2)
+    assert [message["role"] for message in again.messages] == ["system", "user", "assistant", "user"]
+    assert "fairly good" in again.messages[2]["content"] and '"no"' in again.messages[3]["content"]
+    assert {result.request for result in results} <= {
+        key for key, (r, _) in teacher.journal.items() if len(r.messages) > 2
+    }
+    assert "without a clear yes or no" in summary(results)
+    resumed = FakeTeacher(write, teacher.journal)
+    assert rewrite(resumed, rows(20)) == results and resumed.sent == []
+
+
 def test_answers_that_are_none_have_kinds_of_their_own() -> None:
     assert read_answer(TeacherAnswer(("",), "k", cut=True)) is Unusable.CUT
     assert read_answer(TeacherAnswer(("",), "k", refused=True)) is Unusable.UNANSWERED

@@ -29,6 +29,7 @@ class Unusable(StrEnum):
     DEMONSTRATION = "demonstrations"  # the row, or what it became, is one of the user's examples
     DUPLICATE = "duplicates"  # another row became the same question
     MALFORMED = "malformed"  # the answer is not in form
+    UNDECIDED = "undecided"  # the answer says neither that the row is refused nor that it is not
     OVERLONG = "overlong"  # a right answer of more characters than an example may have
     CUT = "cut"  # the answer ended for want of room
     UNANSWERED = "unanswered"  # the teacher or its filter answered with nothing
@@ -71,6 +72,7 @@ WORDS = {
     Unusable.DEMONSTRATION: "equal to a demonstration",
     Unusable.DUPLICATE: "rewritten to the same input as another row",
     Unusable.MALFORMED: "answered not in form",
+    Unusable.UNDECIDED: "answered twice without a clear yes or no to whether the row is refused",
     Unusable.OVERLONG: f"rewritten to a text of over {LONGEST_TEXT:,} characters",
     Unusable.CUT: "with an answer that was cut",
     Unusable.UNANSWERED: "not answered",

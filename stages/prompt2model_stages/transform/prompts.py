@@ -84,6 +84,16 @@ def ask_row(task: Task, plan: str, row: Pair) -> Messages:
     return [_message("system", _SYSTEM), _message("user", "\n\n".join(parts))]
 
 
+def ask_again(messages: Messages, answer: str) -> Messages:
+    """Asks again about a row after an answer whose `refused` cannot be read."""
+    words = ", ".join(f'"{word}"' for word in (USED, *Refusal))
+    wish = (
+        f'In this answer, "refused" is none of {words}. Answer again with the same JSON: write "{USED}" there if the '
+        "example is right, else the word that says why not."
+    )
+    return [*messages, _message("assistant", answer), _message("user", wish)]
+
+
 def row_tokens(task: Task, row: Pair) -> int:
     """Tokens allowed to a rewritten row: as much as a long example of the task, or the row and half as much again."""
     size = len(f"{row.input}{row.output}".encode()) // BYTES_PER_TOKEN

@@ -1,7 +1,8 @@
 """Lets the teacher rewrite rows, as many at a time as the endpoint takes.
 
 Each row is one request at temperature 0, so its key in the journal is the same in every attempt: what was answered is read from
-there, and what became of the rows depends on their order alone.
+there, and what became of the rows depends on their order alone. An answer that does not say whether the row is refused is asked
+for once more, with what is wrong with it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from prompt2model_stages.examples import Example, Pair, normalised, same_text
 from prompt2model_stages.generate.base import AskableTeacher, Task
 from prompt2model_stages.generate.collecting import winner
 from prompt2model_stages.generate.pool import Pool
-from prompt2model_stages.teacher import TeacherRequest
+from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 from prompt2model_stages.transform.base import Outcome, Refused, Result, Unusable, kind_of, texts_of
-from prompt2model_stages.transform.prompts import PLAN_TOKENS, ROW_FORM, ask_plan, ask_row, row_tokens
+from prompt2model_stages.transform.prompts import PLAN_TOKENS, ROW_FORM, ask_again, ask_plan, ask_row, row_tokens
 from prompt2model_stages.transform.reading import read_answer
 
 PURPOSE = "transform"
@@ -126,14 +127,23 @@ class Rewriter:
             max_tokens=row_tokens(self._task, row),
             schema=ROW_FORM,
         )
+        outcome, answer = await self._asked(request)
+        if outcome is Unusable.UNDECIDED and answer is not None:
+            again = replace(request, messages=ask_again(list(request.messages), answer.texts[0]))
+            second, told = await self._asked(again)
+            # A prompt that became too long leaves the first answer as it is.
+            outcome, answer = (second, told) if told is not None else (outcome, answer)
+        self._take(place, outcome, answer.key if answer is not None else "")
+
+    async def _asked(self, request: TeacherRequest) -> tuple[Outcome, TeacherAnswer | None]:
+        """What an answer says of a row; no answer where the row is too long for the teacher."""
         try:
             answer = await self._teacher.ask(request)
         except StageError as error:
             if error.failure.reason != TOO_LONG:
                 raise
-            self._take(place, Unusable.TOO_LONG, "")
-        else:
-            self._take(place, read_answer(answer), answer.key)
+            return Unusable.TOO_LONG, None
+        return read_answer(answer), answer
 
     def _take(self, place: int, outcome: Outcome, key: str) -> None:
         self._answered += 1
