@@ -40,7 +40,7 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     """
     gate = _dataset_choice(spec, discovered)
     asked = spec.evaluation.gate.split if spec.evaluation.gate is not None else None
-    if gate.decision is None or spec.datasets.transform == "None" or asked not in ("Retrieved", "Transformed"):
+    if gate.decision is None or asked not in ("Retrieved", "Transformed"):
         return gate
     chosen = gate.decision.dataset.name if gate.decision.dataset is not None else None
     given = "Transformed" if gate.decision.transform else "Retrieved"

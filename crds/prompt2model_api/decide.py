@@ -7,7 +7,7 @@ started, retried or accepted. Work that no longer has a name in the graph is sto
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from prompt2model_api import graph
@@ -22,9 +22,8 @@ from prompt2model_api.attempts import (
     too_long,
 )
 from prompt2model_api.base import Metadata
-from prompt2model_api.choice_gate import dataset_gate, student_gate
 from prompt2model_api.conditions import Failure
-from prompt2model_api.gates import GateState, review_gate, score_gate
+from prompt2model_api.gates import GateState, score_gate
 from prompt2model_api.names import stage_run_name
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs
@@ -43,6 +42,7 @@ from prompt2model_api.snapshot import (
 )
 from prompt2model_api.sources import known_sources, missing_before, missing_for
 from prompt2model_api.stage_changes import why_it_runs
+from prompt2model_api.stage_gates import deciding_gate, holding_gate
 from prompt2model_api.stage_run import (
     Decision,
     Stage,
@@ -52,10 +52,9 @@ from prompt2model_api.stage_run import (
     StageRunState,
     StageRunStatus,
 )
-from prompt2model_api.stage_states import state_of, superseded
+from prompt2model_api.stage_states import UNDER_WAY, state_of, superseded
 from prompt2model_api.summarizing import Step, summarize
 
-UNDER_WAY = (StageRunPhase.RUNNING, StageRunPhase.RETRYING, StageRunPhase.BLOCKED)
 LINGER = timedelta(minutes=3)
 """How long a workload may live on after its result."""
 
@@ -107,17 +106,17 @@ class _Walk:
     @property
     def stages(self) -> dict[Stage, tuple[Stage, ...]]:
         """The stages that the resource needs, as far as it is known now."""
-        return graph.stages_of(self.spec, {stage: step.outputs for stage, step in self.steps.items()})
+        return graph.stages_of(self.spec, self._so_far)
 
     def visit(self, stage: Stage) -> None:
         """Brings one stage a step further, where it is needed, its inputs are there and its gates are open."""
         before = self.stages.get(stage)
         if before is None:
             return
+        gate = deciding_gate(self.spec, stage, self._so_far)
         if not all(self._done(s) for s in before):
-            self.steps[stage] = Step(stage)
+            self.steps[stage] = Step(stage, gate=gate if gate is not None and gate.failed else None)
             return
-        gate = self._gate(stage)
         if gate is not None and not gate.open:
             self.steps[stage] = Step(stage, gate=gate)
             return
@@ -126,8 +125,9 @@ class _Walk:
         self.digests[stage] = digest
         name = stage_run_name(self.snapshot.resource.metadata.name, stage, digest)
         run = self.snapshot.stage_runs.get(name)
-        if self._waits(stage) and (run is None or not has_result(run)):
-            self.steps[stage] = Step(stage, run=run, status=self._hold(run) if run else None, gate=gate)
+        held = None if run is not None and has_result(run) else self._held(stage, run, gate)
+        if held is not None:
+            self.steps[stage] = held
         elif run is None and (missing := missing_before(self.snapshot, stage)) is not None:
             self.steps[stage] = Step(stage, gate=gate, missing=missing)
         elif run is None:
@@ -173,27 +173,18 @@ class _Walk:
             self.actions.append(Deploy(evaluate.metadata.name, train.metadata.name, wanted, sha))
         return gate
 
-    def _waits(self, stage: Stage) -> bool:
-        """Whether a stage has to end first that this one reads nothing of."""
-        return not all(self._done(s) for s in graph.GRAPH[stage].waits_for if s in self.stages)
-
-    def _hold(self, run: StageRun) -> StageRunStatus:
-        """The status of a stage run that waits for another stage; an attempt that works is stopped, and starts again later."""
-        live = [w for w in self.snapshot.workloads if w.stage_run == run.metadata.name and w.alive]
-        return self._pause(run, live, "another stage has to end first")
-
-    def _gate(self, stage: Stage) -> GateState | None:
-        """The gate before the stage, if any; prepare has two, and the closed one counts."""
-        if stage is Stage.TRANSFORM:
-            return dataset_gate(self.spec, self._outputs(Stage.DISCOVER))
-        if stage is Stage.PREPARE:
-            dataset = dataset_gate(self.spec, self._outputs(Stage.DISCOVER))
-            generated = self._outputs(Stage.GENERATE) if Stage.GENERATE in self.steps else None
-            review = review_gate(self.spec, generated)
-            return dataset if not dataset.open or review.open else review
-        if stage is Stage.TRAIN:
-            return student_gate(self.spec, self._outputs(Stage.DISCOVER))
-        return None
+    def _held(self, stage: Stage, run: StageRun | None, gate: GateState | None) -> Step | None:
+        """The step of a stage without a result that must not work now; an attempt of it is stopped, and starts again later."""
+        closed = holding_gate(self.spec, stage, self._so_far)
+        waits = not all(self._done(s) for s in graph.GRAPH[stage].waits_for if s in self.stages)
+        if closed is None and not waits:
+            return None
+        live = [w for w in self.snapshot.workloads if run is not None and w.stage_run == run.metadata.name and w.alive]
+        why = "another stage has to end first" if closed is None else "a gate is closed"
+        status = self._pause(run, live, why) if run is not None else None
+        if closed is not None and not (status is not None and status.phase is StageRunPhase.FAILED):
+            gate = replace(closed, decision=gate.decision if gate is not None else None)
+        return Step(stage, run=run, status=status, gate=gate)
 
     def _make(self, stage: Stage, name: str, digest: str, decision: Decision | None, gate: GateState | None) -> None:
         resource = self.snapshot.resource
@@ -366,6 +357,11 @@ class _Walk:
     def _done(self, stage: Stage) -> bool:
         step = self.steps.get(stage)
         return step is not None and step.succeeded
+
+    @property
+    def _so_far(self) -> dict[Stage, StageOutputs | None]:
+        """The outputs of the stages that have a result."""
+        return {stage: step.outputs for stage, step in self.steps.items()}
 
     def _outputs(self, stage: Stage) -> StageOutputs:
         status = self.steps[stage].status

@@ -8,6 +8,9 @@ from prompt2model_api.conditions import FailureState
 from prompt2model_api.names import stage_folder
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunState, StageRunStatus
 
+UNDER_WAY = (StageRunPhase.RUNNING, StageRunPhase.RETRYING, StageRunPhase.BLOCKED)
+"""Phases of a stage run that goes on by itself."""
+
 
 def state_of(status: StageRunStatus) -> StageRunState:
     """The phase; Blocked where the running attempt waits for something outside, such as a missing Secret."""

@@ -17,6 +17,7 @@ from prompt2model_api.retrying import failure_text
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.sources import known_sources
 from prompt2model_api.stage_run import STARTING_RAY, Stage, StageRun, StageRunPhase, StageRunStatus
+from prompt2model_api.stage_states import UNDER_WAY
 from prompt2model_api.status import (
     DiscoveredStatus,
     ModelStatus,
@@ -209,7 +210,9 @@ def _ready_verdict(snapshot: Snapshot, found: dict[ConditionType, Verdict], scor
 def _phase(snapshot: Snapshot, steps: Steps, verdicts: dict[ConditionType, Verdict], score: GateState | None) -> Phase:
     phases = [step.status.phase for step in steps.values() if step.status]
     gates = [step.gate for step in steps.values() if step.gate and not step.gate.open]
-    if StageRunPhase.FAILED in phases or any(gate.failed for gate in [*gates, *([score] if score else [])]):
+    # Beside a stage that failed, another one may run again after an edit.
+    given_up = StageRunPhase.FAILED in phases and not any(phase in UNDER_WAY for phase in phases)
+    if given_up or any(gate.failed for gate in [*gates, *([score] if score else [])]):
         return Phase.FAILED
     if verdicts[ConditionType.READY][0] == "True":
         return Phase.READY

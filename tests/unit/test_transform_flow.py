@@ -257,6 +257,109 @@ def test_a_split_that_the_dataset_cannot_give_is_told_at_the_choice_gate(
         assert Stage.PREPARE not in world.made and Stage.TRANSFORM not in world.made
 
 
+@pytest.mark.parametrize("transform", ["None", "Auto"])
+def test_no_dataset_for_the_gates_split_is_told_before_anything_is_paid(transform: str) -> None:
+    world = World(resource(**spec(transform), evaluation={"gate": {"split": "Retrieved"}}))
+    assert ran(world, discovered(FAR)) is Phase.FAILED
+    assert world.made == [Stage.DISCOVER], "generate costs as well"
+    assert told_by(world)["DataReady"] == told_by(world)["Ready"] == "GateSplitMissing"
+    world.resource = world.resource.model_copy(update={"spec": resource(**spec(transform)).spec})
+    assert world.to_the_end() is Phase.READY and world.made == WITHOUT
+
+
+def told_by(world: World) -> dict[str, str]:
+    """The reason of each condition."""
+    assert world.resource.status is not None
+    return {condition.type.value: condition.reason for condition in world.resource.status.conditions}
+
+
+def test_no_student_is_told_before_anything_is_paid() -> None:
+    world = World(resource(**spec("Always")))
+    nobody = discovered(FITS).model_copy(update={"student_candidates": []})
+    assert ran(world, nobody) is Phase.FAILED
+    assert world.made == [Stage.DISCOVER]
+    assert [told_by(world)[name] for name in ("DataReady", "Trained", "Ready")] == ["NoStudent"] * 3
+    named = resource(**spec("Always"), student={"name": "org/t5"})
+    world.resource = world.resource.model_copy(update={"spec": named.spec})
+    assert world.to_the_end() is Phase.READY and world.made == WITH
+
+
+def test_an_edit_that_closes_a_gate_stops_what_costs_and_one_that_opens_it_goes_on() -> None:
+    world = World(resource())
+    world.step()
+    world.finish(world.alive()[0])
+    world.step()
+    (generate,) = world.alive()
+    closed = resource(evaluation={"gate": {"split": "Transformed"}}, **spec("Auto"))
+    same = {"teacher": None}  # the teacher is part of the digest
+    closed = closed.model_copy(update={"spec": closed.spec.model_copy(update=same)})
+    world.resource = world.resource.model_copy(update={"spec": closed.spec})
+    outcome = world.step()
+    assert outcome.status.phase is Phase.FAILED
+    assert StopAttempt(generate, 1, "a gate is closed") in outcome.actions and world.alive() == []
+    world.resource = world.resource.model_copy(update={"spec": resource().spec})
+    world.step()
+    assert world.alive() == [generate] and world.runs[generate].status.attempt == 2
+    assert world.to_the_end() is Phase.READY
+
+
+def test_rows_are_not_rewritten_before_the_review() -> None:
+    asked = spec("Always")
+    world = World(resource(**asked, generation={"review": "Required"}))
+    assert world.to_the_end() is Phase.AWAITING_REVIEW
+    assert world.made == [Stage.DISCOVER, Stage.GENERATE], "a person may edit the prompt yet"
+    assert told_by(world)["DataReady"] == "AwaitingReview"
+    assert world.resource.status is not None and world.resource.status.choice is not None
+    accepted = resource(**asked, generation={"review": "Required", "accepted": SHA[:8]})
+    world.resource = world.resource.model_copy(update={"spec": accepted.spec})
+    assert world.to_the_end() is Phase.READY and world.made == WITH
+    # Other examples have to be looked at again; the rows are rewritten already.
+    world.made.clear()
+    more = resource(**asked, generation={"review": "Required", "examples": 9})
+    world.resource = world.resource.model_copy(update={"spec": more.spec})
+    assert world.to_the_end() is Phase.AWAITING_REVIEW and world.made == [Stage.GENERATE]
+
+
+def test_an_edit_while_rows_are_rewritten_stops_it_until_the_new_examples_are_accepted() -> None:
+    asked = spec("Always")
+    world = World(resource(**asked))
+    for _ in range(2):
+        world.step()
+        world.finish(world.alive()[0])
+    world.step()
+    (transform,) = world.alive()
+    assert "transform" in transform
+    review = resource(**asked, generation={"review": "Required"})
+    world.resource = world.resource.model_copy(update={"spec": review.spec})
+    assert StopAttempt(transform, 1, "a gate is closed") in world.step().actions
+    assert world.to_the_end() is Phase.AWAITING_REVIEW
+    accepted = resource(**asked, generation={"review": "Required", "accepted": SHA[:8]})
+    world.resource = world.resource.model_copy(update={"spec": accepted.spec})
+    assert world.to_the_end() is Phase.READY
+
+
+def test_the_phase_tells_what_runs_beside_a_stage_that_failed() -> None:
+    world = World(resource(**spec("Always")))
+    for _ in range(2):
+        world.step()
+        world.finish(world.alive()[0])
+    world.step()
+    (transform,) = world.alive()
+    world.fail(transform, failure(FailureState.FAILED, "NothingTransformed"))
+    assert world.step().status.phase is Phase.FAILED
+    more = resource(**spec("Always"), generation={"examples": 9})
+    world.resource = world.resource.model_copy(update={"spec": more.spec})
+    status = world.step().status
+    assert (status.phase, status.progress) == (Phase.GENERATING, "generate")
+    (generate,) = world.alive()
+    world.fail(generate, failure(FailureState.RETRYING))
+    assert world.step().status.phase is Phase.RETRYING
+    world.next_attempt()
+    world.finish(generate)
+    assert world.step().status.phase is Phase.FAILED, "the rows are not rewritten again by themselves"
+    assert told_by(world)["Ready"] == "NothingTransformed"
+
+
 def planned(world: World, tmp_path: Path, **edit: Any) -> dict[str, str]:
     """What `p2m plan` says of each stage after an edit."""
     folder = RunFolder(tmp_path, "default", "dates")

@@ -20,7 +20,8 @@ PROGRESS = (
     ),
     KnownReason(
         "GateSplitMissing",
-        "`evaluation.gate.split` names a test split that the dataset cannot give: its rows are used as they are, or rewritten.",
+        "`evaluation.gate.split` names a test split that there cannot be: no dataset is used, or its rows are used as they are or "
+        "rewritten. Nothing is paid for until it is another one.",
         "Name another split in `evaluation.gate.split`, or choose another dataset in `datasets.choice`.",
     ),
     KnownReason(

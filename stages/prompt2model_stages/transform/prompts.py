@@ -6,7 +6,7 @@ Source: Gandhi et al. 2024, Better Synthetic Data by Retrieving and Transforming
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prompt2model_stages.examples import Pair
@@ -84,14 +84,14 @@ def ask_row(task: Task, plan: str, row: Pair) -> Messages:
     return [_message("system", _SYSTEM), _message("user", "\n\n".join(parts))]
 
 
-def ask_again(messages: Messages, answer: str) -> Messages:
+def ask_again(messages: Sequence[Mapping[str, str]], answer: str) -> Messages:
     """Asks again about a row after an answer whose `refused` cannot be read."""
     words = ", ".join(f'"{word}"' for word in (USED, *Refusal))
     wish = (
         f'In this answer, "refused" is none of {words}. Answer again with the same JSON: write "{USED}" there if the '
         "example is right, else the word that says why not."
     )
-    return [*messages, _message("assistant", answer), _message("user", wish)]
+    return [*map(dict, messages), _message("assistant", answer), _message("user", wish)]
 
 
 def row_tokens(task: Task, row: Pair) -> int:

@@ -129,7 +129,7 @@ class Rewriter:
         )
         outcome, answer = await self._asked(request)
         if outcome is Unusable.UNDECIDED and answer is not None:
-            again = replace(request, messages=ask_again(list(request.messages), answer.texts[0]))
+            again = replace(request, messages=ask_again(request.messages, answer.texts[0]))
             second, told = await self._asked(again)
             # A prompt that became too long leaves the first answer as it is.
             outcome, answer = (second, told) if told is not None else (outcome, answer)
