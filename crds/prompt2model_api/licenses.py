@@ -1,16 +1,20 @@
 """Names of licenses: what the hub's tags call them, what SPDX calls them, and which a spec's list allows.
 
+A list may name any license of SPDX; those here are the ones that the hub has tags for.
+
 Source: https://huggingface.co/docs/hub/repositories-licenses and https://spdx.org/licenses.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
 from prompt2model_api.fields import close_to
+from prompt2model_api.spdx_identifiers import SPDX_IDENTIFIERS
 
 UNKNOWN = "unknown"
 _SPDX = """
@@ -29,15 +33,21 @@ llama3.1 llama3.2 llama3.3 llama4 openmdw-1.0 openrail openrail++
 """What the hub has a tag for, and SPDX no identifier, or several: they stand as the hub writes them."""
 _OTHERWISE = {
     "c-uda": "C-UDA-1.0",
+    "cc0": "CC0-1.0",
     "lgpl-lr": "LGPLLR",
     "odbl": "ODbL-1.0",
     "odc-by": "ODC-By-1.0",
     "pddl": "PDDL-1.0",
     **{f"{name}-{which}".lower(): name for name in ("AGPL-3.0", "GPL-2.0", "GPL-3.0", "LGPL-2.1", "LGPL-3.0")
        for which in ("only", "or-later")},
+    **{f"{name}+".lower(): name for name in ("GPL-2.0", "GPL-3.0", "LGPL-2.1", "LGPL-3.0")},
 }  # fmt: skip
 """Other names of the same: the hub's tags do not say whether a later version may be used."""
-_NAMES = {name.lower(): name for name in (*_SPDX.split(), *_HUB_ONLY.split())} | _OTHERWISE
+_AT_THE_HUB = {name.lower(): name for name in (*_SPDX.split(), *_HUB_ONLY.split())} | _OTHERWISE
+_NAMES = {name.lower(): name for name in SPDX_IDENTIFIERS.split()} | _AT_THE_HUB
+_VERSION = re.compile(r"\d+(?:\.\d+)*")
+_EXPRESSION = re.compile(r"\s(OR|AND|WITH)\s")
+_NOT_A_NAME = re.compile(r"\b(the|public|licen[cs]e)\b", re.IGNORECASE)
 
 
 def _canonical(written: str) -> str:
@@ -46,9 +56,26 @@ def _canonical(written: str) -> str:
         return found
     if written.strip().lower() in (UNKNOWN, "other"):
         raise ValueError(f"{written} is no license: name those that may be used, such as Apache-2.0")
-    near = close_to(written.strip().replace(" ", "-"), _NAMES)
-    advice = f"did you mean {_NAMES[near]}?" if near else "write an SPDX identifier, such as Apache-2.0 or CC-BY-SA-4.0"
+    if _EXPRESSION.search(written):
+        raise ValueError(f"{written} is an expression: write its licenses one by one")
+    near = _nearest(written)
+    advice = f"did you mean {near}?" if near else "write an SPDX identifier, such as Apache-2.0 or CC-BY-SA-4.0"
     raise ValueError(f"no license is called {written}: {advice}")
+
+
+def _nearest(written: str) -> str | None:
+    """The license that was probably meant: of the version that is written, and rather one that the hub has a tag for."""
+    plain, versions = "-".join(_NOT_A_NAME.sub(" ", written).split()), _versions(written)
+    for names in (_AT_THE_HUB, _NAMES):
+        same = [name for name in names if not versions or _versions(name) == versions]
+        if (near := close_to(plain, same)) is not None:
+            return names[near]
+    return None
+
+
+def _versions(name: str) -> list[str]:
+    """The numbers in a name; 3.0 is 3."""
+    return [number.removesuffix(".0") for number in _VERSION.findall(name)]
 
 
 License = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_canonical)]

@@ -7,7 +7,7 @@ the same arguments as the built-in one. docs/how-to/parts.md has the protocol of
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -23,11 +23,16 @@ PIN = "=="
 
 @dataclass(frozen=True)
 class NamedPart:
-    """A part that the spec names. base: the class that what it makes is an instance of."""
+    """A part that the spec names.
+
+    base: the class that what it makes is an instance of.
+    made: it, with its version, for each time that a stage had it make the part.
+    """
 
     kind: str
     entry: EntryPoint
     base: type[Any]
+    made: list[str] = field(default_factory=list, compare=False)
 
     @property
     def pinned(self) -> str:
@@ -44,6 +49,7 @@ class NamedPart:
             raise self._unusable(f"{type(error).__name__}: {error}") from error
         if not isinstance(made, self.base):
             raise self._unusable(f"it makes a {type(made).__name__}, which is no {self.base.__name__}")
+        self.made.append(self.pinned)
         return made
 
     def _unusable(self, why: str) -> StageError:
@@ -106,8 +112,8 @@ def with_pinned_parts(resource: Prompt2Model) -> Prompt2Model:
 
 
 def used(named: Iterable[NamedPart | None]) -> dict[str, str] | None:
-    """For a result: the parts that replaced built-in ones, by kind; None where there are none."""
-    return {part.kind: part.pinned for part in named if part is not None} or None
+    """For a result: the parts that a stage called in place of built-in ones, by kind; None where there are none."""
+    return {part.kind: part.made[-1] for part in named if part is not None and part.made} or None
 
 
 def _version(entry: EntryPoint) -> str:

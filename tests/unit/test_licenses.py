@@ -58,7 +58,9 @@ def student(name: str, license_name: str | None) -> StudentCandidate:
 @pytest.mark.parametrize(
     ("written", "meant"),
     [("apache-2.0", "Apache-2.0"), ("CC-BY-SA-4.0", "CC-BY-SA-4.0"), (" mit ", "MIT"), ("odbl", "ODbL-1.0"),
-     ("GPL-3.0-only", "GPL-3.0"), ("openrail++", "openrail++"), ("Llama3.1", "llama3.1")],
+     ("GPL-3.0-only", "GPL-3.0"), ("openrail++", "openrail++"), ("Llama3.1", "llama3.1"),
+     ("GFDL-1.3-or-later", "GFDL-1.3-or-later"), ("gfdl-1.2-only", "GFDL-1.2-only"), ("elastic-2.0", "Elastic-2.0"),
+     ("GPL-3.0+", "GPL-3.0"), ("CC0", "CC0-1.0"), ("gfdl", "gfdl")],
 )  # fmt: skip
 def test_a_list_has_the_names_of_spdx_whatever_the_case(written: str, meant: str) -> None:
     assert spec(datasets={"licenses": [written]}).datasets.licenses == [meant]
@@ -72,6 +74,14 @@ def test_a_list_has_the_names_of_spdx_whatever_the_case(written: str, meant: str
         ("cc by sa 4.0", "did you mean CC-BY-SA-4.0?"),
         ("public", "no license is called public: write an SPDX identifier, such as"),
         ("unknown", "unknown is no license: name those that may be used"),
+        ("MIT License", "did you mean MIT?"),
+        ("The Apache License 2.0", "did you mean Apache-2.0?"),
+        ("GPLv2", "did you mean GPL-2.0?"),
+        ("GFDL 1.3 or later", "did you mean GFDL-1.3-or-later?"),
+        # Another version is another license.
+        ("GFDL-1.4", "no license is called GFDL-1.4: write an SPDX identifier, such as"),
+        ("CC-BY-5.0", "no license is called CC-BY-5.0: write an SPDX identifier, such as"),
+        ("MIT OR Apache-2.0", "MIT OR Apache-2.0 is an expression: write its licenses one by one"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(written: str, advice: str) -> None:

@@ -20,7 +20,7 @@ from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.generate import actor
 from prompt2model_stages.generate.base import DatasetGenerator, Task
-from prompt2model_stages.generate.stage import order_of
+from prompt2model_stages.generate.stage import order_of, write
 from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.parts import GROUP, NamedPart, named_part, used, with_versions
 from prompt2model_stages.reporting import FileReporter
@@ -43,6 +43,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_part_is_found_by_its_kind_and_name_and_says_its_version(packages: Path) -> None:
     part = named_part("datasets", Parts(datasets="shelf"), list)
     assert part is not None and part.pinned == "shelf==2.1"
+    assert used([part]) is None, "nothing has called it yet"
     assert part("ab") == ["a", "b"], "it is called with what the stage gives it"
     assert named_part("students", Parts(datasets="shelf"), list) is None
     assert named_part("datasets", None, list) is None
@@ -155,8 +156,11 @@ def test_a_generator_writes_in_place_of_the_built_in_one(packages: Path, monkeyp
     metadata = packages / "shelves-2.1.dist-info/METADATA"
     metadata.write_text("Metadata-Version: 2.1\nName: shelves\nVersion: 2.2\n")
     assert order_of(context, task, job_part(job)).group != order.group, "nor what another version of it wrote"
-    (written,) = actor.generate_here(job, task, order, lambda progress: None).examples
+    generated = actor.generate_here(job, task, order, lambda progress: None)
+    (written,) = generated.examples
     assert (written.input, written.output, list(written.requests)) == ("Count.", order.group, ["the teacher"])
+    assert generated.part == "fixed==2.2", "what wrote it, where it was called"
+    assert write(context, generated).parts == {"generator": "fixed==2.2"}
 
 
 def test_name_and_version_are_in_the_digest_of_the_stage_that_has_the_part() -> None:

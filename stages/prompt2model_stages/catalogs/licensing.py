@@ -21,7 +21,7 @@ _TAG = "license:"
 _LONGEST = 253
 
 
-def license_of(kind: Kind, name: str, catalogs: str | None = None, *, at_hub: bool = True) -> str:
+def license_of(kind: Kind, name: str, catalogs: str | None = None) -> str:
     """The hub's names of a license, with commas between several; `unknown` where the hub names none.
 
     The catalog counts only where the hub does not answer.
@@ -30,12 +30,19 @@ def license_of(kind: Kind, name: str, catalogs: str | None = None, *, at_hub: bo
         kind: of the name.
         name: at the hub, or of what this package ships.
         catalogs: where the catalogs are; None: the shipped ones.
-        at_hub: whether to ask the hub.
 
     Raises: StageError of the catalog, Blocked.
     """
-    if at_hub and not name.startswith((BUILTIN, EMBEDDED)) and (told := _of_hub(kind, name)):
-        return told
+    return hub_license(kind, name) or catalog_license(kind, name, catalogs)
+
+
+def hub_license(kind: Kind, name: str) -> str:
+    """What the hub says; empty where it does not answer, or is not asked because the name is shipped."""
+    return "" if is_shipped(name) else _of_hub(kind, name)
+
+
+def catalog_license(kind: Kind, name: str, catalogs: str | None = None) -> str:
+    """What the catalog says; `unknown` where it does not have the name. Raises: StageError of the catalog, Blocked."""
     catalog = open_catalog(kind, catalogs)
     rows = catalog.numbers.get(name, [])
     return str(catalog.entries.column("license")[rows[0]]) if rows else UNKNOWN
@@ -53,15 +60,23 @@ def check_license(kind: Kind, name: str, license_name: str, allowed: Sequence[st
 
 
 def known_license(
-    kind: Kind, name: str, decided: str | None, allowed: Sequence[str] | None, catalogs: str | None = None
+    kind: Kind, name: str, decided: str | None, allowed: Sequence[str] | None, *, revision: str | None = None
 ) -> str:
-    """The SPDX identifier for the record: as the gate decided, else looked up and checked.
+    """The SPDX identifier for the record: as the gate decided where discover had it from the hub, else looked up and checked.
+
+    Args:
+        kind: of the name.
+        name: at the hub, or of what this package ships.
+        decided: by the gate; None where nobody has looked it up.
+        allowed: by the spec; None: any.
+        revision: that the gate decided for. Without one the hub was away, and what was decided is the catalog's word: the hub
+            is asked again, and only where it is still away that word counts.
 
     Raises: StageError LicenseNotAllowed and those of the catalog, Blocked.
     """
-    if decided is not None:
+    if decided is not None and revision is not None:
         return decided
-    found = license_of(kind, name, catalogs)
+    found = hub_license(kind, name) or decided or catalog_license(kind, name)
     check_license(kind, name, found, allowed)
     return spdx(found)
 
@@ -69,6 +84,11 @@ def known_license(
 def license_in(tags: Sequence[str] | None) -> str:
     """The license in the tags of the hub's answer; `unknown` where they have none."""
     return ", ".join(tag.removeprefix(_TAG) for tag in tags or () if tag.startswith(_TAG))[:_LONGEST] or UNKNOWN
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a dataset or student is installed with the product: the catalog's word for its license is the last one."""
+    return name.startswith((BUILTIN, EMBEDDED))
 
 
 def shipped_license(name: str) -> str:

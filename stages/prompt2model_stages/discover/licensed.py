@@ -24,7 +24,7 @@ def fewer_datasets(
 ) -> list[DatasetCandidate]:
     """The nearest ones in their order; what is forbidden beyond SHOWN, or beyond half of them, gives way to what is allowed.
 
-    It goes by what the catalog says of the licenses: the hub is asked for those that are left.
+    It goes by the license that each has (selecting.py puts the hub's answer there).
 
     Args:
         found: more than are wanted, nearest first.
@@ -49,7 +49,7 @@ def licensed_datasets(found: Sequence[DatasetCandidate], allowed: Sequence[str] 
 def fewer_students(
     found: Sequence[StudentCandidate], allowed: Sequence[str] | None, most: int
 ) -> list[StudentCandidate]:
-    """The best ones, by what the catalog says of the licenses: those that are allowed first."""
+    """The best ones, those of an allowed license first."""
     return sorted(found, key=lambda candidate: bool(license_objection(candidate.license, allowed, "")))[:most]
 
 

@@ -16,7 +16,7 @@ from prompt2model_api.results import DatasetCandidate, StudentCandidate, UsedDat
 from prompt2model_api.stage_job import Named
 from prompt2model_api.texts import cut
 from prompt2model_stages.catalogs.entries import Kind
-from prompt2model_stages.catalogs.licensing import check_license, license_of
+from prompt2model_stages.catalogs.licensing import catalog_license, check_license, hub_license, is_shipped
 from prompt2model_stages.discover.revisions import Candidate, RevisionResolver
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.prepare.retrieving import is_path
@@ -95,9 +95,12 @@ def with_license(
     if candidate is None or is_folder(candidate.name):
         return candidate
     asked = candidate.license  # a dataset's came with its revision
-    found = asked or license_of(kind, candidate.name, catalogs, at_hub=candidate.revision is not None)
+    told = asked or (hub_license(kind, candidate.name) if candidate.revision is not None else "")
+    found = told or catalog_license(kind, candidate.name, catalogs)
     check_license(kind, candidate.name, found, allowed)
-    return candidate.model_copy(update={"license": found})
+    # A commit that the spec names stands for no answer of the hub: the stage that loads it asks again.
+    is_known = bool(told) or candidate.revision is None or is_shipped(candidate.name)
+    return candidate.model_copy(update={"license": found if is_known else None})
 
 
 def with_named(candidates: Sequence[Candidate], named: Candidate | None, most: int) -> list[Candidate]:

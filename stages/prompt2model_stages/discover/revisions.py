@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 from prompt2model_api.results import DatasetCandidate, StudentCandidate
 from prompt2model_api.texts import cut
 from prompt2model_stages.catalogs.catalog import BUILTIN, locate_dataset
-from prompt2model_stages.catalogs.licensing import EMBEDDED, license_in, shipped_license
+from prompt2model_stages.catalogs.entries import Kind
+from prompt2model_stages.catalogs.licensing import EMBEDDED, is_shipped, license_in, shipped_license
 from prompt2model_stages.storage import sha256_of_file
 
 logger = logging.getLogger(__name__)
@@ -45,28 +46,31 @@ class RevisionResolver:
     def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._away = ""
+        self._answers: dict[tuple[Kind, str], _Told | Exception] = {}
 
     def of_datasets(self, candidates: Sequence[DatasetCandidate]) -> list[DatasetCandidate]:
         """The candidates with their revisions and licenses."""
-        return self._resolved(candidates, self._dataset)
+        return self._resolved(candidates, Kind.DATASETS)
 
     def is_unknown_dataset(self, name: str) -> bool:
         """Whether the hub says that it has no such dataset; False where it does not answer."""
         if name.startswith(BUILTIN):
             return False
-        answer = self._ask_all([name], self._dataset)[name]
+        answer = self._ask_all([name], Kind.DATASETS)[name]
         return isinstance(answer, UnknownNameError)
-
-    def _dataset(self, api: Any, name: str) -> Any:
-        return api.dataset_info(name, timeout=self._timeout_s)
 
     def of_students(self, candidates: Sequence[StudentCandidate]) -> list[StudentCandidate]:
         """The candidates with their revisions and licenses."""
-        return self._resolved(candidates, lambda api, name: api.model_info(name, timeout=self._timeout_s))
+        return self._resolved(candidates, Kind.MODELS)
 
-    def _resolved(self, candidates: Sequence[Candidate], ask: Callable[[Any, str], Any]) -> list[Candidate]:
-        hub = [c.name for c in candidates if not c.name.startswith((BUILTIN, EMBEDDED))]
-        answers = self._ask_all(list(dict.fromkeys(hub)), ask)
+    def licenses_of(self, kind: Kind, names: Sequence[str]) -> dict[str, str]:
+        """What the hub says of the licenses, by name; a name that it does not answer for, or that is shipped, is left out."""
+        answers = self._ask_all([name for name in names if not is_shipped(name)], kind)
+        return {name: answer.license for name, answer in answers.items() if isinstance(answer, _Told)}
+
+    def _resolved(self, candidates: Sequence[Candidate], kind: Kind) -> list[Candidate]:
+        hub = [c.name for c in candidates if not is_shipped(c.name)]
+        answers = self._ask_all(hub, kind)
         return [self._with_revision(candidate, answers) for candidate in candidates]
 
     def _with_revision(self, candidate: Candidate, answers: dict[str, _Told | Exception]) -> Candidate:
@@ -81,27 +85,33 @@ class RevisionResolver:
         reason = f"{candidate.reason} No revision, and the license is not confirmed: {_said(answer)}."
         return candidate.model_copy(update={"reason": cut(reason, 512)})
 
-    def _ask_all(self, names: list[str], ask: Callable[[Any, str], Any]) -> dict[str, _Told | Exception]:
+    def _ask_all(self, names: Sequence[str], kind: Kind) -> dict[str, _Told | Exception]:
         """Each name's commit and license, or why there is none; after one failure to reach the hub nobody is asked again."""
         if _offline():
             return dict.fromkeys(names, ConnectionError("HF_HUB_OFFLINE is set"))
-        if not names or self._away:
-            return dict.fromkeys(names, ConnectionError(self._away))
+        new = [name for name in dict.fromkeys(names) if (kind, name) not in self._answers]
+        if new and not self._away:
+            told = self._asked(new, kind)
+            self._away = next((_said(answer) for answer in told.values() if isinstance(answer, ConnectionError)), "")
+            self._answers |= {(kind, name): answer for name, answer in told.items()}
+        return {name: self._answers.get((kind, name), ConnectionError(self._away)) for name in names}
+
+    def _asked(self, names: Sequence[str], kind: Kind) -> dict[str, _Told | Exception]:
         from huggingface_hub import HfApi
 
         api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
+        look_up = api.dataset_info if kind is Kind.DATASETS else api.model_info
         with ThreadPoolExecutor(max_workers=min(len(names), SIDE_BY_SIDE)) as pool:
-            answers = dict(zip(names, pool.map(lambda name: _one(api, name, ask), names), strict=True))
-        self._away = next((_said(a) for a in answers.values() if isinstance(a, ConnectionError)), "")
-        return answers
+            answers = pool.map(lambda name: _one(lambda: look_up(name, timeout=self._timeout_s), name), names)
+            return dict(zip(names, answers, strict=True))
 
 
-def _one(api: Any, name: str, ask: Callable[[Any, str], Any]) -> _Told | Exception:
+def _one(ask: Callable[[], Any], name: str) -> _Told | Exception:
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     away: tuple[type[Exception], ...] = (OfflineModeIsEnabled, OSError, *_transport_errors(HfHubHTTPError))
     try:
-        told = ask(api, name)
+        told = ask()
         return _Told(told.sha, license_in(told.tags)) if told.sha else LookupError("the hub names no commit")
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", "an error")

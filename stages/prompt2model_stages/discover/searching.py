@@ -6,7 +6,7 @@ The embedded teacher does not: its keyphrases and its order are no better than n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -17,8 +17,8 @@ from prompt2model_api.texts import cut
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.dataset_retrieval import DatasetRetriever
 from prompt2model_stages.discover.keyphrases import keyphrases
-from prompt2model_stages.discover.licensed import fewer_datasets, fewer_students
 from prompt2model_stages.discover.reranking import reranked
+from prompt2model_stages.discover.selecting import HubLicenses, nobody_asked, selected_datasets, selected_students
 from prompt2model_stages.discover.student_facts import Fit, TaskFacts, task_facts
 from prompt2model_stages.discover.student_retrieval import MOST, MOST_KNOWN, StudentRetriever
 
@@ -48,25 +48,50 @@ class Found:
 
 
 async def search(
-    teacher: Asks, spec: Prompt2ModelSpec, task: Task, datasets: DatasetRetriever | None, students: StudentRetriever
+    teacher: Asks,
+    spec: Prompt2ModelSpec,
+    task: Task,
+    datasets: DatasetRetriever | None,
+    students: StudentRetriever,
+    hub: HubLicenses = nobody_asked,
 ) -> Found:
-    """The datasets and students for a task; datasets: None where the spec wants none. Raises: StageError of the teacher."""
+    """The datasets and students for a task.
+
+    Args:
+        teacher: the teacher.
+        spec: what the user wrote.
+        task: what is searched for.
+        datasets: None where the spec wants none.
+        students: what finds students.
+        hub: asked for licenses, where the spec lists some.
+
+    Raises: StageError of the teacher.
+    """
     strong, notes = spec.teacher is not None, list[str]()
     found: list[DatasetCandidate] = []
     if datasets is not None:
-        found = await _datasets(teacher if strong else None, spec, task, datasets, notes)
+        found = await _datasets(teacher if strong else None, spec, task, datasets, hub, notes)
     query, largest = f"{task.instruction}\n{task.card}".strip(), bytes_of(spec.student.max_size)
     facts = await asyncio.to_thread(task_facts, task.instruction, task.demonstrations)
-    wanted = spec.student.architectures, largest, facts, spec.student.licenses
-    proposed = await asyncio.to_thread(students.retrieve, query, *wanted)
-    proposed = fewer_students(proposed, spec.student.licenses, MOST)
+    licenses = spec.student.licenses
+
+    def retrieved(told: Mapping[str, str]) -> list[StudentCandidate]:
+        students.hub_licenses = told
+        return students.retrieve(query, spec.student.architectures, largest, facts, licenses)
+
+    proposed = await asyncio.to_thread(selected_students, retrieved, licenses, MOST, hub)
     if strong:
         proposed = await _ordered_students(teacher, task, facts, students, proposed, notes)
     return Found(found, proposed, notes)
 
 
 async def _datasets(
-    teacher: Asks | None, spec: Prompt2ModelSpec, task: Task, retriever: DatasetRetriever, notes: list[str]
+    teacher: Asks | None,
+    spec: Prompt2ModelSpec,
+    task: Task,
+    retriever: DatasetRetriever,
+    hub: HubLicenses,
+    notes: list[str],
 ) -> list[DatasetCandidate]:
     """The datasets, with the help of a teacher where there is one to help."""
     phrases = ""
@@ -77,7 +102,7 @@ async def _datasets(
     most, licenses = spec.datasets.top_k, spec.datasets.licenses
     looked_at = most if licenses is None else max(most, LOOKED_AT)
     found = await asyncio.to_thread(retriever.retrieve, task.instruction, task.demonstrations, looked_at, phrases)
-    found = fewer_datasets(found, licenses, most)
+    found = await asyncio.to_thread(selected_datasets, found, licenses, most, hub)
     notes += retriever.notes
     return found if teacher is None else await _ordered_datasets(teacher, task, retriever, found, notes)
 

@@ -50,7 +50,7 @@ from prompt2model_stages.discover.student_retrieval import (
 )
 from prompt2model_stages.discover.translating import EnglishInstruction, in_english
 from prompt2model_stages.hub_data import FirstRows, first_rows
-from prompt2model_stages.parts import named_part, used
+from prompt2model_stages.parts import NamedPart, named_part, used
 from prompt2model_stages.stage_files import Candidates, DiscoveredTask
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import open_teacher
@@ -68,8 +68,8 @@ class Parts:
     students: Callable[[Catalog[ModelEntry]], StudentRetriever] = CatalogStudentRetriever.of
     revisions: Callable[[], RevisionResolver] = RevisionResolver
     rows: Reader = first_rows
-    used: Mapping[str, str] | None = None
-    """Those that the spec names, each with the version of its package."""
+    named: tuple[NamedPart, ...] = ()
+    """Those that the spec names."""
 
     @classmethod
     def of(cls, spec: Prompt2ModelSpec) -> Parts:
@@ -81,7 +81,7 @@ class Parts:
             parser or cls.parser,
             datasets or cls.datasets,
             students or cls.students,
-            used=used(part for part in (parser, datasets, students)),
+            named=tuple(part for part in (parser, datasets, students) if part is not None),
         )
 
 
@@ -138,7 +138,7 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
             candidates = with_named(candidates, one, MOST_DATASETS)
         return candidates
 
-    understood = asyncio.run(_understand(context, catalogs, parts, pinned, rows))
+    understood = asyncio.run(_understand(context, catalogs, parts, revisions, pinned, rows))
     _write_task(context.folder, understood)
     dataset_candidates = understood.columns.candidates
     students, forbidden = licensed_students(revisions.of_students(understood.found.students), spec.student.licenses)
@@ -164,7 +164,7 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
         other_datasets=other_datasets or None,
         other_students=other_students or None,
         catalogs=catalogs.used,
-        parts=dict(parts.used) if parts.used else None,
+        parts=used(parts.named),
         spent=understood.spent,
     )
 
@@ -173,6 +173,7 @@ async def _understand(
     context: StageContext,
     catalogs: _Catalogs,
     parts: Parts,
+    revisions: RevisionResolver,
     pinned: Callable[[Sequence[DatasetCandidate]], list[DatasetCandidate]],
     rows: Mapping[str, FirstRows | Failure],
 ) -> _Understood:
@@ -193,7 +194,8 @@ async def _understand(
         report(3, 5, "steps", "searching the catalogs")
         task = Task(english.text, parsed.demonstrations, card.text)
         datasets = None if catalogs.datasets is None else parts.datasets(catalogs.datasets)
-        found = await search(teacher, context.spec, task, datasets, parts.students(catalogs.models))
+        students = parts.students(catalogs.models)
+        found = await search(teacher, context.spec, task, datasets, students, revisions.licenses_of)
         report(4, 5, "steps", "reading datasets")
         candidates = await asyncio.to_thread(pinned, found.datasets)
         helping, named = teacher if context.spec.teacher is not None else None, context.job.settings.named or Named()

@@ -53,6 +53,9 @@ class HypotheticalCard:
 class StudentRetriever(ABC):
     """Proposes students."""
 
+    hub_licenses: Mapping[str, str] = {}
+    """What the hub says of licenses today, by the names of models: set before retrieve is called again, where a list is given."""
+
     @abstractmethod
     def retrieve(
         self,
@@ -116,8 +119,13 @@ class CatalogStudentRetriever(StudentRetriever):
             for number, (architecture, size) in enumerate(zip(self._architectures, self._sizes, strict=True))
             if architecture in architectures and size <= max_bytes
         ]
-        names = self._entries.column("license") if licenses is not None else []
-        forbidden = {number for number in fitting if names and license_objection(names[number], licenses, "")}
+        known_as = self._entries.column("license") if licenses is not None else []
+        forbidden = {
+            number
+            for number in fitting
+            if known_as
+            and license_objection(self.hub_licenses.get(self._names[number], known_as[number]), licenses, "")
+        }
         allowed = self._best([number for number in fitting if number not in forbidden], near, known, task)
         shown = (
             self._best([number for number in fitting if number in forbidden], near, known, task) if forbidden else []

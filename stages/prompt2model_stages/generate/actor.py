@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prompt2model_api.conditions import Failure
@@ -20,7 +20,7 @@ from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.generate.base import Counts, DatasetGenerator, Generated, Order, Progress, Task
 from prompt2model_stages.generate.generator import FewShotGenerator
-from prompt2model_stages.parts import named_part
+from prompt2model_stages.parts import named_part, used
 from prompt2model_stages.teacher import open_teacher
 
 POLL_S = 0.5
@@ -38,8 +38,9 @@ async def write_examples(job: StageJob, task: Task, order: Order, progress: Call
     """Opens the job's teacher and lets the spec's generator write what is ordered. Raises: StageError, OSError."""
     # The generator itself waits for what is in flight, as long as it makes sense; what is left then seems to hang.
     async with open_teacher(job, stage="generate", grace_s=1.0) as teacher:
-        make = named_part("generator", spec_read_by(job.stage_run.spec).parts, DatasetGenerator) or FewShotGenerator
-        return await make(task, order, teacher).generate(progress)
+        part = named_part("generator", spec_read_by(job.stage_run.spec).parts, DatasetGenerator)
+        generated: Generated = await (part or FewShotGenerator)(task, order, teacher).generate(progress)
+        return replace(generated, part=(used([part]) or {}).get("generator"))
 
 
 class GeneratorActor:

@@ -94,6 +94,7 @@ class Generated:
     """A generator's result.
 
     shortfall: why there are fewer examples than wanted; empty where there are as many.
+    part: that wrote them in place of the built-in generator, with its version; the stage notes it where it calls the part.
     """
 
     examples: tuple[VotedExample, ...]
@@ -101,6 +102,7 @@ class Generated:
     duplicates_over_time: tuple[tuple[int, int], ...]
     shortfall: str = ""
     spent: Spent = field(default_factory=Spent)
+    part: str | None = None
 
 
 class AskableTeacher(Protocol):

@@ -17,7 +17,7 @@ from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.examples import EXAMPLES, Pair
 from prompt2model_stages.generate.actor import generate_in_actor
 from prompt2model_stages.generate.base import DatasetGenerator, Generated, Order, Progress, Task
-from prompt2model_stages.parts import NamedPart, named_part, used
+from prompt2model_stages.parts import NamedPart, named_part
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
 from prompt2model_stages.stage_files import DiscoveredTask, json_lines
@@ -41,7 +41,7 @@ def run(context: StageContext) -> StageOutputs:
     with ray_session(context):
         context.reporter.progress(done, order.examples, "examples", "asking the teacher")
         generated = generate_in_actor(context.job, task, order, _Watch(context))
-    return write(context, generated, used([part]))
+    return write(context, generated)
 
 
 def task_of(task: DiscoveredTask) -> Task:
@@ -77,7 +77,7 @@ def _named(teacher: TeacherSpec | None) -> str:
     return f"{name} {json.dumps(extra, sort_keys=True)}" if extra else name
 
 
-def write(context: StageContext, generated: Generated, parts: dict[str, str] | None = None) -> StageOutputs:
+def write(context: StageContext, generated: Generated) -> StageOutputs:
     """Writes both files and sums them up. The same journal gives the same examples.jsonl, byte by byte."""
     content = json_lines(generated.examples)
     context.folder.write_bytes(EXAMPLES, content)
@@ -93,7 +93,7 @@ def write(context: StageContext, generated: Generated, parts: dict[str, str] | N
         examples=len(generated.examples),
         examples_sha256=hashlib.sha256(content).hexdigest(),
         duplicates=generated.counts.duplicates,
-        parts=parts,
+        parts={"generator": generated.part} if generated.part is not None else None,
         spent=generated.spent,
     )
 

@@ -58,7 +58,7 @@ def dataset_license(context: StageContext) -> str | None:
     for number, dataset in enumerate(chosen_datasets(context)):
         if not is_path(dataset.name):
             known = decision.dataset_license if decision is not None and number == 0 else None
-            found.append(known_license(Kind.DATASETS, dataset.name, known, allowed))
+            found.append(known_license(Kind.DATASETS, dataset.name, known, allowed, revision=dataset.revision))
     return ", ".join(dict.fromkeys(found))[:LICENSE_LIMIT] or None
 
 

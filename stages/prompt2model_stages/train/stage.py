@@ -78,7 +78,8 @@ def _license(context: StageContext) -> str | None:
     decision = context.job.stage_run.spec.decision
     if decision is None or decision.student is None or is_folder(decision.student):
         return None
-    return known_license(Kind.MODELS, decision.student, decision.student_license, context.job.settings.licenses)
+    name, known, allowed = decision.student, decision.student_license, context.job.settings.licenses
+    return known_license(Kind.MODELS, name, known, allowed, revision=decision.student_revision)
 
 
 def _notes(folder: Folder) -> list[str]:
