@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from typing import Any
 
 import pytest
@@ -110,3 +111,95 @@ def test_a_file_with_aliases_is_refused_with_the_lines_to_write(spec: str) -> No
         SpecError, match=r"(?s)Write this by hand:\nspec:\n  datasets:\n    choice:\n      name: rajpurkar"
     ):
         with_fields(HEAD + spec, {CHOICE: SQUAD}, "a.yaml")
+
+
+IN_LINES = """\
+spec:
+  datasets:
+    # ours
+    choice:
+      # the name
+      name: google/boolq   # yes or no
+      config: c   # French
+      inputColumns:   # both
+      - q   # the first
+      # the second
+      - p
+      outputColumn: a   # short
+
+      # behind
+    topK: 3   # few
+  prompt: hi
+"""
+IN_BRACES = """\
+spec:
+  datasets:
+    # ours
+    choice: {name: google/boolq, # yes or no
+             inputColumns: [q], outputColumn: a}   # short
+  prompt: hi
+"""
+ALL_IN_BRACES = """\
+spec: {
+  datasets: {  # ours
+    choice: {name: google/boolq, # yes or no
+             inputColumns: [q], outputColumn: a}, topK: 3},   # few
+  prompt: hi}
+"""
+
+
+@pytest.mark.parametrize("spec", [IN_LINES, IN_BRACES, ALL_IN_BRACES], ids=["lines", "braces", "all in braces"])
+@pytest.mark.parametrize("choice", [SQUAD, {"none": True}, {"name": "google/boolq"}], ids=["squad", "none", "bare"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
+def test_comments_inside_a_choice_stay(spec: str, choice: dict[str, Any], newline: str) -> None:
+    before = (HEAD + spec).replace("\n", newline)
+    after = with_fields(before, {CHOICE: choice}, "a.yaml")
+    tree: Any = documents(after)[0]
+    assert tree["spec"]["datasets"]["choice"] == choice
+    comments = [line.partition("#")[2].strip() for line in spec.splitlines() if "#" in line]
+    kept = [line.partition("#")[2].strip() for line in after.splitlines() if "#" in line]
+    assert sorted(kept) == sorted(comments)
+    assert after.count("\n") == after.count(newline)
+
+
+def test_of_a_choice_only_what_changes_is_written() -> None:
+    before = HEAD + IN_LINES
+    choice = {"name": "google/boolq", "config": "c", "split": "dev", "inputColumns": ["q", "p"], "outputColumn": "a"}
+    assert changes(before, with_fields(before, {CHOICE: choice}, "a.yaml")) == ["+       split: dev"]
+    other = {**choice, "name": "rajpurkar/squad"}
+    assert changes(before, with_fields(before, {CHOICE: other}, "a.yaml")) == [
+        "-       name: google/boolq   # yes or no",
+        "+       name: rajpurkar/squad   # yes or no",
+        "+       split: dev",
+    ]
+
+
+RESOURCE: dict[str, Any] = {
+    "apiVersion": "prompt2model.dev/v1alpha1",
+    "kind": "Prompt2Model",
+    "metadata": {"name": "a"},
+    "spec": {"prompt": "Où est-ce ?\n", "datasets": {"choice": {"name": "x"}, "topK": 3}, "student": {}},
+}
+
+
+@pytest.mark.parametrize("indent", [None, 1, 2, 4])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("name", ["google/flan-t5-base", "no", 'a "b"'])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        RESOURCE["spec"],
+        {"prompt": "hi"},
+        {"prompt": "hi", "datasets": None, "student": {"name": "old", "maxSize": "1Gi"}},
+    ],
+    ids=["some", "none", "null"],
+)
+def test_json_stays_json(indent: int | None, newline: str, name: str, spec: dict[str, Any]) -> None:
+    tree = {**RESOURCE, "spec": spec}
+    before = (json.dumps(tree, indent=indent, ensure_ascii=False) + "\n").replace("\n", newline)
+    after = with_fields(before, {CHOICE: SQUAD, NAME: name}, "a.json")
+    datasets, student = spec.get("datasets") or {}, spec.get("student") or {}
+    wanted = {**spec, "datasets": {**datasets, "choice": SQUAD}, "student": {**student, "name": name}}
+    assert json.loads(after) == {**tree, "spec": wanted}
+    assert after == (json.dumps(json.loads(after), indent=indent, ensure_ascii=False) + "\n").replace("\n", newline)
+    assert with_fields(after, {CHOICE: SQUAD, NAME: name}, "a.json") == after
