@@ -36,6 +36,11 @@ class SpecError(Exception):
 
 def load(path: Path) -> Prompt2Model:
     """The Prompt2Model in a YAML file; paths in it are left as written (see resolve_paths). Raises: SpecError."""
+    return parse(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of such a file. Raises: SpecError."""
     try:
         if path.is_file() and path.stat().st_size > SIZE_LIMIT:
             raise SpecError(f"{path}: it is over 1 MiB, too big for a Prompt2Model: bring examples in datasets.own")
@@ -48,11 +53,10 @@ def load(path: Path) -> Prompt2Model:
         why = getattr(error, "strerror", None) or str(error)
         raise SpecError(f"{path}: it cannot be read ({why}): check the path and its permissions") from error
     try:
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise SpecError(f"{path}: line {line} is no UTF-8: save the file as UTF-8 text") from error
-    return parse(text, str(path))
 
 
 def parse(text: str, origin: str) -> Prompt2Model:

@@ -21,6 +21,8 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 SCHEMES = ("file", "s3", "gs", "gcs", "memory")
+_OF_STORAGE = frozenset({"botocore", "aiobotocore", "aiohttp", "gcsfs", "google"})
+"""Libraries whose errors are those of the connection or of the credentials, though not all are errors of the system."""
 
 
 def file_system(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
@@ -40,6 +42,11 @@ def file_system(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
         options["client_kwargs"] = {"region_name": region}  # botocore itself reads AWS_DEFAULT_REGION alone
     filesystem, path = url_to_fs(uri, **options)
     return filesystem, str(path)
+
+
+def is_of_storage(error: Exception) -> bool:
+    """Whether an error is one of the connection to a storage, or of the credentials for it."""
+    return bool({base.__module__.partition(".")[0] for base in type(error).__mro__} & _OF_STORAGE)
 
 
 class Folder:

@@ -7,10 +7,7 @@ from contextlib import contextmanager
 
 from prompt2model_stages.catalogs.entries import Kind
 from prompt2model_stages.errors import StageError, blocked, disk_full
-from prompt2model_stages.storage import Folder
-
-_OF_STORAGE = frozenset({"botocore", "aiobotocore", "aiohttp", "gcsfs", "google"})
-"""Libraries whose errors are those of the connection or of the credentials, though not all are errors of the system."""
+from prompt2model_stages.storage import Folder, is_of_storage
 
 
 def home_of(uri: str, kind: Kind) -> Folder:
@@ -31,8 +28,7 @@ def reached(uri: str) -> Iterator[None]:
     except OSError as error:
         raise disk_full(error) or unreachable(uri, error) from error
     except Exception as error:
-        libraries = {base.__module__.partition(".")[0] for base in type(error).__mro__}
-        if not libraries & _OF_STORAGE:
+        if not is_of_storage(error):
             raise
         raise unreachable(uri, error) from error
 

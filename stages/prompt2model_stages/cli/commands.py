@@ -29,7 +29,7 @@ from prompt2model_stages.local.companions import ServiceProcess
 from prompt2model_stages.local.display import Display
 from prompt2model_stages.local.planning import plan_table
 from prompt2model_stages.local.report import print_report
-from prompt2model_stages.local.run_folder import InUseError, RunFolder
+from prompt2model_stages.local.run_folder import InUseError, RunFolder, runs_option
 from prompt2model_stages.local.runner import Runner
 
 DONE, STOPPED, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -88,7 +88,7 @@ def _run_locked(
             kept = f"Everything so far is kept: `p2m run {shlex.quote(str(file))}` goes on where it was."
             console.print(kept, highlight=False, soft_wrap=True)
             if status.phase is Phase.AWAITING_CHOICE:
-                page = f"p2m choose {shlex.quote(str(file))}{_runs_option(run_folder)}"
+                page = f"p2m choose {shlex.quote(str(file))}{runs_option(run_folder.runs)}"
                 console.print(f"Choose on a page: `{page}`.", highlight=False, soft_wrap=True)
             return code
         _say_how_to_go_on(console, resource, run_folder, status)
@@ -255,17 +255,13 @@ def ending(status: Prompt2ModelStatus) -> tuple[int, str]:
 def _say_how_to_go_on(
     console: Console, resource: Prompt2Model, run_folder: RunFolder, status: Prompt2ModelStatus
 ) -> None:
-    where = _runs_option(run_folder)
+    where = runs_option(run_folder.runs)
     console.print("\nHow to go on:")
     if resource.spec.service.enabled:
         console.print(f"  p2m serve {resource.metadata.name}{where}   serve this model", highlight=False)
     elif status.model is not None:
         console.print(f"  the model, not served: {status.model.uri}", highlight=False, soft_wrap=True)
     console.print(f"  p2m ui{where}            see every run in MLflow", highlight=False)
-
-
-def _runs_option(run_folder: RunFolder) -> str:
-    return "" if run_folder.runs == Path("runs").absolute() else f" --runs {shlex.quote(str(run_folder.runs))}"
 
 
 def _serve_until_interrupted(console: Console, service: ServiceProcess) -> None:

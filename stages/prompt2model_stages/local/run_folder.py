@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,15 +31,24 @@ from prompt2model_api.stage_run import Progress, Stage, StageRun, StageRunStatus
 from prompt2model_api.status import Prompt2ModelStatus
 from prompt2model_stages.attempt import read_result
 from prompt2model_stages.reporting import FAILURE, PROGRESS
+from prompt2model_stages.stage_files import first_problem
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.database import database_uri
 from prompt2model_stages.tracking.marks import run_url
+
+logger = logging.getLogger(__name__)
 
 STAGE_RUN = "stage_run.json"
 
 
 class InUseError(Exception):
     """Another run works in this folder."""
+
+
+def runs_option(runs: Path) -> str:
+    """What a command needs behind it to find this runs folder; empty for the one that it takes by itself."""
+    runs = runs.absolute()
+    return "" if runs == Path("runs").absolute() else f" --runs {shlex.quote(str(runs))}"
 
 
 class RunFolder:
@@ -129,11 +140,18 @@ class RunFolder:
         return self.path / stage_folder(run.spec.stage, run.spec.digest)
 
     def read_stage_runs(self) -> dict[str, StageRun]:
-        """All stage runs by name, with the progress and result that the stages wrote, and the recorder's run URL."""
+        """All stage runs by name, with the progress and result that the stages wrote, and the recorder's run URL.
+
+        One whose file is damaged is left out, which is logged: the next run makes it again, and finds its result.
+        """
         found = {}
         for stage in Stage:
             for path in sorted(self.path.glob(f"{stage.value}-*/{STAGE_RUN}")):
-                run = self._read_stage_run(path)
+                try:
+                    run = self._read_stage_run(path)
+                except ValidationError as error:
+                    logger.warning("%s is damaged, and not used: %s", path, first_problem(error))
+                    continue
                 found[run.metadata.name] = run
         return found
 
