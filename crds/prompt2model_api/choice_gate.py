@@ -158,7 +158,7 @@ def _chosen(
         if (closed := _not_licensed(found, spec.datasets.licenses, "datasets", "datasets.choice")) is not None:
             return closed
         candidate = next((c for c in candidates if c.name == one.name), None)
-        used = one if one.has_columns else _with_columns(one, candidate)
+        used = one if one.has_columns else with_columns(one, candidate)
         if used is None:
             return GateState(False, "AwaitingChoice", _columns_wanted(one, candidate))
         if not one.has_columns and candidate is not None:
@@ -174,7 +174,7 @@ def _chosen(
     return _open(decision.model_copy(update={"dataset_license": _license(first) if first is not None else None}))
 
 
-def _with_columns(chosen: UsedDataset, candidate: DatasetCandidate | None) -> UsedDataset | None:
+def with_columns(chosen: UsedDataset, candidate: DatasetCandidate | None) -> UsedDataset | None:
     """What is chosen, with the columns that discover knows; None where it knows none of this configuration."""
     if candidate is None or candidate.output_column is None or candidate.undecided is not None:
         return None

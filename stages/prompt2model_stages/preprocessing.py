@@ -45,6 +45,17 @@ class Preprocessing:
         """What the student is given for a raw input."""
         return f"{self.instruction}\n{raw.strip()}" if self.instruction else raw.strip()
 
+    @property
+    def note(self) -> str:
+        """How much of the instruction was cut, and what to do; empty where it is whole."""
+        if self.left_out == 0:
+            return ""
+        kept = len(self.instruction)
+        return (
+            f"The instruction is cut: the student reads its first {kept:,} of {kept + self.left_out:,} characters before each "
+            "input. Write it shorter, or raise training.maxInstructionCharacters."
+        )
+
     def save(self, folder: Folder) -> None:
         """Writes preprocessing.json."""
         folder.write_json(PREPROCESSING, {"format": FORMAT, "instruction": self.instruction})

@@ -100,7 +100,7 @@ def test_a_choice_takes_the_place_of_another_one() -> None:
     offers = place.offers()
     assert [offered.candidate.name for offered in offers.datasets] == [c.name for c in waiting_runs.datasets()]
     assert offers.datasets[6].score is None and offers.where.endswith(NAMESPACE)
-    proposal = place.propose({CHOICE_PATH: SQUAD, STUDENT_PATH: "org/s1"})
+    proposal = place.propose(place.present(), {CHOICE_PATH: SQUAD, STUDENT_PATH: "org/s1"})
     assert "config: c" in proposal.before and "config" not in proposal.after
     assert "is patched" in place.save(proposal)
     spec: Prompt2ModelSpec = place.offers().spec
@@ -109,7 +109,7 @@ def test_a_choice_takes_the_place_of_another_one() -> None:
         and spec.student.name == "org/s1"
         and spec.datasets.top_k == 7
     )
-    assert "is patched" in place.save(place.propose({CHOICE_PATH: {"none": True}}))
+    assert "is patched" in place.save(place.propose(place.present(), {CHOICE_PATH: {"none": True}}))
     assert place.offers().spec.datasets.choice == Choice(none=True)
     with pytest.raises(SpecError, match="was changed meanwhile"):
         place.save(proposal)
@@ -118,7 +118,7 @@ def test_a_choice_takes_the_place_of_another_one() -> None:
 def test_what_the_server_refuses_is_told_in_its_words() -> None:
     place = ClusterPlace("questions", OPTIONS)
     with pytest.raises(SpecError, match=r"kubectl patch: .*relative path"):
-        place.save(place.propose({CHOICE_PATH: {**SQUAD, "name": "./rows.csv"}}))
+        place.save(place.propose(place.present(), {CHOICE_PATH: {**SQUAD, "name": "./rows.csv"}}))
     with pytest.raises(SpecError, match=r'kubectl get: .*"nobody" not found'):
         ClusterPlace("nobody", OPTIONS).offers()
 
@@ -128,4 +128,4 @@ def test_the_rights_are_the_callers() -> None:
     offers = place.offers()
     assert len(offers.datasets) == 5 and offers.notes[0].startswith("The nearest five candidates alone are shown.")
     with pytest.raises(SpecError, match=r"kubectl patch: .*forbidden"):
-        place.save(place.propose({STUDENT_PATH: "org/s3"}))
+        place.save(place.propose(place.present(), {STUDENT_PATH: "org/s3"}))

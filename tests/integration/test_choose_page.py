@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ import httpx
 import pytest
 
 from prompt2model_api.loading import load
+from prompt2model_stages.choosing.serving import _bound
 from tests import chromium, hub_server, waiting_runs
 
 pytestmark = [
@@ -32,6 +32,7 @@ pytestmark = [
 
 HOSTILE = "<img src=http://192.0.2.1/x.png onerror=\"document.title='taken'\">"
 COMMAND = [sys.executable, "-m", "prompt2model_stages.cli.main", "choose", "questions"]
+PORT = 18760
 
 
 @pytest.fixture(scope="module")
@@ -59,18 +60,39 @@ async def choosing(folder: Path, hub: hub_server.Hub) -> AsyncIterator[tuple[sub
     """The command as its user starts it, and the address that it tells."""
     environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and not k.startswith("HF_")}
     environment |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "hf"), "COLUMNS": "200"}
-    command = [*COMMAND, "--runs", str(folder / "runs"), "--port", "18760"]
-    # Where the tests run in the background of a shell, SIGINT is ignored, and children inherit that.
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [*COMMAND, "--runs", str(folder / "runs"), "--port", str(PORT)]
+    async with started(command, environment) as (process, line):
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/\S+/", line)
+        assert found, line
+        assert line.startswith(
+            "Choose on" if found[1] == str(PORT) else f"Port {PORT} is in use, this page has another one."
+        )
+        yield process, found[0]
+
+
+@asynccontextmanager
+async def started(command: list[str], environment: dict[str, str]) -> AsyncIterator[tuple[subprocess.Popen[str], str]]:
+    """A process in a group of its own, as a shell starts it, and the first line that it writes."""
+
+    def heard() -> None:
+        # Where the tests run in the background of a shell, SIGINT is ignored, and children inherit that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heard
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=heard,
+        process_group=0,
     ) as process:
         try:
             assert process.stdout is not None
             line = await asyncio.to_thread(process.stdout.readline)
-            found = re.search(r"http://127\.0\.0\.1:\d+/\S+/", line)
-            assert found, line + process.stdout.read()
-            yield process, found[0]
+            if "http" not in line:
+                line += process.stdout.read()
+            yield process, line
         finally:
             process.kill()
 
@@ -155,6 +177,19 @@ async def test_only_its_address_opens_it_and_ctrl_c_ends_it(tmp_path: Path, hub:
         said, _ = await asyncio.to_thread(process.communicate)
         assert process.returncode == 130 and said.strip().endswith("Nothing was saved.")
     assert file.read_text() == waiting_runs.YAML
+
+
+async def test_a_second_start_on_one_port_says_where_it_is(tmp_path: Path, hub: hub_server.Hub) -> None:
+    waiting_runs.write(tmp_path)
+    first, second = _bound(PORT), _bound(PORT)  # at one moment, before a server takes either
+    with first, second:
+        assert [bound.getsockname()[1] for bound in (first, second)] == [PORT, PORT + 1]
+        async with choosing(tmp_path, hub) as (process, address), httpx.AsyncClient(trust_env=False) as client:
+            assert urlsplit(address).port == PORT + 2
+            assert (await client.get(address)).status_code == 200
+            process.send_signal(signal.SIGINT)
+            said, _ = await asyncio.to_thread(process.communicate)
+            assert said.strip() == "Nothing was saved."
 
 
 def test_no_other_command_imports_gradio() -> None:

@@ -253,7 +253,7 @@ def test_a_file_keeps_its_rights_and_a_link_stays_one(chooser: Chooser, file: Pa
     link = tmp_path / "link.yaml"
     link.symlink_to(file)
     place = LocalPlace(link, tmp_path / "runs")
-    place.save(place.propose({("spec", "student", "name"): "org/s1"}))
+    place.save(place.propose(place.present(), {("spec", "student", "name"): "org/s1"}))
     assert link.is_symlink() and file.stat().st_mode & 0o777 == 0o640
     assert load(file).spec.student.name == "org/s1"
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []

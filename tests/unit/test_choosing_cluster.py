@@ -13,8 +13,10 @@ from prompt2model_api.candidates import FILE
 from prompt2model_api.loading import SpecError
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Choice
-from prompt2model_stages.choosing.chooser import Chooser
-from prompt2model_stages.choosing.cluster_place import BY_NAME, ClusterPlace, _merged, kubectl
+from prompt2model_stages.choosing.chooser import NONE, Chooser
+from prompt2model_stages.choosing.cluster_place import BY_NAME, ClusterPlace
+from prompt2model_stages.choosing.kubectl import ConflictError, kubectl
+from prompt2model_stages.choosing.patching import merged
 from prompt2model_stages.choosing.picking import CHOICE_PATH, STUDENT_PATH, Pick
 from prompt2model_stages.choosing.sampling import Sample
 from prompt2model_stages.prepare.tables import Table
@@ -47,7 +49,13 @@ class Cluster:
             "candidatesFile": f"{storage}/{FOLDER}/{FILE}",
         }
         self.resource: dict[str, Any] = {
-            "metadata": {"name": "questions", "namespace": "team"},
+            "metadata": {
+                "name": "questions",
+                "namespace": "team",
+                "uid": "u-1",
+                "resourceVersion": "1",
+                "generation": 1,
+            },
             "spec": Prompt2ModelSpec.model_validate(given).dump(),
             "status": {"phase": "AwaitingChoice", "discovered": discovered},
         }
@@ -63,17 +71,29 @@ class Cluster:
         }
         self.asked: list[list[str]] = []
         self.may_list = True
+        self.before_patches: list[dict[str, Any]] = []  # what somebody else writes before each patch
 
     def run(self, arguments: Sequence[str]) -> str:
         self.asked.append(list(arguments))
         if arguments[0] == "patch":
-            self.resource = _merged(self.resource, json.loads(arguments[arguments.index("-p") + 1]))
+            patch = json.loads(arguments[arguments.index("-p") + 1])
+            if self.before_patches:
+                self.write(self.before_patches.pop(0))
+            if patch["metadata"]["resourceVersion"] != self.resource["metadata"]["resourceVersion"]:
+                raise ConflictError("kubectl patch: Error from server (Conflict): the object has been modified")
+            self.write(patch)
             return "patched"
         if arguments[1].startswith("stageruns"):
             if not self.may_list:
                 raise SpecError("kubectl get: Error from server (Forbidden): stageruns is forbidden")
             return json.dumps({"items": [self.stage_run]})
         return json.dumps(self.resource)
+
+    def write(self, change: dict[str, Any]) -> None:
+        self.resource = merged(self.resource, change)
+        metadata = self.resource["metadata"]
+        metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+        metadata["generation"] += "spec" in change
 
     def place(self) -> ClusterPlace:
         return ClusterPlace("questions", ["--namespace", "team"], self.run)
@@ -150,21 +170,118 @@ def test_a_choice_takes_the_place_of_another_one_whole() -> None:
 def test_what_another_one_chose_meanwhile_is_not_overwritten() -> None:
     cluster = Cluster()
     place = cluster.place()
-    proposal = place.propose({CHOICE_PATH: {"none": True}, STUDENT_PATH: "org/s1"})
+    proposal = place.propose(place.present(), {CHOICE_PATH: {"none": True}, STUDENT_PATH: "org/s1"})
     cluster.resource["spec"]["student"]["name"] = "org/theirs"
     with pytest.raises(SpecError, match="questions was changed meanwhile"):
         place.save(proposal)
     assert all(asked[0] == "get" for asked in cluster.asked)
-    assert place.save(place.propose({CHOICE_PATH: {"none": True}})).startswith("questions is patched.")
+    assert place.save(place.propose(place.present(), {CHOICE_PATH: {"none": True}})).startswith("questions is patched.")
 
 
 def test_a_wrong_choice_and_a_resource_without_candidates_get_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster()
     with pytest.raises(SpecError, match="none and name exclude each other"):
-        cluster.place().propose({CHOICE_PATH: {"none": True, "name": "d"}})
+        cluster.place().propose(cluster.place().present(), {CHOICE_PATH: {"none": True, "name": "d"}})
     cluster.resource["status"] = {"phase": "Discovering"}
     with pytest.raises(SpecError, match=r"questions has no candidates yet, its phase is Discovering: wait"):
         cluster.place().offers()
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SpecError, match="kubectl is not on PATH"):
         kubectl(["get", "pods"])
+
+
+def test_a_choice_is_not_saved_into_a_resource_that_was_edited_into_another_one() -> None:
+    cluster = Cluster()
+    place = cluster.place()
+    chooser = Chooser(place, place.offers())
+    nothing = chooser.open_dataset(NONE)
+    shown = chooser.show(nothing.pick, nothing.sample, "")
+    assert shown.proposal is not None
+    cluster.write({"spec": {"prompt": "y"}})
+    now, said = chooser.save(shown, nothing.pick, nothing.sample, "")
+    assert now.problem == (
+        "questions was edited (prompt), and these candidates are not those of the edited one: "
+        "end this command with Ctrl-C, and start it again once discover is done."
+    )
+    assert said == "" and chooser.saved == ""
+    with pytest.raises(SpecError, match=r"questions was edited \(prompt\)"):
+        place.save(shown.proposal)
+    cluster.write({"spec": {"prompt": "x"}})
+    chooser.save(shown, nothing.pick, nothing.sample, "")
+    assert chooser.saved.startswith("questions is patched.")
+
+
+def test_a_resource_that_was_made_anew_is_another_one() -> None:
+    cluster = Cluster()
+    place = cluster.place()
+    chooser = Chooser(place, place.offers())
+    cluster.write({"metadata": {"uid": "u-2"}})
+    assert "questions is another resource now" in chooser.show(Pick(none=True), Sample(Table("", (), ())), "").problem
+
+
+def test_an_edit_between_the_look_and_the_patch_is_not_overwritten() -> None:
+    cluster = Cluster()
+    place = cluster.place()
+    proposal = place.propose(place.present(), {STUDENT_PATH: "org/s1"})
+    cluster.before_patches = [{"spec": {"prompt": "y"}}]
+    with pytest.raises(SpecError, match=r"questions was edited \(prompt\)"):
+        place.save(proposal)
+    cluster.write({"spec": {"prompt": "x"}})
+    cluster.before_patches = [{"spec": {"student": {"name": "org/theirs"}}}]
+    with pytest.raises(SpecError, match="questions was changed meanwhile"):
+        place.save(proposal)
+    assert cluster.resource["spec"]["student"]["name"] == "org/theirs"
+
+
+def test_what_the_operator_writes_meanwhile_is_no_edit() -> None:
+    cluster = Cluster()
+    place = cluster.place()
+    proposal = place.propose(place.present(), {STUDENT_PATH: "org/s1"})
+    cluster.before_patches = [{"status": {"progress": "1"}}, {"status": {"progress": "2"}}]
+    assert place.save(proposal).startswith("questions is patched.")
+    cluster.before_patches = [{"status": {"progress": str(n)}} for n in range(9)]
+    with pytest.raises(SpecError, match="questions is written to all the time, and nothing was saved"):
+        place.save(place.propose(place.present(), {STUDENT_PATH: "org/s2"}))
+
+
+def test_candidates_of_an_earlier_edit_are_not_shown() -> None:
+    cluster = Cluster()
+    cluster.write({"status": {"observedGeneration": 1}})
+    assert cluster.place().offers().datasets
+    cluster.write({"spec": {"prompt": "y"}})
+    with pytest.raises(SpecError, match="the operator has not looked at it yet: start this command again"):
+        cluster.place().offers()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "No resource is named: take one that `kubectl get p2m` lists"),
+        (" ", "No resource is named"),
+        ("-A", "`-A` is not the name of a resource: take one"),
+        ("./questions.yaml", "`./questions.yaml` is not the name of a resource: take one"),
+    ],
+)
+def test_what_is_no_name_is_never_handed_to_kubectl(name: str, said: str) -> None:
+    cluster = Cluster()
+    with pytest.raises(SpecError, match=said):
+        ClusterPlace(name, [], cluster.run).offers()
+    assert cluster.asked == []
+
+
+def test_a_resource_that_this_version_does_not_understand_gets_a_sentence() -> None:
+    cluster = Cluster()
+    cluster.resource["spec"]["datasets"]["topK"] = "many"
+    with pytest.raises(SpecError) as refused:
+        cluster.place().offers()
+    assert str(refused.value).startswith("questions cannot be used: spec.datasets.topK")
+    assert "kubectl edit p2m questions" in str(refused.value) and "\n" not in str(refused.value)
+    cluster = Cluster()
+    cluster.stage_run["spec"]["stage"] = "ponder"
+    offers = cluster.place().offers()
+    assert len(offers.datasets) == 5 and "A StageRun cannot be used: spec.stage" in offers.notes[0]
+
+
+def test_kubectl_that_answers_with_no_json_gets_a_sentence() -> None:
+    with pytest.raises(SpecError, match=r"kubectl get answered with no JSON \(Please log in\)"):
+        ClusterPlace("questions", [], lambda arguments: "Please log in\n").offers()

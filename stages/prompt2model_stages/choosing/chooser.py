@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,9 +10,9 @@ from prompt2model_api.gates import GateState
 from prompt2model_api.loading import SpecError
 from prompt2model_stages.choosing import html
 from prompt2model_stages.choosing.offers import Offers
-from prompt2model_stages.choosing.picking import Pick, choice_of, fields_of, given, problem_of
+from prompt2model_stages.choosing.picking import Pick, choice_of, fields_of, given, note_of, problem_of, proposed
 from prompt2model_stages.choosing.previewing import preprocessing_of, preview
-from prompt2model_stages.choosing.proposing import Place, Proposal
+from prompt2model_stages.choosing.proposing import Place, Proposal, refuse_others
 from prompt2model_stages.choosing.sampling import Sample, sample
 from prompt2model_stages.choosing.tables import dataset_facts, description_of, student_facts
 from prompt2model_stages.prepare.tables import Table
@@ -42,17 +43,23 @@ class Opened:
 
 @dataclass(frozen=True)
 class Shown:
-    """What saving would do. problem: why it cannot be saved; proposal: None where there is nothing to save."""
+    """What saving would do.
+
+    problem: why it cannot be saved. proposal: None where there is nothing to save. note: what else a person should know of it.
+    """
 
     problem: str = ""
     proposal: Proposal | None = None
+    note: str = ""
 
     @property
     def text(self) -> str:
         """As a part of the page."""
         if self.problem:
             return html.warning(self.problem)
-        return html.lines(self.proposal.lines) if self.proposal else html.note("Nothing changes.")
+        return (
+            html.lines(self.proposal.lines) + html.note(self.note) if self.proposal else html.note("Nothing changes.")
+        )
 
 
 @dataclass
@@ -63,62 +70,54 @@ class Chooser:
     offers: Offers
     saved: str = ""
     _read: dict[tuple[str, str, str], Sample] = field(default_factory=dict)
+    _saving: threading.Lock = field(default_factory=threading.Lock)
+    _closed: bool = False
 
     def dataset_options(self) -> list[Option]:
         """What can be chosen, as a label and a value each."""
-        names = [offered.candidate.name for offered in self.offers.datasets]
-        chosen = given(self.offers.spec)
-        more = [chosen.name] if chosen.name and chosen.name not in names else []
-        leave = [] if chosen.name or chosen.none else [(_unasked("dataset", self.offers.unasked_dataset), LEAVE)]
-        return [*leave, ("No retrieved dataset", NONE), *((name, name) for name in [*more, *names])]
+        chosen, names = given(self.offers.spec), [offered.candidate.name for offered in self.offers.datasets]
+        leave = "" if chosen.none else _unasked("dataset", self.offers.unasked_dataset)
+        return _options(chosen.name, names, leave, [("No retrieved dataset", NONE)])
 
     def first_dataset(self) -> str:
         """What is selected when the page opens: what the spec names; where the gate waits, the nearest candidate."""
-        chosen = given(self.offers.spec)
-        if chosen.none or chosen.name:
-            return NONE if chosen.none else chosen.name
-        waits = not self.offers.unasked_dataset.open and self.offers.datasets
-        return self.offers.datasets[0].candidate.name if waits else LEAVE
+        chosen, names = given(self.offers.spec), [offered.candidate.name for offered in self.offers.datasets]
+        return NONE if chosen.none else _first(chosen.name, names, self.offers.unasked_dataset)
 
     def student_options(self) -> list[Option]:
         """What can be chosen, as a label and a value each."""
         names = [offered.candidate.name for offered in self.offers.students]
-        chosen = self.offers.spec.student.name
-        more = [chosen] if chosen and chosen not in names else []
-        leave = [] if chosen else [(_unasked("student", self.offers.unasked_student), LEAVE)]
-        return [*leave, *((name, name) for name in [*more, *names])]
+        return _options(self.offers.spec.student.name or "", names, _unasked("student", self.offers.unasked_student))
 
     def first_student(self) -> str:
-        """See first_dataset."""
-        if self.offers.spec.student.name:
-            return self.offers.spec.student.name
-        waits = not self.offers.unasked_student.open and self.offers.students
-        return self.offers.students[0].candidate.name if waits else LEAVE
+        """See first_dataset; of the candidates, the nearest that nothing is known against."""
+        names = [offered.candidate.name for offered in self.offers.students]
+        fitting = [name for name in names if not self.offers.objection(None, name)]
+        return _first(self.offers.spec.student.name or "", fitting or names, self.offers.unasked_student)
 
     def open_dataset(self, name: str) -> Opened:
-        """A dataset that was selected, with its first rows."""
+        """A dataset that was selected, with its first rows: as the spec has it, else as the candidate's facts propose it."""
         if name in (LEAVE, NONE):
             said = self.offers.unasked_dataset.message if name == LEAVE else "No existing dataset is used."
             return Opened(html.note(said), Pick(none=name == NONE))
-        offered, pick = self.offers.dataset(name), given(self.offers.spec)
-        if pick.name != name:
-            pick = Pick(name=name, split="")
+        offered, pick = self.offers.dataset(name), self._given()
+        named = pick.name == name
         if offered is None:
             card = html.card(name, "It is none of the candidates: nothing is known of it but what its rows show.", [])
-            return self.read(Opened(card, pick))
+            return self.read(Opened(card, pick if named else Pick(name, split="")))
         candidate = offered.candidate
-        if pick.name == name and not pick.inputs:
-            pick = Pick(
-                name,
-                False,
-                candidate.config or "",
-                candidate.split,
-                candidate.input_columns,
-                candidate.output_column or "",
-            )
+        if not named:
+            pick = proposed(candidate)
         card = html.card(name, description_of(offered), dataset_facts(offered))
         configs = [entry.config for entry in offered.entries if entry.config]
         return self.read(Opened(card, pick, list(dict.fromkeys([*configs, *([pick.config] if pick.config else [])]))))
+
+    def _given(self) -> Pick:
+        """The dataset of the spec, as the page has it before anybody touched it."""
+        choice = self.offers.spec.datasets.choice
+        pick = given(self.offers.spec, self.offers.known(choice.name) if choice and choice.name else None)
+        found = self._read.get((pick.name, pick.config, pick.split))
+        return replace(pick, config=found.config, split=found.split) if found else pick
 
     def read(self, opened: Opened) -> Opened:
         """With the first rows of what is picked, which are read once."""
@@ -153,24 +152,37 @@ class Chooser:
             return html.note("No row can be shown: the reason is below.")
         preprocessing = preprocessing_of(self.offers.spec, self.offers.instruction)
         transform = self.offers.spec.datasets.transform != "None"
-        return html.row(preview(read.table, pick, preprocessing, row, transform=transform))
+        return html.row(preview(read.table, pick, preprocessing, row, transform=transform, integral=read.integral))
 
     def show(self, pick: Pick, read: Sample, student: str) -> Shown:
-        """What saving would write."""
-        if problem := problem_of(pick, read.columns):
+        """What saving would write into the resource as it is now. What nobody touched on the page is left as it is."""
+        as_given = self._given()
+        asked = Pick() if pick == as_given else pick
+        name = student.strip() if student.strip() != (self.offers.spec.student.name or "") else ""
+        if problem := problem_of(asked, read.columns):
             return Shown(problem)
         try:
-            choice, student = choice_of(pick), student.strip()
-            fields = fields_of(choice, student, self.offers.spec)
-            if objection := self.offers.objection(choice, student):
+            present = self.place.present()
+            refuse_others(self.offers.name, (self.offers.identity, self.offers.spec), present)
+            choice = choice_of(asked, present.spec.datasets.choice, as_given, self.offers.known(asked.name))
+            fields = fields_of(choice, name, present.spec)
+            if objection := replace(self.offers, spec=present.spec).objection(choice, name):
                 return Shown(objection)
-            return Shown(proposal=self.place.propose(fields) if fields else None)
+            if not fields:
+                return Shown()
+            return Shown(proposal=self.place.propose(present, fields), note=note_of(fields, present.spec))
         except (SpecError, ValueError) as error:
             return Shown(str(error))
 
     def save(self, shown: Shown, pick: Pick, read: Sample, student: str) -> tuple[Shown, str]:
         """Writes what was shown; returns what is shown now, and a sentence above it."""
-        now = self.show(pick, read, student)
+        with self._saving:
+            if self._closed or self.saved:
+                why = "was saved already" if self.saved else "was ended, and nothing was saved"
+                return shown, html.warning(f"This command {why}: start it again to choose again.")
+            return self._save(shown, self.show(pick, read, student))
+
+    def _save(self, shown: Shown, now: Shown) -> tuple[Shown, str]:
         if now.problem:
             return now, ""
         if now != shown:
@@ -182,6 +194,28 @@ class Chooser:
         except SpecError as error:
             return now, html.warning(str(error))
         return now, html.done(f"{self.saved} You can close this page: the command has ended.")
+
+    @property
+    def at_work(self) -> bool:
+        """Whether something is being saved."""
+        return self._saving.locked()
+
+    def close(self) -> str:
+        """From now on nothing is saved. Waits for a save that is at work; returns what was saved, empty: nothing."""
+        with self._saving:
+            self._closed = True
+            return self.saved
+
+
+def _options(chosen: str, names: Sequence[str], leave: str, more: Sequence[Option] = ()) -> list[Option]:
+    """chosen: what the spec names. leave: label of the option to write nothing, where the spec names nothing."""
+    known = [*([chosen] if chosen and chosen not in names else []), *names]
+    return [*([(leave, LEAVE)] if leave and not chosen else []), *more, *((name, name) for name in known)]
+
+
+def _first(chosen: str, names: Sequence[str], unasked: GateState) -> str:
+    """What the spec names; where the gate waits, the nearest."""
+    return chosen or (names[0] if names and not unasked.open else LEAVE)
 
 
 def _unasked(what: str, gate: GateState) -> str:

@@ -7,47 +7,36 @@ candidates.json is at an address that this machine can read, all of them are who
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from pydantic import ValidationError
 
+from prompt2model_api.base import Metadata
+from prompt2model_api.complaints import complaints
 from prompt2model_api.loading import SpecError
 from prompt2model_api.names import stage_folder
-from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import Choice, DatasetCandidate, OtherCandidate, StageOutputs, StudentCandidate
+from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
+from prompt2model_api.results import DatasetCandidate, OtherCandidate, StageOutputs, StudentCandidate
 from prompt2model_api.stage_run import StageRun
-from prompt2model_api.status import Prompt2ModelStatus
+from prompt2model_api.status import DiscoveredStatus
+from prompt2model_stages.choosing.kubectl import ConflictError, kubectl
 from prompt2model_stages.choosing.offers import Facts, OfferedDataset, OfferedStudent, Offers
-from prompt2model_stages.choosing.picking import CHOICE_PATH, Fields
-from prompt2model_stages.choosing.proposing import Proposal
-from prompt2model_stages.choosing.yaml_edit import rendered
+from prompt2model_stages.choosing.patching import Tree, merged, patch_of, put, value_at
+from prompt2model_stages.choosing.picking import Fields
+from prompt2model_stages.choosing.proposing import Present, Proposal, refuse_others
+from prompt2model_stages.choosing.yaml_writing import rendered
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.stage_files import Candidates
-from prompt2model_stages.storage import Folder
+from prompt2model_stages.storage import Folder, is_of_storage
 
 RESOURCES = "prompt2models.prompt2model.dev"
 STAGE_RUNS = "stageruns.prompt2model.dev"
 OF_RESOURCE = "prompt2model.dev/resource"
-TIMEOUT_S = 60
 BY_NAME = "Behind the nearest five: the status has its name alone."
-
-Tree = dict[str, Any]
-
-
-def kubectl(arguments: Sequence[str]) -> str:
-    """What kubectl prints. Raises: SpecError with its own words."""
-    try:
-        done = subprocess.run(["kubectl", *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    except FileNotFoundError:
-        raise SpecError("kubectl is not on PATH: install it, or leave --cluster out for a local run.") from None
-    except subprocess.TimeoutExpired:
-        raise SpecError(f"The cluster did not answer within {TIMEOUT_S} seconds: check the kubeconfig.") from None
-    if done.returncode != 0:
-        raise SpecError(f"kubectl {arguments[0]}: {' '.join(done.stderr.split()) or 'it failed without a word'}")
-    return done.stdout
+TRIES = 5
+"""Of a patch: the operator writes the status meanwhile, and each write is another resourceVersion."""
 
 
 @dataclass
@@ -64,137 +53,149 @@ class ClusterPlace:
 
     def offers(self) -> Offers:
         """See Place."""
-        body = self._read()
-        spec = Prompt2ModelSpec.model_validate(body["spec"])
-        status = Prompt2ModelStatus.model_validate(body.get("status") or {})
-        if status.discovered is None:
-            why = f"{self.name} has no candidates yet, its phase is {status.phase}"
-            raise SpecError(f"{why}: wait until discover is done, or see `kubectl describe p2m {self.name}`.")
-        outputs, all_of_them = self._outputs(status), self._whole(status)
+        self._check_name()
+        resource = self._parsed(self._read())
+        discovered = self._discovered(resource)
+        outputs = self._outputs(discovered)
         facts = Facts(outputs.catalogs or [])
-        if all_of_them is not None:
-            datasets = [OfferedDataset(c, facts.of_dataset(c.name), c.score) for c in all_of_them.datasets]
-            students = [OfferedStudent(c, facts.of_student(c.name), c.score) for c in all_of_them.students]
+        if (whole := self._whole(discovered)) is not None:
+            datasets, students = facts.datasets(whole.datasets), facts.students(whole.students)
         else:
-            shown, best = outputs.dataset_candidates or [], outputs.student_candidates or []
-            datasets = [OfferedDataset(c, facts.of_dataset(c.name), c.score) for c in shown]
+            datasets = facts.datasets(outputs.dataset_candidates or [])
             datasets += [_dataset_by_name(other, facts) for other in outputs.other_datasets or []]
-            students = [OfferedStudent(c, facts.of_student(c.name), c.score) for c in best]
-            by_name = [_student_by_name(other, facts) for other in outputs.other_students or []]
-            students += [offered for offered in by_name if offered is not None]
+            students = facts.students(outputs.student_candidates or [])
+            students += [found for other in outputs.other_students or [] if (found := _student_by_name(other, facts))]
         return Offers(
             name=self.name,
-            where=f"In the cluster, namespace {body['metadata'].get('namespace', 'default')}",
-            spec=spec,
-            instruction=status.discovered.instruction or "",
-            demonstrations=spec.demonstrations,
+            where=f"In the cluster, namespace {resource.metadata.namespace}",
+            spec=resource.spec,
+            identity=resource.metadata.uid,
+            instruction=discovered.instruction or "",
+            demonstrations=resource.spec.demonstrations,
             datasets=datasets,
             students=students,
             outputs=outputs,
             notes=[*facts.notes, *self.notes],
         )
 
-    def propose(self, fields: Fields) -> Proposal:
+    def present(self) -> Present:
+        """See Place."""
+        body = self._read()
+        resource = self._parsed(body)
+        return Present(resource.metadata.uid, resource.spec, json.dumps(body))
+
+    def propose(self, present: Present, fields: Fields) -> Proposal:
         """See Place. Shown are the fields that change, not the whole resource."""
-        spec = self._read()["spec"]
-        proposal = _proposal({"spec": spec}, fields)
+        body = json.loads(present.content)
         try:
-            Prompt2ModelSpec.model_validate(_merged(spec, patch_of(fields)["spec"]))
+            Prompt2ModelSpec.model_validate(merged(body["spec"], patch_of(fields)["spec"]))
         except ValidationError as error:
-            raise SpecError(f"{self.name}: {error.errors()[0]['msg']}.") from error
-        return proposal
+            raise SpecError(f"{self.name}: {complaints(error, Prompt2ModelSpec)[0]}.") from error
+        return _proposal(present, fields)
 
     def save(self, proposal: Proposal) -> str:
-        """See Place. Patches these fields alone."""
-        if _proposal(self._read(), proposal.fields) != proposal:
-            raise SpecError(f"{self.name} was changed meanwhile: look at the lines again, and save once more.")
-        patch = json.dumps(patch_of(proposal.fields))
-        self.run(["patch", RESOURCES, self.name, "--type", "merge", "-p", patch, *self.options])
-        watch = " ".join(["kubectl get p2m", self.name, *self.options, "-w"])
-        return f"{self.name} is patched. `{watch}` shows how it continues."
+        """See Place. Patches these fields alone, and only what was looked at."""
+        for _ in range(TRIES):
+            now = self.present()
+            refuse_others(self.name, (proposal.present.identity, proposal.present.spec), now)
+            if _proposal(now, proposal.fields) != proposal:
+                raise SpecError(f"{self.name} was changed meanwhile: look at the lines again, and save once more.")
+            version = value_at(json.loads(now.content), ("metadata", "resourceVersion"))
+            patch = json.dumps(patch_of(proposal.fields, version))
+            try:
+                self.run(["patch", RESOURCES, self.name, "--type", "merge", "-p", patch, *self.options])
+            except ConflictError:
+                continue
+            watch = shlex.join(["kubectl", "get", "p2m", self.name, *self.options, "-w"])
+            return f"{self.name} is patched. `{watch}` shows how it continues."
+        raise SpecError(f"{self.name} is written to all the time, and nothing was saved: save once more.")
+
+    def _check_name(self) -> None:
+        try:
+            Metadata(name=self.name)
+        except ValidationError:
+            why = f"`{self.name}` is not the name of a resource" if self.name.strip() else "No resource is named"
+            raise SpecError(f"{why}: take one that `kubectl get p2m` lists, `p2m choose NAME --cluster`.") from None
 
     def _read(self) -> Tree:
-        tree: Tree = json.loads(self.run(["get", RESOURCES, self.name, "-o", "json", *self.options]))
+        said = self.run(["get", RESOURCES, self.name, "-o", "json", *self.options])
+        try:
+            tree: Tree = json.loads(said)
+        except ValueError as error:
+            shown = " ".join(said.split())[:200]
+            raise SpecError(
+                f"kubectl get answered with no JSON ({shown}): check what the kubeconfig starts."
+            ) from error
         return tree
 
-    def _outputs(self, status: Prompt2ModelStatus) -> StageOutputs:
-        """The result of discover; what the status has of it where StageRuns must not be read."""
-        assert status.discovered is not None
-        file = status.discovered.candidates_file or ""
+    def _parsed(self, body: Tree) -> Prompt2Model:
         try:
-            found = json.loads(
-                self.run(["get", STAGE_RUNS, "-l", f"{OF_RESOURCE}={self.name}", "-o", "json", *self.options])
+            return Prompt2Model.model_validate(body)
+        except ValidationError as error:
+            why = f"{self.name} cannot be used: {complaints(error)[0]}"
+            remedy = (
+                f"Correct it with `kubectl edit p2m {self.name}`, or install the version of p2m that the operator has."
             )
+            raise SpecError(f"{why}. {remedy}") from error
+
+    def _discovered(self, resource: Prompt2Model) -> DiscoveredStatus:
+        """What the status has of discover. Raises: SpecError where there is nothing, or it may be of an earlier spec."""
+        status = resource.status
+        if status is None or status.discovered is None:
+            why = f"{self.name} has no candidates yet" + (f", its phase is {status.phase}" if status else "")
+            raise SpecError(f"{why}: wait until discover is done, or see `kubectl describe p2m {self.name}`.")
+        if 0 < status.observed_generation < resource.metadata.generation:
+            why = f"{self.name} was edited, and the operator has not looked at it yet"
+            raise SpecError(f"{why}: start this command again in a few seconds.")
+        return status.discovered
+
+    def _outputs(self, discovered: DiscoveredStatus) -> StageOutputs:
+        """The result of discover; what the status has of it where StageRuns must not be read."""
+        file = discovered.candidates_file or ""
+        try:
+            said = self.run(["get", STAGE_RUNS, "-l", f"{OF_RESOURCE}={self.name}", "-o", "json", *self.options])
+            runs = [StageRun.model_validate(body) for body in json.loads(said)["items"]]
+        except ValueError as error:  # a StageRun of another version of the operator is one, too
+            said = complaints(error, StageRun)[0] if isinstance(error, ValidationError) else str(error)
+            self.notes.append(f"The nearest five candidates alone are shown. A StageRun cannot be used: {said}.")
+            runs = []
         except SpecError as error:
             self.notes.append(f"The nearest five candidates alone are shown. {error}")
-            found = {"items": []}
-        for body in found["items"]:
-            run = StageRun.model_validate(body)
+            runs = []
+        for run in runs:
             if run.status.result is not None and f"/{stage_folder(run.spec.stage, run.spec.digest)}/" in file:
                 return run.status.result.outputs
-        shown = status.discovered
-        return StageOutputs(dataset_candidates=shown.dataset_candidates, student_candidates=shown.student_candidates)
+        return StageOutputs(
+            dataset_candidates=discovered.dataset_candidates, student_candidates=discovered.student_candidates
+        )
 
-    def _whole(self, status: Prompt2ModelStatus) -> Candidates | None:
+    def _whole(self, discovered: DiscoveredStatus) -> Candidates | None:
         """candidates.json, where this machine can read its address."""
-        assert status.discovered is not None
-        folder = (status.discovered.candidates_file or "").rpartition("/")[0]
+        folder = (discovered.candidates_file or "").rpartition("/")[0]
+        by_name = "The candidates behind the nearest five are known by name:"
         if not folder.startswith(("s3://", "gs://")):
-            self.notes.append(
-                "The candidates behind the nearest five are known by name: candidates.json, on the resource's volume, has the rest."
-            )
+            self.notes.append(f"{by_name} candidates.json, on the resource's volume, has the rest.")
             return None
         try:
             return Candidates.read(Folder(folder))
         except (OSError, ValueError, ImportError, StageError) as error:
-            self.notes.append(
-                f"The candidates behind the nearest five are known by name: {folder} cannot be read ({error})."
-            )
-            return None
+            self.notes.append(f"{by_name} {folder} cannot be read ({error}).")
+        except Exception as error:
+            if not is_of_storage(error):
+                raise
+            self.notes.append(f"{by_name} {folder} cannot be read ({error}): check this machine's credentials for it.")
+        return None
 
 
-def patch_of(fields: Fields) -> Tree:
-    """The merge patch: a choice takes the place of another one whole, so what it does not have is removed."""
-    tree: Tree = {}
-    for path, value in fields.items():
-        inner = tree
-        for name in path[:-1]:
-            inner = inner.setdefault(name, {})
-        empty = {info.alias or name: None for name, info in Choice.model_fields.items()} if path == CHOICE_PATH else {}
-        inner[path[-1]] = {**empty, **value} if path == CHOICE_PATH else value
-    return tree
-
-
-def _proposal(resource: Mapping[str, Any], fields: Fields) -> Proposal:
+def _proposal(present: Present, fields: Fields) -> Proposal:
+    resource = json.loads(present.content)
     before: Tree = {}
     after: Tree = {}
     for path, value in fields.items():
-        old: Any = resource
-        for name in path:
-            old = old.get(name) if isinstance(old, Mapping) else None
-        if old is not None:
-            _put(before, path, old)
-        _put(after, path, value)
-    return Proposal(rendered(before) if before else "", rendered(after), fields)
-
-
-def _put(tree: Tree, path: Sequence[str], value: Any) -> None:
-    for name in path[:-1]:
-        tree = tree.setdefault(name, {})
-    tree[path[-1]] = value
-
-
-def _merged(tree: Any, patch: Any) -> Any:
-    """RFC 7386, as the API server does it."""
-    if not isinstance(patch, dict):
-        return patch
-    found = dict(tree) if isinstance(tree, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            found.pop(name, None)
-        else:
-            found[name] = _merged(found.get(name), value)
-    return found
+        if (old := value_at(resource, path)) is not None:
+            put(before, path, old)
+        put(after, path, value)
+    return Proposal(rendered(before) if before else "", rendered(after), fields, present)
 
 
 def _dataset_by_name(other: OtherCandidate, facts: Facts) -> OfferedDataset:

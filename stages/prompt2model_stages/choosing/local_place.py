@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from prompt2model_api.decide import decide
-from prompt2model_api.loading import SpecError, load, parse, resolve_paths
+from prompt2model_api.loading import SpecError, parse, read_text, resolve_paths
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.texts import told
-from prompt2model_stages.choosing.offers import Facts, OfferedDataset, OfferedStudent, Offers
+from prompt2model_stages.choosing.file_writing import refuse_read_only, replace
+from prompt2model_stages.choosing.offers import Facts, Offers
 from prompt2model_stages.choosing.picking import Fields
-from prompt2model_stages.choosing.proposing import Proposal
+from prompt2model_stages.choosing.proposing import Present, Proposal
 from prompt2model_stages.choosing.yaml_edit import with_fields
 from prompt2model_stages.errors import StageError
-from prompt2model_stages.local.run_folder import RunFolder
+from prompt2model_stages.local.run_folder import RunFolder, runs_option
 from prompt2model_stages.local.runner import sources
 from prompt2model_stages.parts import with_pinned_parts
 from prompt2model_stages.stage_files import Candidates, DiscoveredTask
@@ -42,6 +41,8 @@ class LocalPlace:
         """By the name of a resource that was run, or by its file. Raises: SpecError."""
         if is_file(named):
             return cls(Path(named), runs)
+        if not named.strip():
+            raise SpecError("No resource is named: `p2m choose NAME` takes one that `p2m status` lists, or its file.")
         run_folder = RunFolder(runs, namespace, named)
         origin = run_folder.read_origin()
         if origin is None:
@@ -51,7 +52,7 @@ class LocalPlace:
 
     def offers(self) -> Offers:
         """See Place."""
-        resource = self._resource()
+        resource = self._parsed(read_text(self.file))
         run_folder = RunFolder.of(self.runs, resource)
         discovered = self._discovered(resource, run_folder)
         folder = Folder(str(run_folder.stage_path(discovered)))
@@ -65,18 +66,19 @@ class LocalPlace:
             name=resource.metadata.name,
             where=str(self.file),
             spec=resource.spec,
+            identity=_identity(resource),
             instruction=task.instruction,
             demonstrations=task.demonstrations,
-            datasets=[OfferedDataset(c, facts.of_dataset(c.name), c.score) for c in candidates.datasets],
-            students=[OfferedStudent(c, facts.of_student(c.name), c.score) for c in candidates.students],
+            datasets=facts.datasets(candidates.datasets),
+            students=facts.students(candidates.students),
             outputs=discovered.status.result.outputs,
             notes=[*facts.notes, *([AT_WORK] if run_folder.in_use() else [])],
         )
 
-    def _resource(self) -> Prompt2Model:
+    def _parsed(self, text: str) -> Prompt2Model:
         """The file as a run reads it, so that it names the same work. Raises: SpecError."""
         try:
-            return with_pinned_parts(resolve_paths(load(self.file), self.file.absolute().parent))
+            return with_pinned_parts(resolve_paths(parse(text, str(self.file)), self.file.absolute().parent))
         except StageError as error:
             raise SpecError(told(error.failure.message, error.failure.remedy)) from error
 
@@ -89,51 +91,43 @@ class LocalPlace:
         if found is not None and found.candidates_file is not None:
             folder = Path(found.candidates_file).parent
             return next(run for run in stage_runs.values() if run_folder.stage_path(run) == folder)
-        how = f"run `p2m run {shlex.quote(str(self.file))}` first"
+        how = f"run `{self._run_command()}` first"
         if any(run.spec.stage is Stage.DISCOVER and run.status.result is not None for run in stage_runs.values()):
             raise SpecError(f"{self.file}: it was edited, and there are no candidates for it as it is now: {how}.")
         raise SpecError(f"{self.file}: there are no candidates yet: {how}; it looks for them at its start.")
 
-    def propose(self, fields: Fields) -> Proposal:
+    def _run_command(self) -> str:
+        return f"p2m run {shlex.quote(str(self.file))}{runs_option(self.runs)}"
+
+    def present(self) -> Present:
         """See Place."""
-        text = self._read()
-        after = with_fields(text, fields, str(self.file)) if fields else text
+        text = read_text(self.file)
+        resource = self._parsed(text)
+        return Present(_identity(resource), resource.spec, text)
+
+    def propose(self, present: Present, fields: Fields) -> Proposal:
+        """See Place."""
+        refuse_read_only(self.file)
+        after = with_fields(present.content, fields, str(self.file)) if fields else present.content
         parse(after, str(self.file))
-        return Proposal(text, after, fields)
+        return Proposal(present.content, after, fields, present)
 
     def save(self, proposal: Proposal) -> str:
-        """See Place. The file is replaced whole, with the rights that it has."""
-        if self._read() != proposal.before:
+        """See Place. The file is replaced whole, with the rights and the owner that it has."""
+        if read_text(self.file) != proposal.before:
             raise SpecError(f"{self.file} was changed meanwhile: look at the lines again, and save once more.")
-        target = self.file.resolve()
+        refuse_read_only(self.file)
         try:
-            replace(target, proposal.after.encode())
+            replace(self.file.resolve(), proposal.after.encode())
         except OSError as error:
             raise SpecError(f"{self.file} cannot be written ({error.strerror}): nothing was changed.") from error
-        return f"Written to {self.file}. `p2m run {shlex.quote(str(self.file))}` continues with it."
+        return f"Written to {self.file}. `{self._run_command()}` continues with it."
 
-    def _read(self) -> str:
-        try:
-            return self.file.read_bytes().decode()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SpecError(f"{self.file} cannot be read: {error}") from error
+
+def _identity(resource: Prompt2Model) -> str:
+    return f"{resource.metadata.namespace}/{resource.metadata.name}"
 
 
 def is_file(named: str) -> bool:
     """Whether this is a file's name rather than a resource's: by its looks."""
     return os.sep in named or named.lower().endswith((".yaml", ".yml", ".json"))
-
-
-def replace(target: Path, content: bytes) -> None:
-    """Writes the file whole or not at all. Raises: OSError."""
-    handle, half = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(target, half)
-        os.replace(half, target)
-    except BaseException:
-        Path(half).unlink(missing_ok=True)
-        raise

@@ -9,6 +9,7 @@ from prompt2model_api.choice_gate import dataset_gate, student_gate
 from prompt2model_api.gates import GateState
 from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
 from prompt2model_api.results import CatalogUsed, Choice, DatasetCandidate, StageOutputs, StudentCandidate
+from prompt2model_api.texts import sentence
 from prompt2model_stages.catalogs.entries import DatasetEntry, ModelEntry
 from prompt2model_stages.catalogs.opening import Catalog, open_datasets, open_models
 from prompt2model_stages.errors import StageError
@@ -43,6 +44,7 @@ class Offers:
     """All that the page shows.
 
     name, where: of the resource; the file that it is in, or the cluster.
+    spec, identity: as they are when the candidates are read (see proposing.Present).
     outputs: of discover, which the gates read.
     notes: what a person should know, a sentence each.
     """
@@ -50,6 +52,7 @@ class Offers:
     name: str
     where: str
     spec: Prompt2ModelSpec
+    identity: str
     instruction: str
     demonstrations: Sequence[Demonstration]
     datasets: Sequence[OfferedDataset]
@@ -68,7 +71,7 @@ class Offers:
         return student_gate(with_choice(self.spec, None, None), self.outputs)
 
     def objection(self, choice: Choice | None, student: str) -> str:
-        """Why a gate stays closed with this choice, such as for its license; empty where it opens.
+        """Why this choice cannot work, such as for its license; empty where nothing is known against it.
 
         Args:
             choice: None: not asked for.
@@ -79,7 +82,19 @@ class Offers:
             *([dataset_gate(spec, self.outputs)] if choice else []),
             *([student_gate(spec, self.outputs)] if student else []),
         ]
-        return next((gate.message for gate in gates if not gate.open), "")
+        closed = next((gate.message for gate in gates if not gate.open), "")
+        return closed or self.unusable(student)
+
+    def unusable(self, student: str) -> str:
+        """Why a student that was looked into cannot be used; empty where nothing is known against it."""
+        offered = self.student(student)
+        if offered is None or offered.candidate.unusable is None:
+            return ""
+        return f"{student} cannot be used: {sentence(offered.candidate.unusable)} Choose another student."
+
+    def known(self, dataset: str) -> DatasetCandidate | None:
+        """The candidate by which the gate knows a dataset's columns."""
+        return next((one for one in self.outputs.dataset_candidates or [] if one.name == dataset), None)
 
     def dataset(self, name: str) -> OfferedDataset | None:
         """The candidate of this name."""
@@ -111,6 +126,14 @@ class Facts:
             self._datasets, self._models = open_datasets(uris.get("datasets")), open_models(uris.get("models"))
         except StageError as error:
             self.notes.append(f"The cards have fewer facts. {error.failure.message}")
+
+    def datasets(self, candidates: Sequence[DatasetCandidate]) -> list[OfferedDataset]:
+        """The candidates, each with its entries."""
+        return [OfferedDataset(one, self.of_dataset(one.name), one.score) for one in candidates]
+
+    def students(self, candidates: Sequence[StudentCandidate]) -> list[OfferedStudent]:
+        """The candidates, each with its entry."""
+        return [OfferedStudent(one, self.of_student(one.name), one.score) for one in candidates]
 
     def of_dataset(self, name: str) -> list[DatasetEntry]:
         """One for each configuration."""

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from prompt2model_stages.choosing import html
-from prompt2model_stages.choosing.chooser import EMPTY, NONE, Chooser, Opened, Shown
+from prompt2model_stages.choosing.chooser import EMPTY, NONE, Chooser, Opened, Option, Shown
 from prompt2model_stages.choosing.picking import Pick
 from prompt2model_stages.choosing.sampling import ROWS, Sample, labelled
 from prompt2model_stages.choosing.tables import DATASET_HEADERS, STUDENT_HEADERS, dataset_line, student_line
@@ -43,17 +43,9 @@ class Page:
 
     def _dataset_tab(self) -> None:
         chooser = self.chooser
-        self.datasets = _table(
-            DATASET_HEADERS, [dataset_line(offered) for offered in chooser.offers.datasets], "datasets"
-        )
-        self.dataset = gr.Dropdown(
-            chooser.dataset_options(),
-            value=chooser.first_dataset(),
-            label="Dataset",
-            info="Select a line of the table, or write the name of any dataset at the hub.",
-            allow_custom_value=True,
-            elem_id="dataset",
-        )
+        lines = [dataset_line(offered) for offered in chooser.offers.datasets]
+        self.datasets = _table(DATASET_HEADERS, lines, "datasets")
+        self.dataset = _named("dataset", chooser.dataset_options(), chooser.first_dataset())
         with gr.Row():
             with gr.Column(scale=1):
                 self.card = gr.HTML(padding=False, elem_id="card")
@@ -71,17 +63,9 @@ class Page:
 
     def _student_tab(self) -> None:
         chooser = self.chooser
-        self.students = _table(
-            STUDENT_HEADERS, [student_line(offered) for offered in chooser.offers.students], "students"
-        )
-        self.student = gr.Dropdown(
-            chooser.student_options(),
-            value=chooser.first_student(),
-            label="Student",
-            info="Select a line of the table, or write the name of any model at the hub.",
-            allow_custom_value=True,
-            elem_id="student",
-        )
+        lines = [student_line(offered) for offered in chooser.offers.students]
+        self.students = _table(STUDENT_HEADERS, lines, "students")
+        self.student = _named("student", chooser.student_options(), chooser.first_student())
         self.student_card = gr.HTML(padding=False, elem_id="student-card")
 
     def _wire(self) -> None:
@@ -179,6 +163,19 @@ def _table(headers: tuple[str, ...], lines: list[list[str]], name: str) -> Any:
         show_label=False,
         elem_id=name,
         elem_classes="p2m-tables",
+    )
+
+
+def _named(kind: str, options: list[Option], value: str) -> Any:
+    """Where a dataset or student is chosen by its name."""
+    what = "model" if kind == "student" else kind
+    return gr.Dropdown(
+        options,
+        value=value,
+        label=kind.capitalize(),
+        info=f"Select a line of the table, or write the name of any {what} at the hub.",
+        allow_custom_value=True,
+        elem_id=kind,
     )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from prompt2model_api.choice_gate import with_columns
 from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import Choice
+from prompt2model_api.results import Choice, DatasetCandidate
 
 CHOICE_PATH = ("spec", "datasets", "choice")
 STUDENT_PATH = ("spec", "student", "name")
@@ -30,6 +31,9 @@ class Pick:
     split: str = "train"
     inputs: Sequence[str] = ()
     output: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", tuple(self.inputs))  # a list of the page's, to compare
 
 
 def problem_of(pick: Pick, known: Sequence[str] = ()) -> str:
@@ -61,14 +65,27 @@ def problem_of(pick: Pick, known: Sequence[str] = ()) -> str:
     return ""
 
 
-def choice_of(pick: Pick) -> Choice | None:
-    """The pick as `datasets.choice`; None where the field is left as it is. Raises: ValueError in one sentence."""
+def choice_of(
+    pick: Pick, before: Choice | None = None, given: Pick | None = None, candidate: DatasetCandidate | None = None
+) -> Choice | None:
+    """The pick as `datasets.choice`; None where the field is left as it is.
+
+    What a person did not touch stays as the spec has it, such as a choice without columns, as long as it means what was picked.
+
+    Args:
+        pick: as the page has it.
+        before: what the spec has.
+        given: what the page had before anybody touched it; needed where before is of the same dataset.
+        candidate: by which the gate knows the dataset's columns.
+
+    Raises: ValueError in one sentence.
+    """
     if pick.none:
         return Choice(none=True)
     if not pick.name:
         return None
     try:
-        return Choice(
+        whole = Choice(
             name=pick.name,
             config=pick.config or None,
             split=pick.split,
@@ -76,12 +93,25 @@ def choice_of(pick: Pick) -> Choice | None:
             output_column=pick.output,
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"datasets.choice: {first['msg']}.") from error
+        raise ValueError(f"datasets.choice: {error.errors()[0]['msg']}.") from error
+    if before is None or given is None or before.name != pick.name or given.name != pick.name:
+        return whole
+    touched: dict[str, Any] = {"config": pick.config or None} if pick.config != given.config else {}
+    touched |= {"split": pick.split} if pick.split != given.split else {}
+    if before.has_columns:
+        return before.model_copy(
+            update={**touched, "input_columns": whole.input_columns, "output_column": whole.output_column}
+        )
+    bare = before.model_copy(update=touched)
+    used = with_columns(bare.datasets()[0], candidate)
+    wanted = (list(pick.inputs), pick.output, pick.split)
+    return bare if used and (used.input_columns, used.output_column, used.split) == wanted else whole
 
 
 def fields_of(choice: Choice | None, student: str, spec: Prompt2ModelSpec) -> dict[tuple[str, ...], Any]:
     """The fields that change, by path.
+
+    The page shows the first dataset alone: those beside it, and its share, stay as they are.
 
     Args:
         choice: None: left as it is.
@@ -90,30 +120,45 @@ def fields_of(choice: Choice | None, student: str, spec: Prompt2ModelSpec) -> di
     """
     fields: dict[tuple[str, ...], Any] = {}
     before = spec.datasets.choice
-    if choice is not None and before is not None and choice.name == before.name:
-        choice = choice.model_copy(update={"share": before.share, "also": before.also})  # the page shows the first one
-    if choice is not None and choice != spec.datasets.choice:
+    if choice is not None and before is not None and not choice.none:
+        moved = next((one for one in before.also or [] if one.name == choice.name), before)
+        also = [one for one in before.also or [] if one.name != choice.name]
+        choice = choice.model_copy(update={"share": moved.share, "also": also or None})
+    if choice is not None and choice != before:
         fields[CHOICE_PATH] = written(choice)
     if student and student != spec.student.name:
         fields[STUDENT_PATH] = student
     return fields
 
 
+def note_of(fields: Fields, spec: Prompt2ModelSpec) -> str:
+    """What becomes of the datasets beside the first one, where that changes; empty where there are none."""
+    also = (spec.datasets.choice.also if spec.datasets.choice else None) or []
+    if CHOICE_PATH not in fields or not also:
+        return ""
+    if fields[CHOICE_PATH].get("none"):
+        return f"datasets.choice.also goes as well: {', '.join(one.name for one in also)} will not be used."
+    kept = [one.name for one in also if one.name != fields[CHOICE_PATH]["name"]]
+    return f"Used beside it, as datasets.choice.also has it: {', '.join(kept)}." if kept else ""
+
+
 def written(choice: Choice) -> dict[str, Any]:
-    """A choice as it is written into YAML, without empty fields."""
-    return {"none": True} if choice.none else {name: value for name, value in choice.dump().items() if value != []}
+    """A choice as it is written into YAML, without what nobody set."""
+    tree = choice.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+    return {"none": True} if choice.none else {name: value for name, value in tree.items() if value != []}
 
 
-def given(spec: Prompt2ModelSpec) -> Pick:
-    """What the spec has already."""
+def given(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None = None) -> Pick:
+    """What the spec has already; candidate: by which the gate knows the columns of a choice without them."""
     choice = spec.datasets.choice
-    if choice is None:
-        return Pick()
-    return Pick(
-        name=choice.name or "",
-        none=bool(choice.none),
-        config=choice.config or "",
-        split=choice.split,
-        inputs=tuple(choice.input_columns),
-        output=choice.output_column or "",
-    )
+    if choice is None or not choice.datasets():
+        return Pick(none=bool(choice and choice.none))
+    first = choice.datasets()[0]
+    used = first if first.has_columns else with_columns(first, candidate) or first
+    return Pick(used.name, False, used.config or "", used.split, tuple(used.input_columns), used.output_column or "")
+
+
+def proposed(candidate: DatasetCandidate) -> Pick:
+    """What discover found of a dataset that the spec does not name."""
+    config, output = candidate.config or "", candidate.output_column or ""
+    return Pick(candidate.name, False, config, candidate.split, candidate.input_columns, output)

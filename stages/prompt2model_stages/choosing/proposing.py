@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from prompt2model_api.graph import changed_parameters, parameters
+from prompt2model_api.loading import SpecError
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.stage_run import Stage
 from prompt2model_stages.choosing.offers import Offers
 from prompt2model_stages.choosing.picking import Fields
 
 AROUND = 2
 """Lines that are shown before and after a change."""
+AGAIN = "end this command with Ctrl-C, and start it again once discover is done"
 
 Line = tuple[str, str]
 """A sign (+, -, space; … where lines are left out) and the line."""
 
 
 @dataclass(frozen=True)
+class Present:
+    """The resource as it is now.
+
+    identity: tells it from another one of its name.
+    content: the file's text, or the resource as the API server has it.
+    """
+
+    identity: str
+    spec: Prompt2ModelSpec
+    content: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Proposal:
-    """The text before and after; fields: what makes the difference."""
+    """The text before and after; fields: what makes the difference. present: what it was made of."""
 
     before: str
     after: str
     fields: Fields
+    present: Present = field(compare=False, repr=False)
 
     @property
     def lines(self) -> list[Line]:
@@ -44,8 +63,30 @@ class Place(Protocol):
     def offers(self) -> Offers:
         """What there is to choose from. Raises: SpecError in one sentence."""
 
-    def propose(self, fields: Fields) -> Proposal:
+    def present(self) -> Present:
+        """The resource as it is now. Raises: SpecError in one sentence."""
+
+    def propose(self, present: Present, fields: Fields) -> Proposal:
         """What saving these fields would write. Raises: SpecError in one sentence."""
 
     def save(self, proposal: Proposal) -> str:
         """Writes it; returns what to do next. Raises: SpecError where it cannot be written, or was changed meanwhile."""
+
+
+def refuse_others(name: str, shown: tuple[str, Prompt2ModelSpec], present: Present) -> None:
+    """The candidates of one prompt are none of another.
+
+    Args:
+        name: of the resource.
+        shown: identity and spec of what the candidates were found for.
+        present: the resource as it is now.
+
+    Raises: SpecError where discover would read something else in it now.
+    """
+    identity, spec = shown
+    if present.identity != identity:
+        raise SpecError(f"{name} is another resource now, and these candidates are not its own: {AGAIN}.")
+    changed = changed_parameters(parameters(spec, Stage.DISCOVER), parameters(present.spec, Stage.DISCOVER))
+    if changed:
+        what = ", ".join(changed)
+        raise SpecError(f"{name} was edited ({what}), and these candidates are not those of the edited one: {AGAIN}.")

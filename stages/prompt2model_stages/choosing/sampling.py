@@ -13,7 +13,7 @@ from prompt2model_stages.hub_data import first_rows
 from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, read_split
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.tables.class_names import class_names_of, named
-from prompt2model_stages.prepare.textualizing import text_of
+from prompt2model_stages.prepare.textualizing import integral_columns, text_of
 
 ROWS = 20
 CELL = 240
@@ -30,6 +30,7 @@ class Sample:
     columns: also the fields of nested ones, as `a.b`.
     types: of columns, where they are known.
     splits, config, split: those there are, where they are known; and what was read.
+    integral: which columns have whole numbers alone, of the whole split; None where the first rows alone were read.
     """
 
     table: Table
@@ -39,10 +40,13 @@ class Sample:
     config: str = ""
     split: str = "train"
     sentence: str = ""
+    integral: Mapping[str, bool] | None = None
 
     def cells(self) -> list[list[str]]:
-        """The rows as they are shown, class ids by their names."""
-        return [[_cell(self.table, row, column) for column in self.table.columns] for row in self.table.rows]
+        """The rows as they are shown: class ids by their names, numbers as a training row has them."""
+        table = self.table
+        integral = self.integral or integral_columns(table, table.columns, table.rows)
+        return [[_cell(table, row, column, integral[column]) for column in table.columns] for row in table.rows]
 
 
 def sample(name: str, config: str, split: str, revision: str | None) -> Sample:
@@ -66,7 +70,8 @@ def _of_files(name: str, config: str, split: str) -> Sample:
     place = str(locate_dataset(name)) if name.startswith(BUILTIN) else name
     read = read_split(place, split, config or None)
     table = Table(name, read.columns, read.rows[:ROWS], read.labels)
-    return Sample(table, column_paths(table), config=config, split=split)
+    columns = column_paths(table)
+    return Sample(table, columns, config=config, split=split, integral=integral_columns(read, columns, read.rows))
 
 
 def _of_hub(name: str, config: str, split: str, revision: str | None) -> Sample:
@@ -119,9 +124,9 @@ def _types(features: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, 
             yield from _types(inner, f"{above}{name}.")
 
 
-def _cell(table: Table, row: Mapping[str, Any], column: str) -> str:
+def _cell(table: Table, row: Mapping[str, Any], column: str, integral: bool) -> str:
     try:
-        text = text_of(named(table.cell(row, column), table.column(column), table.labels))
+        text = text_of(named(table.cell(row, column), table.column(column), table.labels), integral=integral)
     except ValueError as error:  # bytes that are no text, a class id without a name
         text = f"({error})"
     return cut(text, CELL)

@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from prompt2model_api.loading import SpecError
 from prompt2model_stages.choosing.chooser import Chooser
 from prompt2model_stages.choosing.html import STYLE
 from prompt2model_stages.choosing.page import Page, theme
@@ -38,7 +39,7 @@ def serve(chooser: Chooser, port: int, opened: Callable[[str], None]) -> None:
         port: the first that is tried.
         opened: hears the address.
 
-    Raises: KeyboardInterrupt.
+    Raises: KeyboardInterrupt; SpecError where no port is free.
     """
     bound, path = _bound(port), f"/{secrets.token_urlsafe(16)}"
     config = uvicorn.Config(FastAPI(), log_level="critical", timeout_graceful_shutdown=1)
@@ -89,14 +90,18 @@ def _tell(server: uvicorn.Server, address: str, opened: Callable[[str], None]) -
 
 
 def _bound(first: int) -> socket.socket:
-    """A socket at the first free port of twenty, else at any."""
+    """A socket that listens at the first free port of twenty, else at any: until it listens, another one may have its port.
+
+    Raises: SpecError.
+    """
     for port in [*range(first, min(first + 20, 65536)), 0]:
         tried = socket.socket()
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind((HOST, port))
+            tried.listen()
         except OSError:
             tried.close()
             continue
         return tried
-    raise AssertionError("port 0 is always free")
+    raise SpecError(f"No port of {HOST} is free: end what listens there, or name another one with --port.")

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.console import Console
-from rich.markup import escape
 
 from prompt2model_api.loading import SpecError
 from prompt2model_stages.choosing.chooser import Chooser
@@ -52,13 +52,33 @@ def _served(console: Console, chooser: Chooser, port: int) -> int:
     from prompt2model_stages.choosing.serving import serve  # it imports Gradio, which takes seconds
 
     try:
-        serve(chooser, port, lambda address: _say(console, address))
+        serve(chooser, port, lambda address: _say(console, address, port))
     except KeyboardInterrupt:
-        console.print(chooser.saved or "\nNothing was saved.", highlight=False, markup=False, soft_wrap=True)
-        return DONE if chooser.saved else INTERRUPTED
-    console.print(escape(chooser.saved), highlight=False, soft_wrap=True)
+        return _ended(console, chooser)
+    _print(console, chooser.saved)
     return DONE
 
 
-def _say(console: Console, address: str) -> None:
-    console.print(f"Choose on {address} until you save there, or Ctrl-C.", highlight=False, soft_wrap=True)
+def _ended(console: Console, chooser: Chooser) -> int:
+    """After Ctrl-C: what is being saved is finished first, and nothing is saved behind what is said here."""
+    if chooser.at_work:
+        _print(console, "\nEnding, once the choice that is being saved is written.")
+    try:
+        saved = chooser.close()
+    except KeyboardInterrupt:
+        name = chooser.offers.name
+        _print(
+            console, f"\nEnded while the choice was being saved: look whether {name} has it before you choose again."
+        )
+        return INTERRUPTED
+    _print(console, saved or "\nNothing was saved.")
+    return DONE if saved else INTERRUPTED
+
+
+def _say(console: Console, address: str, port: int) -> None:
+    taken = f"Port {port} is in use, this page has another one. " if urlsplit(address).port != port else ""
+    _print(console, f"{taken}Choose on {address} until you save there, or Ctrl-C.")
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

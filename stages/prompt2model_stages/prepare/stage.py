@@ -70,18 +70,7 @@ def run(context: StageContext) -> StageOutputs:
     _progress(context, 4)
     rows = write(splits, preprocessing, context.folder, files, rows_read(examples))
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
-    return StageOutputs(rows=rows, notes=[*notes, *_notes(preprocessing)] or None, license=license_name)
-
-
-def _notes(preprocessing: Preprocessing) -> list[str]:
-    """What was left out."""
-    kept, left_out = len(preprocessing.instruction), preprocessing.left_out
-    if left_out == 0:
-        return []
-    return [
-        f"The instruction is cut: the student reads its first {kept:,} of {kept + left_out:,} characters before each input. "
-        "Write it shorter, or raise training.maxInstructionCharacters."
-    ]
+    return StageOutputs(rows=rows, notes=[*notes, *filter(None, [preprocessing.note])] or None, license=license_name)
 
 
 def write(

@@ -25,6 +25,7 @@ def examples_of(
     source: Source,
     rows: int | None = None,
     seed: int = 0,
+    integral: Mapping[str, bool] | None = None,
 ) -> list[Example]:
     """The table's rows as examples; one without an input or an output comes with an empty text.
 
@@ -35,12 +36,13 @@ def examples_of(
         source: whose data it is.
         rows: at most so many, drawn with the seed; all where not given.
         seed: of the sample.
+        integral: as from integral_columns, where the table is a part of the rows that count for it.
 
     Raises: StageError DataMalformed for a class id that no class has, or bytes that are no text, with row and count.
     """
     drawn = table.sample(len(table.rows) if rows is None else rows, seed)
     columns = [*input_columns, output_column]
-    integral = {column: _integral(table.cell(row, column) for _, row in drawn) for column in columns}
+    integral = {**integral_columns(table, columns, [row for _, row in drawn]), **(integral or {})}
     examples, wrong = [], []
     for number, row in drawn:
         try:
@@ -76,8 +78,15 @@ def _input(texts: Mapping[str, str], columns: Sequence[str]) -> str:
     return "\n".join(f"{column}: {texts[column]}" for column in columns if texts[column])
 
 
+def integral_columns(table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    """Of each column, whether all its floats in these rows are integers; they are written as such then.
+
+    pandas makes floats of integers where one is missing. False also where there are no floats.
+    """
+    return {column: _integral(table.cell(row, column) for row in rows) for column in columns}
+
+
 def _integral(values: Iterable[Any]) -> bool:
-    """Whether all floats of a column are integers: pandas makes floats of integers where one is missing."""
     floats = [number for value in values for number in _floats(value)]
     return bool(floats) and all(number.is_integer() and abs(number) < EXACT for number in floats)
 
