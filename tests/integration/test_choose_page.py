@@ -192,6 +192,17 @@ async def test_a_second_start_on_one_port_says_where_it_is(tmp_path: Path, hub: 
             assert said.strip() == "Nothing was saved."
 
 
+def test_a_run_that_waits_names_the_next_commands_with_its_runs_folder(tmp_path: Path) -> None:
+    file = waiting_runs.write(
+        tmp_path, f"{waiting_runs.YAML}  generation: {{enabled: false}}\n  evaluation: {{encoder: embedded:MiniLM}}\n"
+    )
+    where = f"{file} --runs {tmp_path / 'runs'}"
+    command = [sys.executable, "-m", "prompt2model_stages.cli.main", "run", *where.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"`p2m run {where}` goes on where it was." in done.stdout and f"`p2m choose {where}`" in done.stdout
+
+
 def test_no_other_command_imports_gradio() -> None:
     heavy = {"gradio", "pandas", "datasets", "fastapi", "prompt2model_stages.choosing"}
     code = f"import sys, prompt2model_stages.cli.main; print({heavy} & set(sys.modules))"

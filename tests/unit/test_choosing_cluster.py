@@ -200,7 +200,7 @@ def test_a_choice_is_not_saved_into_a_resource_that_was_edited_into_another_one(
     cluster.write({"spec": {"prompt": "y"}})
     now, said = chooser.save(shown, nothing.pick, nothing.sample, "")
     assert now.problem == (
-        "questions was edited (prompt), and these candidates are not those of the edited one: "
+        "The candidates on this page were found before questions was edited (prompt): "
         "end this command with Ctrl-C, and start it again once discover is done."
     )
     assert said == "" and chooser.saved == ""
@@ -216,7 +216,10 @@ def test_a_resource_that_was_made_anew_is_another_one() -> None:
     place = cluster.place()
     chooser = Chooser(place, place.offers())
     cluster.write({"metadata": {"uid": "u-2"}})
-    assert "questions is another resource now" in chooser.show(Pick(none=True), Sample(Table("", (), ())), "").problem
+    assert (
+        "those of another resource than questions is now"
+        in chooser.show(Pick(none=True), Sample(Table("", (), ())), "").problem
+    )
 
 
 def test_an_edit_between_the_look_and_the_patch_is_not_overwritten() -> None:

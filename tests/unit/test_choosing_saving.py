@@ -83,10 +83,18 @@ def test_with_a_student_alone_the_choice_of_a_dataset_stays(
     chooser = chooser_of(tmp_path, choice)
     before = file_of(chooser).read_text()
     opened = chooser.open_dataset(chooser.first_dataset())
-    assert chooser.show(opened.pick, opened.sample, "").text == '<p class="p2m-note">Nothing changes.</p>'
+    assert chooser.show(opened.pick, opened.sample, "").text.startswith('<p class="p2m-note">Nothing changes.</p>')
     saved(chooser, opened.pick, "org/s1", opened.sample)
     changed = "student: {selection: Manual, name: org/s1}"
     assert file_of(chooser).read_text() == before.replace("student: {selection: Manual}", changed)
+
+
+def test_why_the_spec_as_it_is_cannot_go_on_is_told(tmp_path: Path) -> None:
+    chooser = chooser_of(tmp_path, "{name: org/d0}", student="org/s1")
+    opened = chooser.open_dataset("org/d0")
+    shown = chooser.show(opened.pick, opened.sample, "org/s1")
+    assert "Nothing changes." in shown.text
+    assert shown.note.startswith("Set datasets.choice.inputColumns and datasets.choice.outputColumn for org/d0.")
 
 
 def test_the_page_opens_what_the_spec_names_as_a_run_reads_it(tmp_path: Path) -> None:
@@ -167,11 +175,11 @@ def test_a_choice_is_not_saved_into_a_file_that_was_edited_into_another_one(tmp_
     file.write_text(before.replace("the passage", "a text"))
     now, said = chooser.save(shown, nothing.pick, nothing.sample, "")
     assert now.problem.startswith(
-        "questions was edited (instruction), and these candidates are not those of the edited"
+        "The candidates on this page were found before questions was edited (instruction): end"
     )
     assert (said, chooser.saved) == ("", "") and "choice" not in file.read_text()
     file.write_text(before.replace("name: questions", "name: others"))
-    assert "questions is another resource now" in chooser.show(nothing.pick, nothing.sample, "").problem
+    assert "those of another resource than questions is now" in chooser.show(nothing.pick, nothing.sample, "").problem
     file.write_text(before.replace("selection: Manual   #", "licenses: [MIT]   #"))
     squad = Pick("rajpurkar/squad", False, "", "train", ("question",), "answers.text")
     assert "(datasets.licenses)" in chooser.show(squad, UNREAD, "").problem

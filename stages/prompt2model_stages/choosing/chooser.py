@@ -45,7 +45,7 @@ class Opened:
 class Shown:
     """What saving would do.
 
-    problem: why it cannot be saved. proposal: None where there is nothing to save. note: what else a person should know of it.
+    problem: why it cannot be saved. proposal: None where there is nothing to save. note: what else a person should know.
     """
 
     problem: str = ""
@@ -57,9 +57,8 @@ class Shown:
         """As a part of the page."""
         if self.problem:
             return html.warning(self.problem)
-        return (
-            html.lines(self.proposal.lines) + html.note(self.note) if self.proposal else html.note("Nothing changes.")
-        )
+        written = html.lines(self.proposal.lines) if self.proposal else html.note("Nothing changes.")
+        return written + html.note(self.note)
 
 
 @dataclass
@@ -166,10 +165,11 @@ class Chooser:
             refuse_others(self.offers.name, (self.offers.identity, self.offers.spec), present)
             choice = choice_of(asked, present.spec.datasets.choice, as_given, self.offers.known(asked.name))
             fields = fields_of(choice, name, present.spec)
-            if objection := replace(self.offers, spec=present.spec).objection(choice, name):
+            offers = replace(self.offers, spec=present.spec)
+            if objection := offers.objection(choice, name):
                 return Shown(objection)
             if not fields:
-                return Shown()
+                return Shown(note=offers.objection(present.spec.datasets.choice, present.spec.student.name or ""))
             return Shown(proposal=self.place.propose(present, fields), note=note_of(fields, present.spec))
         except (SpecError, ValueError) as error:
             return Shown(str(error))

@@ -85,8 +85,8 @@ def refuse_others(name: str, shown: tuple[str, Prompt2ModelSpec], present: Prese
     """
     identity, spec = shown
     if present.identity != identity:
-        raise SpecError(f"{name} is another resource now, and these candidates are not its own: {AGAIN}.")
+        raise SpecError(f"The candidates on this page are those of another resource than {name} is now: {AGAIN}.")
     changed = changed_parameters(parameters(spec, Stage.DISCOVER), parameters(present.spec, Stage.DISCOVER))
     if changed:
         what = ", ".join(changed)
-        raise SpecError(f"{name} was edited ({what}), and these candidates are not those of the edited one: {AGAIN}.")
+        raise SpecError(f"The candidates on this page were found before {name} was edited ({what}): {AGAIN}.")

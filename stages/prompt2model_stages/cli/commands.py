@@ -85,11 +85,11 @@ def _run_locked(
         code, sentence = ending(status)
         console.print(escape(f"\n{sentence}"), highlight=False, soft_wrap=True)
         if status.phase is not Phase.READY:
-            kept = f"Everything so far is kept: `p2m run {shlex.quote(str(file))}` goes on where it was."
+            where = shlex.quote(str(file)) + runs_option(run_folder.runs)
+            kept = f"Everything so far is kept: `p2m run {where}` goes on where it was."
             console.print(kept, highlight=False, soft_wrap=True)
             if status.phase is Phase.AWAITING_CHOICE:
-                page = f"p2m choose {shlex.quote(str(file))}{runs_option(run_folder.runs)}"
-                console.print(f"Choose on a page: `{page}`.", highlight=False, soft_wrap=True)
+                console.print(f"Choose on a page: `p2m choose {where}`.", highlight=False, soft_wrap=True)
             return code
         _say_how_to_go_on(console, resource, run_folder, status)
         if keep_serving and answered:
