@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
+from typing import IO
 
 from prompt2model_stages.storage import Folder
 
@@ -45,7 +45,7 @@ class KeptLog:
         self._thread: threading.Thread | None = None
         self._uploaded_at = time.monotonic()
         self._uploaded = 0
-        self._scratch: Path | None = None
+        self._scratch: IO[bytes] | None = None
 
     def start(self) -> None:
         """From here on everything is kept; where the storage cannot take it, it is written outside alone."""
@@ -69,6 +69,8 @@ class KeptLog:
         self._thread.join(5)
         if keep:
             self._upload()
+        if self._scratch is not None and not self._thread.is_alive():
+            self._scratch.close()
 
     def _copy(self, reading: int) -> None:
         kept = self._opened()
@@ -90,9 +92,9 @@ class KeptLog:
     def _opened(self) -> int | None:
         try:
             if self._folder.local is None:
-                handle, name = tempfile.mkstemp(prefix="p2m-log-")
-                self._scratch = Path(name)
-                return handle
+                # A file without a name: nothing of it is left, however this process ends.
+                self._scratch = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+                return os.dup(self._scratch.fileno())
             self._folder.local.mkdir(parents=True, exist_ok=True)
             return os.open(self._folder.local / self._name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError:
@@ -100,13 +102,22 @@ class KeptLog:
 
     def _upload(self) -> None:
         self._uploaded_at = time.monotonic()
-        if self._scratch is None or (size := self._scratch.stat().st_size) == self._uploaded:
+        if self._scratch is None or (size := os.fstat(self._scratch.fileno()).st_size) == self._uploaded:
             return
         try:
-            self._folder.write_bytes(self._name, self._scratch.read_bytes())
+            self._folder.write_bytes(self._name, _whole(self._scratch.fileno(), size))
             self._uploaded = size
         except Exception as error:  # whatever the storage's library raises: the stage does not depend on its log
             logger.warning("the log could not be kept: %s", error)
+
+
+def _whole(handle: int, size: int) -> bytes:
+    """The first bytes of a file, wherever it is being written."""
+    parts: list[bytes] = []
+    while size and (part := os.pread(handle, size, sum(map(len, parts)))):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
 
 
 def _write(handle: int, chunk: bytes) -> bool:
