@@ -2,6 +2,7 @@
 
     python benchmarks/permission.py              # tests/unit/data/permissions.jsonl over the shipped catalog
     python benchmarks/permission.py --shown      # and each wrong choice
+    python benchmarks/permission.py --teachers   # and what a teacher's yes or no adds (verdicts.py), with simulated teachers
 
 The rule as it was knew no pattern of any dataset but the builtin ones, and no language but a translation's.
 """
@@ -19,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "crds"), str(ROOT / "stages")]
 
+from benchmarks.simulated_verdicts import demonstrations_of, outcome, simulate  # noqa: E402
 from prompt2model_api.prompt2model import Demonstration  # noqa: E402
 from prompt2model_stages.catalogs.catalog import datasets  # noqa: E402
 from prompt2model_stages.catalogs.entries import DatasetEntry, Kind  # noqa: E402
@@ -35,6 +37,7 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shown", action="store_true", help="the wrong choices")
+    parser.add_argument("--teachers", action="store_true", help="simulated teachers")
     options = parser.parse_args()
     cases = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
     rules = {"as it was": [_as_it_was(entry) for entry in datasets()], "permission": list(datasets())}
@@ -42,11 +45,21 @@ def main() -> None:
     print("|---|---|--:|--:|--:|--:|--:|--:|")
     for rule, entries in rules.items():
         dataset_retrieval.objection = _objection_as_it_was if rule == "as it was" else permission.objection
-        retriever = CatalogDatasetRetriever(
-            Entries(Kind.DATASETS, entries), MemoryIndex([entry.description for entry in entries])
-        )
+        retriever = _retriever(entries)
         for half in ("tuning", "held out"):
             _print_half(retriever, rule, half, [case for case in cases if case["half"] == half], options.shown)
+    if options.teachers:
+        print("\n| rule | teacher | what a yes does | right | wrong | none |")
+        print("|---|---|---|--:|--:|--:|")
+        for rule, entries in rules.items():
+            dataset_retrieval.objection = _objection_as_it_was if rule == "as it was" else permission.objection
+            simulate(rule, _retriever(entries), cases)
+
+
+def _retriever(entries: list[DatasetEntry]) -> CatalogDatasetRetriever:
+    return CatalogDatasetRetriever(
+        Entries(Kind.DATASETS, entries), MemoryIndex([entry.description for entry in entries])
+    )
 
 
 def _print_half(
@@ -68,12 +81,8 @@ def _print_half(
 
 def _outcome(retriever: CatalogDatasetRetriever, case: dict[str, Any]) -> tuple[str, str]:
     """right, wrong or none, and the dataset that is chosen."""
-    demonstrations = [Demonstration(input=given, output=output) for given, output in case["pairs"]]
-    found = next((c for c in retriever.retrieve(case["instruction"], demonstrations, 25) if c.recommended), None)
-    if found is None:
-        return "none", ""
-    names = {found.name, f"{found.name}/{found.config}"}
-    return ("right" if names & set(case["accepted"]) else "wrong"), f"{found.name}/{found.config}"
+    found = retriever.retrieve(case["instruction"], demonstrations_of(case), 25)
+    return outcome(case, next((c for c in found if c.recommended), None))
 
 
 def _objection_as_it_was(entry: DatasetEntry, demonstrations: Sequence[Demonstration]) -> str:

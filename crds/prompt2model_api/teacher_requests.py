@@ -11,6 +11,7 @@ answer, P = T(prompt), or T(instruction) + T(demonstrations) where they come in 
 | | keyphrases (a teacher that is named) | P + 200 | 48 |
 | | columns of 5 datasets (a teacher that is named) | P + 4,000 | 192 |
 | | order 25 datasets, and 5 students (a teacher that is named) | P + 2,500, P + 1,200 | 192 |
+| | yes or no to at most 5 datasets (a teacher that is named) | P + 1,000 | 256 |
 | generate | examples x outputsPerInput: one example a request, though a good teacher writes several | P + 10 E + 250 | E + 20 |
 | transform | 1 for the plan, and maxRows: one row a request | P + 2,000, P + 900 | 800, 2 E + 80 |
 | evaluate | rows: at most maxRows of each test split; twice as many where the teacher is asked in two ways | P + E + 100 | E |
@@ -51,7 +52,8 @@ def of_discover(spec: Prompt2ModelSpec, done: Done) -> list[Request]:
     requests = [(1, task + 1500, task + 200)] if spec.prompt is not None else []
     requests += [(1, task + 200, task + 200), (1, task + 200, 300)]
     if spec.teacher is not None:
-        of_datasets = [(1, task + 200, 48), (1, task + 2500, 192)] if spec.datasets.enabled else []
+        of_datasets = [(1, task + 200, 48), (1, task + 2500, 192), (1, task + 1000, 256)]
+        of_datasets = of_datasets if spec.datasets.enabled else []
         choice = spec.datasets.choice
         columns = (
             SHOWN if choice is None and spec.datasets.enabled else int(choice is not None and not choice.has_columns)

@@ -24,6 +24,7 @@ from prompt2model_stages.discover.student_facts import TaskFacts
 from prompt2model_stages.discover.student_retrieval import CatalogStudentRetriever
 from prompt2model_stages.teacher.requests import TeacherAnswer, TeacherRequest
 from tests.unit.discover_cases import FakeTeacher
+from tests.unit.test_discover_verdicts import verdicts_of
 
 pytestmark = pytest.mark.unit
 
@@ -188,11 +189,12 @@ async def test_a_named_teacher_orders_datasets_and_students():
         {
             "keyphrases": ["colour naming, flowers"],
             "rank-datasets": ['{"best": [1]}'],
+            "judge-datasets": [verdicts_of(INSTRUCTION, yes=True)],
             "rank-students": ['{"best": [2]}'],
         }
     )
     found = await searched(teacher, {"teacher": NAMED})
-    assert teacher.purposes() == ["keyphrases", "rank-datasets", "rank-students"]
+    assert teacher.purposes() == ["keyphrases", "rank-datasets", "judge-datasets", "rank-students"]
     assert (found.datasets[0].name, found.datasets[0].recommended) == ("a/flowers", True)
     assert [c.name for c in found.students][:2] == ["m/says", "m/paints"]
     assert "1. m/paints: A model that paints" in teacher.asked[-1].messages[0]["content"]

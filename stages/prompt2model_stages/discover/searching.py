@@ -21,6 +21,7 @@ from prompt2model_stages.discover.reranking import reranked
 from prompt2model_stages.discover.selecting import HubLicenses, nobody_asked, selected_datasets, selected_students
 from prompt2model_stages.discover.student_facts import Fit, TaskFacts, task_facts
 from prompt2model_stages.discover.student_retrieval import MOST, MOST_KNOWN, StudentRetriever
+from prompt2model_stages.discover.verdicts import judged
 
 DATASETS_RANKED = 25
 """The nearest ones, which the teacher orders; of students, the MOST_KNOWN first: the first one is used unasked."""
@@ -104,23 +105,46 @@ async def _datasets(
     found = await asyncio.to_thread(retriever.retrieve, task.instruction, task.demonstrations, looked_at, phrases)
     found = await asyncio.to_thread(selected_datasets, found, licenses, most, hub)
     notes += retriever.notes
-    return found if teacher is None else await _ordered_datasets(teacher, task, retriever, found, notes)
+    if teacher is None:
+        return found
+    found, is_understood = await _ordered_datasets(teacher, task, retriever, found, notes)
+    if not is_understood:  # who cannot put them in order in the form that is asked for is not asked for a yes or no
+        return found
+    shown = [shown_to_teacher(candidate, retriever) for candidate in found]
+    permitted = await judged(teacher, task.instruction, task.demonstrations, found, shown)
+    notes += [permitted.note] if permitted.note else []
+    return permitted.candidates
+
+
+def _shown(candidate: DatasetCandidate, retriever: DatasetRetriever) -> str:
+    """Name and description, for the teacher."""
+    config = f" ({candidate.config})" if candidate.config else ""
+    return f"{candidate.name}{config}: {retriever.description(candidate)}"
+
+
+def shown_to_teacher(candidate: DatasetCandidate, retriever: DatasetRetriever) -> str:
+    """Name and description, and the direction of its rows where it is known."""
+    shown = _shown(candidate, retriever)
+    if candidate.output_column is None:
+        return shown
+    return f"{shown} ({', '.join(candidate.input_columns)} -> {candidate.output_column})"
 
 
 async def _ordered_datasets(
     teacher: Asks, task: Task, retriever: DatasetRetriever, found: list[DatasetCandidate], notes: list[str]
-) -> list[DatasetCandidate]:
+) -> tuple[list[DatasetCandidate], bool]:
+    """The nearest ones in the teacher's order, and whether its answer was understood."""
     head = found[:DATASETS_RANKED]
-    shown = [f"{c.name}{f' ({c.config})' if c.config else ''}: {retriever.description(c)}" for c in head]
+    shown = [_shown(candidate, retriever) for candidate in head]
     ranked = await reranked(teacher, "datasets", task.instruction, task.demonstrations, shown)
     notes += [ranked.note] if ranked.note else []
     ordered = [head[row] for row in ranked.order] + found[DATASETS_RANKED:]
     if ranked.named is None:
-        return ordered
-    return [_judged(candidate, row, ranked.named) for row, candidate in enumerate(ordered)]
+        return ordered, not ranked.note
+    return [_after_ranking(candidate, row, ranked.named) for row, candidate in enumerate(ordered)], True
 
 
-def _judged(candidate: DatasetCandidate, row: int, named: int) -> DatasetCandidate:
+def _after_ranking(candidate: DatasetCandidate, row: int, named: int) -> DatasetCandidate:
     """A candidate after the teacher has put it into this row, and said of so many that they would serve."""
     if candidate.combinable and row >= named:
         candidate = candidate.model_copy(update={"combinable": None})
