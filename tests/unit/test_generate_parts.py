@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.generate.base import Order, Task
-from prompt2model_stages.generate.collecting import Collection, winner
-from prompt2model_stages.generate.pacing import HOPELESS, REMEMBERED, SMALLEST, STALLED, RequestPlanner, temperature
+from prompt2model_stages.generate.collecting import Collection
+from prompt2model_stages.generate.labelling import winner
+from prompt2model_stages.generate.planning import REMEMBERED, SMALLEST, RequestPlanner, temperature
 from prompt2model_stages.generate.prompts import (
     CHARACTERS_SHOWN,
     LONGEST,
@@ -23,6 +24,7 @@ from prompt2model_stages.generate.prompts import (
     example_tokens,
 )
 from prompt2model_stages.generate.reading import read_examples
+from prompt2model_stages.generate.stopping import HOPELESS, STALLED
 from prompt2model_stages.teacher import TeacherAnswer
 
 pytestmark = pytest.mark.unit

@@ -5,28 +5,18 @@ A pure fold: the same answers in the same order give the same examples, whicheve
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from prompt2model_stages.examples import Pair, normalised, same_text
+from prompt2model_stages.examples import Pair, normalised
 from prompt2model_stages.generate.base import Counts, Task
+from prompt2model_stages.generate.filtering import Written, is_malformed, is_refused, kept_back_by
+from prompt2model_stages.generate.labelling import Candidate, vote, winner
 from prompt2model_stages.generate.reading import read_examples
 from prompt2model_stages.teacher import TeacherAnswer
 
-LONGEST_TEXT = 8192
-"""Characters of an input or an output; the same bound as for a demonstration."""
 POINTS = 400
 """Most points kept of the curve of duplicates; past it every second one goes."""
-
-
-@dataclass
-class Candidate:
-    """A unique input with all outputs that came with it, in the order in which they came."""
-
-    input: str
-    outputs: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,7 @@ class Collection:
         self._wanted = wanted
         self._demonstrations = {normalised(pair.input) for pair in task.demonstrations}
         self._by_text: dict[str, Candidate] = {}
-        self._groups: set[str] = set()
+        self._questions: set[str] = set()
         self._interval = 1
         self.candidates: list[Candidate] = []
         self.counts = Counts()
@@ -65,18 +55,30 @@ class Collection:
         """Whether there are as many as wanted."""
         return len(self) >= self._wanted
 
+    def has_text(self, written: Written) -> bool:
+        """See filtering.Known."""
+        return written.text in self._by_text
+
+    def has_question(self, written: Written) -> bool:
+        """See filtering.Known."""
+        return written.question in self._questions
+
+    def is_demonstration(self, written: Written) -> bool:
+        """See filtering.Known."""
+        return written.question in self._demonstrations
+
     def take(self, answer: TeacherAnswer) -> Taken:
         """Takes in all completions of one request."""
         self.counts.requests += 1
-        self.counts.refused += answer.refused
+        self.counts.refused += is_refused(answer)
         before, written = len(self), 0
         for text in answer.texts:
             self.counts.answers += 1
             pairs = read_examples(text)
-            self.counts.malformed += not pairs and not answer.refused
+            self.counts.malformed += is_malformed(pairs, answer)
             written += len(pairs)
             for pair in pairs:
-                self._add(pair, answer.key)
+                self._add(Written(pair), answer.key)
         self._note()
         new = len(self) - before
         return Taken(new, repeated=written > 0 and new == 0, written=written)
@@ -85,31 +87,19 @@ class Collection:
         """The examples so far, each with the output that leads."""
         return _Leading(self.candidates)
 
-    def _add(self, pair: Pair, key: str) -> None:
-        counts = self.counts
-        counts.written += 1
-        if not pair.input or not pair.output or max(len(pair.input), len(pair.output)) > LONGEST_TEXT:
-            counts.empty += 1
+    def _add(self, written: Written, key: str) -> None:
+        self.counts.written += 1
+        keeps_back = kept_back_by(written, self)
+        if keeps_back is not None:
+            setattr(self.counts, keeps_back.count, getattr(self.counts, keeps_back.count) + 1)
+            if keeps_back.votes:
+                vote(self._by_text[written.text], written.pair.output, key)
             return
-        text = same_text(pair.input)
-        if (known := self._by_text.get(text)) is not None:
-            counts.duplicates += 1
-            vote(known, pair.output, key)
-            return
-        group = normalised(pair.input)
-        if group in self._demonstrations:
-            counts.demonstrations += 1
-        elif group in self._groups:
-            # Another spelling may want another output (a task about capitals, say): it is dropped and has no vote.
-            counts.duplicates += 1
-        elif self.full:
-            counts.surplus += 1
-        else:
-            candidate = Candidate(pair.input)
-            vote(candidate, pair.output, key)
-            self._by_text[text] = candidate
-            self._groups.add(group)
-            self.candidates.append(candidate)
+        candidate = Candidate(written.pair.input)
+        vote(candidate, written.pair.output, key)
+        self._by_text[written.text] = candidate
+        self._questions.add(written.question)
+        self.candidates.append(candidate)
 
     def _note(self) -> None:
         if self.counts.requests % self._interval:
@@ -132,20 +122,3 @@ class _Leading(Sequence[Pair]):
     def __getitem__(self, at: int) -> Pair:  # type: ignore[override]
         candidate = self._candidates[at]
         return Pair(candidate.input, winner(candidate.outputs)[0])
-
-
-def vote(candidate: Candidate, output: str, key: str) -> None:
-    """Notes an output of the candidate's input, and the request that gave it."""
-    candidate.outputs.append(output)
-    if key not in candidate.requests:
-        candidate.requests.append(key)
-
-
-def winner(outputs: Iterable[str]) -> tuple[str, int]:
-    """The most frequent output and its votes; ties go to the shortest, then to the one that came first.
-
-    Source: Viswanathan et al. 2023, section 3.3 (self-consistency).
-    """
-    votes = Counter(outputs)
-    best = min(votes, key=lambda output: (-votes[output], len(output)))
-    return best, votes[best]

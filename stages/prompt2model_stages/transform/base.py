@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prompt2model_stages.examples import Example, Pair
-from prompt2model_stages.generate.collecting import LONGEST_TEXT
+from prompt2model_stages.generate.filtering import LONGEST_TEXT
 
 USED = "no"
 """What the teacher writes as `refused` where it does not refuse."""

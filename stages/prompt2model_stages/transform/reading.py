@@ -6,7 +6,7 @@ import re
 from typing import Any, Literal
 
 from prompt2model_stages.examples import Pair
-from prompt2model_stages.generate.collecting import LONGEST_TEXT
+from prompt2model_stages.generate.filtering import LONGEST_TEXT
 from prompt2model_stages.json_numbers import as_text
 from prompt2model_stages.teacher import TeacherAnswer
 from prompt2model_stages.teacher.parsing import objects_in

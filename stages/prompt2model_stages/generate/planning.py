@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from prompt2model_stages.generate.base import Order
+from prompt2model_stages.generate.stopping import STALLED, is_stalled
 
-STALLED = 60
-"""Completions in a row without a new example, after which the teacher is taken to have no more."""
-HOPELESS = 30
-"""The same, where there are fewer than ENOUGH examples yet."""
-ENOUGH = 10
-"""Fewer examples than this (or than wanted) are no data: the stage stops instead of going on with them."""
 FIRST_IN_FLIGHT = 50
 """Before the first example is there: a teacher that answers garbage should not be asked a thousand times for it."""
 DISTRUST = 4
@@ -23,8 +20,38 @@ REMEMBERED = 20
 """Journalled answers, the latest, that must all hold one example a completion for no more to be asked for."""
 SMALLEST = 5
 """Times that a prompt is halved for a teacher that finds it too long; then nothing is shown but the task."""
+MOST_IN_ONE = 64
+"""Examples in a completion, where nothing is known of their length."""
 MEMORY = 0.9
 """Weight of the past in running means."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one request for new examples asks for.
+
+    in_one: examples in a completion; completions: in the request.
+    several: whether its form is that of several examples in a completion.
+    temperature: of all its completions.
+    halved: times that what its prompt shows is halved.
+    since: when it was made, by the clock.
+    """
+
+    in_one: int
+    completions: int
+    several: bool
+    temperature: float
+    halved: int
+    since: float
+
+    @property
+    def asked(self) -> int:
+        """Examples asked for, in all completions."""
+        return self.in_one * self.completions
+
+    def shown(self, characters: int) -> int:
+        """Characters of the examples that the prompt shows, of so many at first."""
+        return _shown(characters, self.halved)
 
 
 def temperature(order: Order, made: float, repeats: int) -> float:
@@ -46,8 +73,11 @@ def temperature(order: Order, made: float, repeats: int) -> float:
 class RequestPlanner:
     """What was learnt about the teacher: how many new examples it gives per one asked for, how fast, and in what form."""
 
-    def __init__(self, order: Order, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, order: Order, clock: Callable[[], float] = time.monotonic, most_in_one: int = MOST_IN_ONE
+    ) -> None:
         self._order = order
+        self._most_in_one = most_in_one
         self._clock = clock
         self._asked, self._new = 5.0, 4.0  # a first guess, soon outweighed
         self._latency_sum, self._latency_weight = 0.0, 0.0
@@ -75,7 +105,41 @@ class RequestPlanner:
 
     def shown(self, characters: int) -> int:
         """Characters of the examples that a prompt shows, of so many at first."""
-        return 0 if self.halved >= SMALLEST else characters >> self.halved
+        return _shown(characters, self.halved)
+
+    def next(self, unique: int, in_flight: Iterable[Plan]) -> Plan | None:
+        """What the next request asks for; None where those in flight should bring enough, or asking on is pointless.
+
+        Args:
+            unique: examples there are.
+            in_flight: the plans of the requests that are not answered yet.
+        """
+        if self.ended(unique):
+            return None
+        rate = self.new_per_asked
+        expected = rate * sum(plan.asked for plan in in_flight if not self.overdue(plan.since))
+        # A standard deviation more than expected, so that the last few examples do not take rounds of their own.
+        missing = self._order.examples + math.sqrt(expected * (1 - min(rate, 1.0))) - unique - expected
+        if missing <= 0:
+            return None
+        useful = math.ceil(missing / rate)
+        in_one, completions = self.batch
+        return Plan(
+            in_one=max(1, min(in_one, useful, self._most_in_one)),
+            completions=max(1, min(completions, useful)),
+            several=self.several,
+            temperature=temperature(self._order, unique + expected, self.repeats),
+            halved=self.halved,
+            since=self._clock(),
+        )
+
+    def answered(self, plan: Plan, written: int, new: int, completions: int) -> None:
+        """Notes what the answer to a planned request brought; see learn."""
+        self.latency(self._clock() - plan.since)
+        if plan.several:
+            self.judge_several(written, plan.asked)
+        outdated = plan.several and not self.several
+        self.learn(plan.asked, written, new, completions, outdated)
 
     def too_long(self, halved: int) -> bool:
         """Notes that a prompt was too long for the teacher.
@@ -139,8 +203,16 @@ class RequestPlanner:
 
     def stalled(self, unique: int) -> bool:
         """Whether asking on is pointless."""
-        return self.barren >= (STALLED if unique >= min(ENOUGH, self._order.examples) else HOPELESS)
+        return is_stalled(self.barren, unique, self._order.examples)
+
+    def ended(self, unique: int) -> bool:
+        """Whether no more examples are asked for: there are enough, or asking on is pointless."""
+        return unique >= self._order.examples or self.stalled(unique)
 
     def in_flight(self, allowed: int, unique: int) -> int:
         """How many requests may be in flight: few until the first examples are there."""
         return min(allowed, FIRST_IN_FLIGHT * (1 + unique))
+
+
+def _shown(characters: int, halved: int) -> int:
+    return 0 if halved >= SMALLEST else characters >> halved
