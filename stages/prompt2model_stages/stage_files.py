@@ -70,9 +70,12 @@ def read_lines(folder: Folder, name: str, kind: type[Row]) -> Iterator[Row]:
 
 def json_lines(rows: Iterable[Any]) -> bytes:
     """Dataclasses as JSON lines in UTF-8; a lone surrogate, which UTF-8 cannot hold, becomes a question mark."""
-    return b"".join(
-        json.dumps(dataclasses.asdict(row), ensure_ascii=False).encode("utf-8", "replace") + b"\n" for row in rows
-    )
+    return b"".join(map(json_line, rows))
+
+
+def json_line(row: Any) -> bytes:
+    """One of them, with its line break."""
+    return json.dumps(dataclasses.asdict(row), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 class DiscoveredTask(StageFile):

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import fsspec
 from fsspec.core import url_to_fs
@@ -96,6 +96,18 @@ class Folder:
         else:
             self._fs.pipe_file(self.path(name), content)
 
+    @contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        """A stream whose content is the file after the block, whole; not at all where the block raises. Raises: as write_bytes."""
+        if self.local is not None:
+            with _writing_locally(self.local / name) as stream:
+                yield stream
+            return
+        with tempfile.NamedTemporaryFile(prefix="p2m-") as whole:
+            yield cast("BinaryIO", whole)
+            whole.flush()
+            self._fs.put_file(whole.name, self.path(name))
+
     def append(self, name: str, content: bytes) -> None:
         """Adds to the file's end. An object store has no such thing: there the file is written anew, by its one writer."""
         if self.local is not None:
@@ -175,14 +187,21 @@ def sha256_of_tree(folder: Path) -> str:
 
 
 def _write_locally(target: Path, content: bytes) -> None:
+    with _writing_locally(target) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def _writing_locally(target: Path) -> Iterator[BinaryIO]:
     target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with half.open("wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         half.replace(target)
     except OSError as error:
-        half.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(target)) from error
+    finally:
+        half.unlink(missing_ok=True)

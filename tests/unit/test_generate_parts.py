@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.generate.base import Order, Task
 from prompt2model_stages.generate.collecting import Collection
-from prompt2model_stages.generate.labelling import winner
 from prompt2model_stages.generate.planning import REMEMBERED, SMALLEST, RequestPlanner, temperature
 from prompt2model_stages.generate.prompts import (
     CHARACTERS_SHOWN,
@@ -25,6 +24,7 @@ from prompt2model_stages.generate.prompts import (
 )
 from prompt2model_stages.generate.reading import read_examples
 from prompt2model_stages.generate.stopping import HOPELESS, STALLED
+from prompt2model_stages.generate.votes import winner
 from prompt2model_stages.teacher import TeacherAnswer
 
 pytestmark = pytest.mark.unit

@@ -15,6 +15,7 @@ from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher import TeacherRequest, segments, spent_by_run
 from prompt2model_stages.teacher.budget import Cost
 from prompt2model_stages.teacher.journal import Journal, Ledger
+from prompt2model_stages.teacher.ledger import _Ids
 from prompt2model_stages.teacher.requests import completion_bound, prompt_bound, request_key, scope
 from tests.unit.teacher_cases import ask
 
@@ -168,3 +169,72 @@ def test_what_was_spent_is_read_without_holding_the_journal(tmp_path: Path) -> N
     finally:
         tracemalloc.stop()
     assert spent["generate-1"].requests == 3000 and peak < 2_000_000, "6 MB lie there"
+
+
+def lines(count: int, text: int, group: str = "g") -> str:
+    """A journal of so many answers of so many characters, each with its reservation."""
+    amounts = {"prompt": 1, "completion": 1, "usd": 0.0, "run": "generate-1", "group": group}
+    written = []
+    for i in range(count):
+        place = {"id": f"000001-{i}", "key": f"{i:064x}", "sample": i, **amounts}
+        written.append(json.dumps({"type": "reserve", "at": 0.0, **place}))
+        written.append(json.dumps({"type": "answer", "texts": [f"{i} ".ljust(text, "x")], **place}))
+    return "\n".join(written) + "\n"
+
+
+@pytest.mark.parametrize("uri", ["", "memory://journal-of-many"])
+def test_a_journal_is_opened_without_holding_its_texts(tmp_path: Path, uri: str) -> None:
+    folder = Folder(uri or str(tmp_path))
+    folder.write_bytes("000001.jsonl", lines(3000, 4000).encode())
+    tracemalloc.start()
+    try:
+        ledger = Ledger.read(folder)
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    answers = ledger.of_group("g")
+    assert len(answers) == 3000 and [answers[i][1].texts[0].split()[0] for i in (0, 1, 2999, -1)] == [
+        "0",
+        "1",
+        "2999",
+        "2999",
+    ]
+    assert held < 300 * 3000, "12 MB lie there"
+    assert uri or peak < 2_000_000
+    ledger.close()
+
+
+async def test_an_answer_that_is_void_keeps_its_place_when_it_is_answered_again(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    journal = await Journal.open(folder, "generate", "generate-1")
+    for sample, key in enumerate("abc"):
+        identifier = await journal.reserve(key, "test", Cost(1), group="g", sample=sample)
+        await journal.answer(identifier, key, [key], Cost(1), group="g", sample=sample)
+    await journal.void(["a", "c", "never"])
+    assert "a" not in journal.ledger.answers and list(journal.ledger.answers) == ["b"]
+    identifier = await journal.reserve("a", "test", Cost(1), group="g", sample=9)
+    await journal.answer(identifier, "a", ["again"], Cost(1), group="g", sample=9)
+    for ledger in (journal.ledger, Ledger.read(folder)):
+        assert [(sample, answer.texts) for sample, answer in ledger.of_group("g")] == [(0, ("again",)), (1, ("b",))]
+        assert len(ledger.answers) == 2 and ledger.answers.get("c") is None
+    await journal.close()
+
+
+async def test_answers_of_this_process_are_read_back_as_they_were_given(tmp_path: Path) -> None:
+    for uri in (str(tmp_path), f"memory://given-{tmp_path.name}"):
+        journal = await Journal.open(Folder(uri), "generate", "generate-1")
+        key = "0" * 63 + "A"  # not as our keys are written: a key is never changed
+        identifier = await journal.reserve(key, "test", Cost(1))
+        given = await journal.answer(identifier, key, ["é\n\ud800", ""], Cost(3, 4, 0.1), cut=True)
+        assert journal.ledger.answers[key] == replace(given, cached=True)
+        await journal.close()
+
+
+def test_ids_are_told_apart_whatever_their_form() -> None:
+    ids = _Ids()
+    some = ["000001-1", "000001-9", "abc-0", "odd", "x-01", "x-1000000000", "-3", ""]
+    for one in some:
+        assert one not in ids
+        ids.add(one)
+    assert all(one in ids for one in some)
+    assert not any(one in ids for one in ("000001-2", "000002-1", "abc-1", "x-1", "x-1000000001", "1"))

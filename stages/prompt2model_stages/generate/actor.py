@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,8 +18,10 @@ from prompt2model_api.redaction import mask, mask_streams
 from prompt2model_api.spec_view import spec_read_by
 from prompt2model_api.stage_job import StageJob
 from prompt2model_stages.errors import StageError, retrying
+from prompt2model_stages.examples import VotedExample
 from prompt2model_stages.generate.base import Counts, DatasetGenerator, Generated, Order, Progress, Task
 from prompt2model_stages.generate.generator import FewShotGenerator
+from prompt2model_stages.generate.handing_on import AT_ONCE, ExamplesOnDisk
 from prompt2model_stages.parts import named_part, used
 from prompt2model_stages.teacher import open_teacher
 
@@ -28,9 +30,14 @@ POLL_S = 0.5
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an actor's work ended."""
+    """How an actor's work ended.
+
+    generated: without its examples, which are fetched by and by.
+    examples: how many there are.
+    """
 
     generated: Generated | None = None
+    examples: int = 0
     failure: Failure | None = None
 
 
@@ -57,15 +64,22 @@ class GeneratorActor:
         self._job = StageJob.model_validate_json(job)
         self._task, self._order = task, order
         self._progress = Progress(0, order.examples, 0, Counts())
+        self._examples: Sequence[VotedExample] = ()
         if key is not None:
             os.environ[self._job.settings.teacher_key_env] = key
 
     async def run(self) -> Outcome:
         """Generates; a StageError becomes a value."""
         try:
-            return Outcome(await write_examples(self._job, self._task, self._order, self._note))
+            generated = await write_examples(self._job, self._task, self._order, self._note)
         except StageError as error:
             return Outcome(failure=error.failure)
+        self._examples = generated.examples
+        return Outcome(replace(generated, examples=()), len(generated.examples))
+
+    async def examples(self, begin: int, end: int) -> list[VotedExample]:
+        """Some of what was generated."""
+        return list(self._examples[begin:end])
 
     async def progress(self) -> Progress:
         """How far it is now."""
@@ -93,7 +107,8 @@ def generate_in_actor(job: StageJob, task: Task, order: Order, progress: Callabl
         while not ray.wait([running], timeout=POLL_S)[0]:
             progress(ray.get(actor.progress.remote(), timeout=60))
         progress(ray.get(actor.progress.remote(), timeout=60))
-        return _unpacked(ray.get(running))
+        outcome: Outcome = ray.get(running)
+        return replace(_unpacked(outcome), examples=ExamplesOnDisk(_fetched(actor, outcome.examples)))
     except ray.exceptions.GetTimeoutError:
         raise retrying("GeneratorStuck", "The generator has not said for 60 s how far it is.") from None
     except ray.exceptions.RayActorError as error:
@@ -105,6 +120,13 @@ def generate_in_actor(job: StageJob, task: Task, order: Order, progress: Callabl
         raise cause from None
     finally:
         ray.kill(actor)
+
+
+def _fetched(actor: Any, count: int) -> Iterator[VotedExample]:
+    import ray
+
+    for begin in range(0, count, AT_ONCE):
+        yield from ray.get(actor.examples.remote(begin, begin + AT_ONCE), timeout=60)
 
 
 def _unpacked(outcome: Outcome) -> Generated:

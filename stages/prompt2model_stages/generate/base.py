@@ -93,11 +93,12 @@ class Progress:
 class Generated:
     """A generator's result.
 
+    examples: in their order; a tuple, or on the disk where they may be more than memory (handing_on).
     shortfall: why there are fewer examples than wanted; empty where there are as many.
     part: that wrote them in place of the built-in generator, with its version; the stage notes it where it calls the part.
     """
 
-    examples: tuple[VotedExample, ...]
+    examples: Sequence[VotedExample]
     counts: Counts
     duplicates_over_time: tuple[tuple[int, int], ...]
     shortfall: str = ""
@@ -120,7 +121,10 @@ class AskableTeacher(Protocol):
         """Answers from the journal or from the endpoint. Raises: StageError."""
 
     def journalled(self, group: str) -> Sequence[tuple[int, TeacherAnswer]]:
-        """Sample and answer of all that was answered for a group, this attempt included, in the journal's order."""
+        """Sample and answer of all that was answered for a group, this attempt included, in the journal's order.
+
+        Read from the disk one by one: go through it once, and hold no more of it than you need.
+        """
 
     def next_sample(self, group: str) -> int:
         """The first sample of a group that was never sent, answered or not."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from prompt2model_stages.examples import Pair, normalised
 from prompt2model_stages.generate.base import Counts, Task
+from prompt2model_stages.generate.candidates import Candidates, Leading, hash_of
 from prompt2model_stages.generate.filtering import Written, is_malformed, is_refused, kept_back_by
-from prompt2model_stages.generate.labelling import Candidate, vote, winner
 from prompt2model_stages.generate.reading import read_examples
 from prompt2model_stages.teacher import TeacherAnswer
 
@@ -38,11 +38,9 @@ class Collection:
 
     def __init__(self, task: Task, wanted: int) -> None:
         self._wanted = wanted
-        self._demonstrations = {normalised(pair.input) for pair in task.demonstrations}
-        self._by_text: dict[str, Candidate] = {}
-        self._questions: set[str] = set()
+        self._demonstrations = {hash_of(normalised(pair.input)) for pair in task.demonstrations}
         self._interval = 1
-        self.candidates: list[Candidate] = []
+        self.candidates = Candidates()
         self.counts = Counts()
         self.curve: list[tuple[int, int]] = []
         """Unique examples and duplicates, after every so many answers."""
@@ -57,11 +55,12 @@ class Collection:
 
     def has_text(self, written: Written) -> bool:
         """See filtering.Known."""
-        return written.text in self._by_text
+        at = self.candidates.find(written.question)
+        return at is not None and self.candidates.text(at) == written.text
 
     def has_question(self, written: Written) -> bool:
         """See filtering.Known."""
-        return written.question in self._questions
+        return self.candidates.find(written.question) is not None
 
     def is_demonstration(self, written: Written) -> bool:
         """See filtering.Known."""
@@ -85,21 +84,17 @@ class Collection:
 
     def pairs(self) -> Sequence[Pair]:
         """The examples so far, each with the output that leads."""
-        return _Leading(self.candidates)
+        return Leading(self.candidates)
 
     def _add(self, written: Written, key: str) -> None:
         self.counts.written += 1
         keeps_back = kept_back_by(written, self)
-        if keeps_back is not None:
-            setattr(self.counts, keeps_back.count, getattr(self.counts, keeps_back.count) + 1)
-            if keeps_back.votes:
-                vote(self._by_text[written.text], written.pair.output, key)
+        if keeps_back is None:
+            self.candidates.add(written.pair, written.text, written.question, key)
             return
-        candidate = Candidate(written.pair.input)
-        vote(candidate, written.pair.output, key)
-        self._by_text[written.text] = candidate
-        self._questions.add(written.question)
-        self.candidates.append(candidate)
+        setattr(self.counts, keeps_back.count, getattr(self.counts, keeps_back.count) + 1)
+        if keeps_back.votes and (at := self.candidates.find(written.question)) is not None:
+            self.candidates.vote(at, written.pair.output, key)
 
     def _note(self) -> None:
         if self.counts.requests % self._interval:
@@ -108,17 +103,3 @@ class Collection:
         if len(self.curve) > POINTS:
             self._interval *= 2
             self.curve = self.curve[1::2]
-
-
-class _Leading(Sequence[Pair]):
-    """The candidates as pairs, made when they are looked at: a prompt shows ten of perhaps a million."""
-
-    def __init__(self, candidates: list[Candidate]) -> None:
-        self._candidates = candidates
-
-    def __len__(self) -> int:
-        return len(self._candidates)
-
-    def __getitem__(self, at: int) -> Pair:  # type: ignore[override]
-        candidate = self._candidates[at]
-        return Pair(candidate.input, winner(candidate.outputs)[0])

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Protocol
 
 from prompt2model_stages.examples import Pair, normalised, same_text
+from prompt2model_stages.generate.candidates import hash_of
 from prompt2model_stages.teacher import TeacherAnswer
 
 LONGEST_TEXT = 8192
@@ -25,14 +26,14 @@ class Written:
     pair: Pair
 
     @cached_property
-    def text(self) -> str:
-        """The input, whatever its spaces."""
-        return same_text(self.pair.input)
+    def text(self) -> bytes:
+        """Hash of the input, whatever its spaces."""
+        return hash_of(same_text(self.pair.input))
 
     @cached_property
-    def question(self) -> str:
-        """The input without what does not make it another question."""
-        return normalised(self.pair.input)
+    def question(self) -> bytes:
+        """Hash of the input without what does not make it another question."""
+        return hash_of(normalised(self.pair.input))
 
 
 class Known(Protocol):

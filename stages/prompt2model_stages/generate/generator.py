@@ -20,13 +20,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.generate.base import AskableTeacher, DatasetGenerator, Generated, Order, Progress, Task
 from prompt2model_stages.generate.collecting import Collection
+from prompt2model_stages.generate.handing_on import ExamplesOnDisk
 from prompt2model_stages.generate.labelling import Label, Labeller
-from prompt2model_stages.generate.planning import Plan, RequestPlanner
+from prompt2model_stages.generate.planning import REMEMBERED, Plan, RequestPlanner
 from prompt2model_stages.generate.pool import Pool
 from prompt2model_stages.generate.prompts import ANSWER_TOKENS, example_tokens
 from prompt2model_stages.generate.stopping import shortfall
@@ -81,7 +83,7 @@ class FewShotGenerator(DatasetGenerator):
             logger.warning(why)
         self._report(why)
         return Generated(
-            examples=tuple(self._labeller.example(candidate) for candidate in self._collection.candidates),
+            examples=ExamplesOnDisk(map(self._labeller.example, self._collection.candidates)),
             counts=counts,
             duplicates_over_time=tuple(self._collection.curve),
             shortfall=why,
@@ -98,7 +100,7 @@ class FewShotGenerator(DatasetGenerator):
         return collection
 
     def _take_in_journal(self) -> None:
-        rich: list[bool] = []
+        rich: deque[bool] = deque(maxlen=REMEMBERED)
         self._sample = self._teacher.next_sample(self._order.group)
         for _sample, answer in self._journal():
             taken = self._collection.take(answer)

@@ -183,8 +183,8 @@ class RequestPlanner:
             self.barren = self.repeats = 0
 
     def remember(self, rich: Sequence[bool]) -> None:
-        """Takes in what earlier attempts learnt: whether each of their answers held several examples in a completion."""
-        if len(rich) >= REMEMBERED and not any(rich[-REMEMBERED:]):
+        """Takes in what earlier attempts learnt: whether each of their last answers held several examples in a completion."""
+        if len(rich) >= REMEMBERED and not any(list(rich)[-REMEMBERED:]):
             self.several = False
 
     def latency(self, seconds: float) -> None:

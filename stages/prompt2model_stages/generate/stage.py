@@ -20,7 +20,7 @@ from prompt2model_stages.generate.base import DatasetGenerator, Generated, Order
 from prompt2model_stages.parts import NamedPart, named_part
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
-from prompt2model_stages.stage_files import DiscoveredTask, json_lines
+from prompt2model_stages.stage_files import DiscoveredTask, json_line
 from prompt2model_stages.statistics_files import GenerationStatistics
 
 EMBEDDED_COMPLETIONS = 4
@@ -79,19 +79,24 @@ def _named(teacher: TeacherSpec | None) -> str:
 
 def write(context: StageContext, generated: Generated) -> StageOutputs:
     """Writes both files and sums them up. The same journal gives the same examples.jsonl, byte by byte."""
-    content = json_lines(generated.examples)
-    context.folder.write_bytes(EXAMPLES, content)
+    whole, unanimous = hashlib.sha256(), 0
+    with context.folder.writing(EXAMPLES) as stream:
+        for example in generated.examples:
+            line = json_line(example)
+            whole.update(line)
+            stream.write(line)
+            unanimous += example.votes == example.of
     GenerationStatistics(
         **asdict(generated.counts),
         unique=len(generated.examples),
         wanted=context.spec.generation.examples,
         shortfall=generated.shortfall,
-        unanimous=sum(example.votes == example.of for example in generated.examples),
+        unanimous=unanimous,
         duplicates_over_time=list(generated.duplicates_over_time),
     ).write(context.folder)
     return StageOutputs(
         examples=len(generated.examples),
-        examples_sha256=hashlib.sha256(content).hexdigest(),
+        examples_sha256=whole.hexdigest(),
         duplicates=generated.counts.duplicates,
         parts={"generator": generated.part} if generated.part is not None else None,
         spent=generated.spent,

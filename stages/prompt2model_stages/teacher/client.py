@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import httpx2
@@ -151,8 +152,11 @@ class Teacher:
         """
         return await self._ask(request, self._key(request))
 
-    def journalled(self, group: str) -> list[tuple[int, TeacherAnswer]]:
-        """Sample and answer of all that was answered for a group, this process included, in the journal's order."""
+    def journalled(self, group: str) -> Sequence[tuple[int, TeacherAnswer]]:
+        """Sample and answer of all that was answered for a group, this process included, in the journal's order.
+
+        Each is read from the disk when it is looked at.
+        """
         return self._journal.ledger.of_group(group)
 
     def next_sample(self, group: str) -> int:

@@ -13,141 +13,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from prompt2model_api.results import Spent
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher.budget import Cost
+from prompt2model_stages.teacher.ledger import Ledger, spent_by_run
 from prompt2model_stages.teacher.requests import TeacherAnswer
-from prompt2model_stages.teacher.segments import Segment, open_segment, records
+from prompt2model_stages.teacher.segments import Segment, open_segment
 
-
-@dataclass
-class _Reserved:
-    run: str
-    cost: Cost
-
-
-class Ledger:
-    """The state that the records add up to. A record that comes twice counts once."""
-
-    def __init__(self, texts: bool = True) -> None:
-        self._texts = texts
-        self.answers: dict[str, TeacherAnswer] = {}
-        """By key; those of this process included."""
-        self.groups: dict[str, dict[str, int]] = {}
-        """Of each group the keys of what was answered, in order, each with its sample."""
-        self.next_sample: Counter[str] = Counter()
-        """Of each group the number after the highest sample that was sent, answered or not."""
-        self.recent: list[tuple[float, int]] = []
-        """When requests of the last minute were sent, and their tokens."""
-        self._open: dict[str, _Reserved] = {}
-        self._closed: set[str] = set()
-        self._answered: dict[str, Spent] = {}
-        self._since = time.time() - 60
-
-    @classmethod
-    def read(cls, folder: Folder, texts: bool = True) -> Ledger:
-        """The ledger of a journal; empty where there is none. texts: False: what was spent alone, without any answer."""
-        ledger = cls(texts)
-        for record in records(folder):
-            ledger.add(record)
-        return ledger
-
-    def add(self, record: dict[str, Any]) -> None:
-        """Takes one record in."""
-        if "group" in record:
-            group = record["group"]
-            self.next_sample[group] = max(self.next_sample[group], record.get("sample", 0) + 1)
-        match record["type"]:
-            case "reserve":
-                self._reserve(record)
-            case "answer":
-                self._answer(record)
-            case "spend":
-                self._spend(record)
-            case "release":
-                self._open.pop(record["id"], None)
-                self._closed.add(record["id"])
-            case "void":
-                for key in record["keys"]:
-                    self.answers.pop(key, None)
-
-    def spent(self, run: str | None = None, in_flight: Iterable[str] = ()) -> Spent:
-        """What a stage run spent, or all of them.
-
-        Args:
-            run: folder of the stage run; None: all.
-            in_flight: ids that do not count yet.
-        """
-        total = Spent()
-        for name, spent in self._answered.items():
-            if run in (None, name):
-                total = total.plus(spent)
-        skipped = set(in_flight)
-        for identifier, reserved in self._open.items():
-            if identifier not in skipped and run in (None, reserved.run):
-                total = total.plus(reserved.cost.as_spent())
-        return total
-
-    def of_group(self, group: str) -> list[tuple[int, TeacherAnswer]]:
-        """Sample and answer of all that was answered for a group and is not void, in order."""
-        samples = self.groups.get(group, {})
-        return [(sample, self.answers[key]) for key, sample in samples.items() if key in self.answers]
-
-    def runs(self) -> set[str]:
-        """Folders of the stage runs that asked anything."""
-        return {*self._answered, *(reserved.run for reserved in self._open.values())}
-
-    def _reserve(self, record: dict[str, Any]) -> None:
-        if record["id"] in self._open or record["id"] in self._closed:
-            return
-        cost = Cost(record["prompt"], record["completion"], record["usd"])
-        self._open[record["id"]] = _Reserved(record["run"], cost)
-        if record["at"] > self._since:
-            self.recent.append((record["at"], cost.tokens))
-
-    def _answer(self, record: dict[str, Any]) -> None:
-        identifier = record.get("id")
-        if identifier is not None and identifier in self._closed:
-            return
-        cost = Cost(record["prompt"], record["completion"], record["usd"])
-        if self._texts:
-            self._keep(record, cost)
-        if identifier is not None:
-            self._book(identifier, record["run"], cost)
-
-    def _keep(self, record: dict[str, Any], cost: Cost) -> None:
-        self.answers[record["key"]] = TeacherAnswer(
-            texts=tuple(record["texts"]),
-            key=record["key"],
-            cached=True,
-            refused=record.get("refused", False),
-            prompt_tokens=cost.prompt,
-            completion_tokens=cost.completion,
-            usd=cost.usd,
-            cut=record.get("cut", False),
-        )
-        if "group" in record:
-            self.groups.setdefault(record["group"], {}).setdefault(record["key"], record.get("sample", 0))
-
-    def _spend(self, record: dict[str, Any]) -> None:
-        if record["id"] not in self._closed:
-            self._book(record["id"], record["run"], Cost(record["prompt"], record["completion"], record["usd"]))
-
-    def _book(self, identifier: str, run: str, cost: Cost) -> None:
-        self._open.pop(identifier, None)
-        self._closed.add(identifier)
-        self._answered[run] = self._answered.get(run, Spent()).plus(cost.as_spent())
-
-
-def spent_by_run(teacher_folder: Folder) -> dict[str, Spent]:
-    """What each stage run spent, by the name of its folder; those that ended without a result included."""
-    ledger = Ledger.read(teacher_folder, texts=False)
-    return {run: ledger.spent(run) for run in sorted(ledger.runs())}
+__all__ = ["Journal", "Ledger", "spent_by_run"]
 
 
 class Journal:
@@ -252,13 +128,16 @@ class Journal:
         return self.ledger.spent(self._run, self.in_flight)
 
     async def close(self) -> None:
-        """Brings everything to the disk."""
-        await self._segment.close()
+        """Brings everything to the disk; no answer is read afterwards."""
+        try:
+            await self._segment.close()
+        finally:
+            self.ledger.close()
 
     async def _write(self, record: dict[str, Any]) -> None:
         line = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
-        await self._segment.write(line)
-        self.ledger.add(record)
+        offset = await self._segment.write(line)
+        self.ledger.add(record, self._segment.name, offset, line)
 
 
 def _place(group: str, sample: int) -> dict[str, Any]:

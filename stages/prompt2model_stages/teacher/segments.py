@@ -13,6 +13,7 @@ import io
 import json
 import logging
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,8 @@ MERGE_ABOVE = 64
 _AT_ONCE = 500
 _SMALL = 1 << 20
 """Bytes of an object that is read as a whole, many at a time."""
+_TOGETHER = 8 << 20
+"""Bytes of all that are read at a time."""
 _BLOCK = 1 << 20
 LOCK = ".lock"
 LOCK_WAIT_S = 30.0
@@ -42,9 +45,11 @@ class Segment(Protocol):
 
     token: str
     """Tells this process' lines from those of all others."""
+    name: str
+    """The file to which lines are added; "" where each goes into one of many."""
 
-    async def write(self, line: bytes) -> None:
-        """Adds a line; when it returns, a killed process has not lost it. Raises: OSError."""
+    async def write(self, line: bytes) -> int:
+        """Adds a line; when it returns, a killed process has not lost it. Returns: where it begins. Raises: OSError."""
 
     async def close(self) -> None:
         """Brings everything to the disk."""
@@ -57,10 +62,15 @@ async def open_segment(folder: Folder) -> Segment:
     return await LocalSegment.open(folder.local)
 
 
-def records(folder: Folder) -> Iterator[dict[str, Any]]:
-    """Every record, in the order of the segments. A line that a kill or a full disk tore is passed over."""
+def lines_of(folder: Folder) -> Iterator[tuple[str, int, bytes, dict[str, Any]]]:
+    """Every record with its line, the segment and where it begins there, in the order of the segments; never two at once.
+
+    A line that a kill or a full disk tore is passed over.
+    """
     for name, lines in _streams(folder, _segments(folder)):
+        offset = 0
         for number, raw in enumerate(lines, start=1):
+            begin, offset = offset, offset + len(raw)
             if not (line := raw.rstrip(b"\n")):
                 continue
             try:
@@ -68,7 +78,7 @@ def records(folder: Folder) -> Iterator[dict[str, Any]]:
             except ValueError:
                 record = None
             if isinstance(record, dict) and isinstance(record.get("type"), str):
-                yield record
+                yield name, begin, line, record
             else:
                 logger.warning("journal segment %s: line %d is torn and passed over", name, number)
 
@@ -78,9 +88,13 @@ def merge(folder: Folder) -> None:
     names = _segments(folder)
     if len(names) <= MERGE_ABOVE:
         return
-    content = b"".join(part.rstrip(b"\n") + b"\n" for _, part in _contents(folder, names))
     merged = f"{_number(names[-1]):06d}-{uuid.uuid4().hex[:8]}{SUFFIX}"
-    folder.write_bytes(merged, content)
+    with tempfile.NamedTemporaryFile(prefix="p2m-") as whole:
+        for _, lines in _streams(folder, names):
+            for line in lines:
+                whole.write(line.rstrip(b"\n") + b"\n")
+        whole.flush()
+        folder.filesystem.put_file(whole.name, folder.path(merged))
     for name in names:
         folder.remove(name)
 
@@ -94,6 +108,8 @@ class LocalSegment:
         taken = [_number(path.name) for path in folder.glob("*" + SUFFIX)]
         self._number = max(taken, default=0) + 1
         self.token = f"{self._number:06d}"
+        self.name = f"{self.token}{SUFFIX}"
+        self._size = 0
         self._file: int | None = None
         self._error: OSError | None = None
         self._synced_at = 0.0
@@ -119,11 +135,11 @@ class LocalSegment:
                     ) from None
                 await asyncio.sleep(0.1)
 
-    async def write(self, line: bytes) -> None:
+    async def write(self, line: bytes) -> int:
         """See Segment. After a failed write every later one fails too: a line must not follow half a line."""
         if self._error is not None:
             raise self._error
-        path = self._folder / f"{self.token}{SUFFIX}"
+        path = self._folder / self.name
         try:
             if self._file is None:
                 self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -133,7 +149,9 @@ class LocalSegment:
         except OSError as error:
             self._error = OSError(error.errno, error.strerror, str(path))
             raise self._error from error
+        begin, self._size = self._size, self._size + len(line)
         self._sync_now_and_then(self._file)
+        return begin
 
     async def close(self) -> None:
         """See Segment."""
@@ -163,6 +181,8 @@ class LocalSegment:
 class RemoteSegment:
     """Small objects, each written whole, under names of this process' own; a lease keeps a second process out."""
 
+    name = ""
+
     def __init__(self, folder: Folder, lease: Lease) -> None:
         self._folder = folder
         self._lease = lease
@@ -183,7 +203,7 @@ class RemoteSegment:
             await lease.close()
             raise
 
-    async def write(self, line: bytes) -> None:
+    async def write(self, line: bytes) -> int:
         """See Segment: returns when the object with the line is written, and nobody else can have read the journal since."""
         self._lease.check()
         self._lines.append(line)
@@ -194,6 +214,7 @@ class RemoteSegment:
             self._writer = asyncio.create_task(self._write_all())
         await asyncio.shield(written)
         self._lease.check()
+        return 0
 
     async def close(self) -> None:
         """See Segment."""
@@ -228,34 +249,34 @@ def _segments(folder: Folder) -> list[str]:
 
 
 def _streams(folder: Folder, names: list[str]) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """The lines of each segment, one after the other: a segment of a long run is larger than what it adds up to."""
+    """The lines of each segment, one after the other: all of them may be more than memory."""
     if folder.local is not None:
         for name in names:
             with (folder.local / name).open("rb") as stream:
                 yield name, stream
         return
-    filesystem = folder.filesystem
     small: list[str] = []
+    together = 0
     for name in names:
-        if filesystem.size(folder.path(name)) <= _SMALL:
+        size = folder.filesystem.size(folder.path(name))
+        if small and (size > _SMALL or together + size > _TOGETHER or len(small) >= _AT_ONCE):
+            yield from _small(folder, small)
+            small, together = [], 0
+        if size <= _SMALL:
             small.append(name)
+            together += size
             continue
-        yield from ((one, io.BytesIO(content)) for one, content in _contents(folder, small))
-        small = []
-        with filesystem.open(folder.path(name), "rb", block_size=_BLOCK) as stream:
+        with folder.filesystem.open(folder.path(name), "rb", block_size=_BLOCK) as stream:
             yield name, stream
-    yield from ((one, io.BytesIO(content)) for one, content in _contents(folder, small))
+    yield from _small(folder, small)
 
 
-def _contents(folder: Folder, names: list[str]) -> Iterator[tuple[str, bytes]]:
-    if folder.local is not None:
-        yield from ((name, folder.read_bytes(name)) for name in names)
-        return
-    for start in range(0, len(names), _AT_ONCE):  # object stores answer many requests at once as fast as one
-        paths = {folder.path(name): name for name in names[start : start + _AT_ONCE]}
-        found = folder.filesystem.cat(list(paths))
-        by_name = {path.rsplit("/", 1)[-1]: bytes(content) for path, content in found.items()}
-        yield from ((name, by_name[name]) for name in paths.values())
+def _small(folder: Folder, names: list[str]) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """The same of small objects: a store answers many requests at once as fast as one."""
+    paths = {folder.path(name): name for name in names}
+    found = folder.filesystem.cat(list(paths)) if paths else {}
+    contents = {path.rsplit("/", 1)[-1]: bytes(content) for path, content in found.items()}
+    yield from ((name, io.BytesIO(contents[name])) for name in paths.values())
 
 
 def _number(name: str) -> int:

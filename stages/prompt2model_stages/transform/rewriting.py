@@ -15,8 +15,8 @@ from dataclasses import replace
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.examples import Example, Pair, normalised, same_text
 from prompt2model_stages.generate.base import AskableTeacher, Task
-from prompt2model_stages.generate.labelling import winner
 from prompt2model_stages.generate.pool import Pool
+from prompt2model_stages.generate.votes import winner
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 from prompt2model_stages.transform.base import Outcome, Refused, Result, Unusable, kind_of, texts_of
 from prompt2model_stages.transform.prompts import PLAN_TOKENS, ROW_FORM, ask_again, ask_plan, ask_row, row_tokens

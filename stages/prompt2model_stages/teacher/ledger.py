@@ -1,0 +1,169 @@
+"""What the journal's records add up to: answers, what was spent, what was sent."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prompt2model_api.results import Spent
+from prompt2model_stages.storage import Folder
+from prompt2model_stages.teacher.answers import Answers
+from prompt2model_stages.teacher.budget import Cost
+from prompt2model_stages.teacher.lines import Lines
+from prompt2model_stages.teacher.requests import TeacherAnswer
+from prompt2model_stages.teacher.segments import lines_of
+
+RECENT_S = 60.0
+
+
+@dataclass
+class _Reserved:
+    run: str
+    cost: Cost
+
+
+class Ledger:
+    """The state that the records add up to. A record that comes twice counts once.
+
+    Args:
+        lines: where answers can be read again; None: answers are passed over.
+    """
+
+    def __init__(self, lines: Lines | None) -> None:
+        self._lines = lines
+        self.answers = Answers(lines)
+        """By key; those of this process included."""
+        self.next_sample: Counter[str] = Counter()
+        """Of each group the number after the highest sample that was sent, answered or not."""
+        self.recent: deque[tuple[float, int]] = deque()
+        """When requests of the last minute were sent, and their tokens."""
+        self._open: dict[str, _Reserved] = {}
+        self._closed = _Ids()
+        self._answered: dict[str, Spent] = {}
+        self._since = time.time() - RECENT_S
+
+    @classmethod
+    def read(cls, folder: Folder, texts: bool = True) -> Ledger:
+        """The ledger of a journal; empty where there is none. texts: False: what was spent alone, without any answer."""
+        ledger = cls(Lines(folder.local) if texts else None)
+        for segment, offset, line, record in lines_of(folder):
+            ledger.add(record, segment, offset, line)
+        return ledger
+
+    def add(self, record: dict[str, Any], segment: str, offset: int, line: bytes) -> None:
+        """Takes one record in, and where its line lies."""
+        if "group" in record:
+            group = record["group"]
+            self.next_sample[group] = max(self.next_sample[group], record.get("sample", 0) + 1)
+        match record["type"]:
+            case "reserve":
+                self._reserve(record)
+            case "answer":
+                self._answer(record, segment, offset, line)
+            case "spend":
+                self._spend(record)
+            case "release":
+                self._open.pop(record["id"], None)
+                self._closed.add(record["id"])
+            case "void":
+                for key in record["keys"]:
+                    self.answers.void(key)
+
+    def spent(self, run: str | None = None, in_flight: Iterable[str] = ()) -> Spent:
+        """What a stage run spent, or all of them.
+
+        Args:
+            run: folder of the stage run; None: all.
+            in_flight: ids that do not count yet.
+        """
+        total = Spent()
+        for name, spent in self._answered.items():
+            if run in (None, name):
+                total = total.plus(spent)
+        skipped = set(in_flight)
+        for identifier, reserved in self._open.items():
+            if identifier not in skipped and run in (None, reserved.run):
+                total = total.plus(reserved.cost.as_spent())
+        return total
+
+    def of_group(self, group: str) -> Sequence[tuple[int, TeacherAnswer]]:
+        """Sample and answer of all that was answered for a group and is not void, in order; read one by one."""
+        return self.answers.of_group(group)
+
+    def close(self) -> None:
+        """Closes what answers are read from."""
+        if self._lines is not None:
+            self._lines.close()
+
+    def runs(self) -> set[str]:
+        """Folders of the stage runs that asked anything."""
+        return {*self._answered, *(reserved.run for reserved in self._open.values())}
+
+    def _reserve(self, record: dict[str, Any]) -> None:
+        if record["id"] in self._open or record["id"] in self._closed:
+            return
+        cost = Cost(record["prompt"], record["completion"], record["usd"])
+        self._open[record["id"]] = _Reserved(record["run"], cost)
+        if record["at"] > self._since:
+            while self.recent and self.recent[0][0] < record["at"] - RECENT_S:
+                self.recent.popleft()
+            self.recent.append((record["at"], cost.tokens))
+
+    def _answer(self, record: dict[str, Any], segment: str, offset: int, line: bytes) -> None:
+        identifier = record.get("id")
+        if identifier is not None and identifier in self._closed:
+            return
+        if self._lines is not None:
+            self.answers.note(record, self._lines.keep(segment, offset, line))
+        if identifier is not None:
+            self._book(identifier, record["run"], Cost(record["prompt"], record["completion"], record["usd"]))
+
+    def _spend(self, record: dict[str, Any]) -> None:
+        if record["id"] not in self._closed:
+            self._book(record["id"], record["run"], Cost(record["prompt"], record["completion"], record["usd"]))
+
+    def _book(self, identifier: str, run: str, cost: Cost) -> None:
+        self._open.pop(identifier, None)
+        self._closed.add(identifier)
+        self._answered[run] = self._answered.get(run, Spent()).plus(cost.as_spent())
+
+
+class _Ids:
+    """A set of ids of requests. Those of one process differ by a number, so that each takes a bit."""
+
+    def __init__(self) -> None:
+        self._bits: dict[str, bytearray] = {}
+        self._others: set[str] = set()
+
+    def add(self, identifier: str) -> None:
+        token, number = self._parts(identifier)
+        if number < 0:
+            self._others.add(identifier)
+            return
+        bits = self._bits.setdefault(token, bytearray())
+        if (missing := number // 8 + 1 - len(bits)) > 0:
+            bits.extend(bytes(missing))
+        bits[number // 8] |= 1 << number % 8
+
+    def __contains__(self, identifier: str) -> bool:
+        token, number = self._parts(identifier)
+        if number < 0:
+            return identifier in self._others
+        bits = self._bits.get(token, b"")
+        return number // 8 < len(bits) and bool(bits[number // 8] & 1 << number % 8)
+
+    @staticmethod
+    def _parts(identifier: str) -> tuple[str, int]:
+        """Token and number; -1 for an id of another form."""
+        token, _, number = identifier.rpartition("-")
+        plain = number.isascii() and number.isdigit() and len(number) < 9 and (number == "0" or number[0] != "0")
+        return token, int(number) if plain else -1
+
+
+def spent_by_run(teacher_folder: Folder) -> dict[str, Spent]:
+    """What each stage run spent, by the name of its folder; those that ended without a result included."""
+    ledger = Ledger.read(teacher_folder, texts=False)
+    return {run: ledger.spent(run) for run in sorted(ledger.runs())}

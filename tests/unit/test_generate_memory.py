@@ -1,0 +1,81 @@
+"""What is held of an example: hashes and places. The texts lie on the disk, also on their way out."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from prompt2model_stages.examples import Pair, VotedExample
+from prompt2model_stages.generate.base import Order, Task
+from prompt2model_stages.generate.candidates import Candidates, hash_of
+from prompt2model_stages.generate.collecting import Collection
+from prompt2model_stages.generate.handing_on import ExamplesOnDisk
+from prompt2model_stages.generate.labelling import Labeller
+from prompt2model_stages.spool import Spool, place
+from prompt2model_stages.storage import Folder
+from prompt2model_stages.teacher import TeacherAnswer
+
+pytestmark = pytest.mark.unit
+
+TASK = Task("Say the number in words.")
+
+
+def test_what_is_held_of_an_example_does_not_grow_with_its_texts() -> None:
+    collection = Collection(TASK, 3000)
+    texts = (json.dumps({"input": f"number {i} ".ljust(2000, "x"), "output": "y" * 500}) for i in range(3000))
+    tracemalloc.start()
+    try:
+        for i, text in enumerate(texts):
+            collection.take(TeacherAnswer((text,), f"{i:064x}"))
+        examples = ExamplesOnDisk(map(Labeller(TASK, Order(3000)).example, collection.candidates))
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert len(examples) == 3000 and examples[2999].input.startswith("number 2999 ")
+    assert held < 300 * 3000, "7.5 MB lie on the disk"
+
+
+def test_candidates_come_back_with_all_that_was_said_of_them() -> None:
+    candidates = Candidates()
+    for i, text in enumerate(["a", "\ud800\u00e9"]):
+        candidates.add(Pair(text, "1"), hash_of(text), hash_of(text), f"k{i}")
+    candidates.vote(1, "2", "k1")
+    candidates.vote(1, "1", "k9")
+    last = candidates[-1]
+    assert (last.input, last.outputs, last.requests) == ("\ud800\u00e9", ["1", "2", "1"], ["k1", "k9"])
+    assert [one.outputs for one in candidates[:1]] == [["1"]]
+    assert (candidates.votes(0), candidates.votes(1), candidates.find(hash_of("a")), candidates.find(b"")) == (
+        1,
+        3,
+        0,
+        None,
+    )
+
+
+def test_examples_on_the_disk_are_those_that_were_put_there() -> None:
+    examples = [VotedExample(f"in {i}", "\ud800", ("a", "b"), i, i + 1) for i in range(5)]
+    found = ExamplesOnDisk(examples)
+    assert list(found) == examples and found[1:3] == examples[1:3] and found[-1] == examples[-1] and len(found) == 5
+
+
+def test_a_spool_names_what_it_cannot_hold() -> None:
+    spool = Spool()
+    assert [spool.read(at) for at in [spool.add(b"a"), spool.add(b""), spool.add(b"bc")]] == [b"a", b"", b"bc"]
+    with pytest.raises(OSError, match="ends before"):
+        spool.read(place(1, 9))
+    with pytest.raises(OverflowError):
+        place(0, 1 << 28)
+
+
+def test_a_file_that_is_streamed_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    for folder in (Folder(str(tmp_path / "sub")), Folder(f"memory://streamed-{tmp_path.name}")):
+        with folder.writing("whole") as stream:
+            stream.write(b"one ")
+            stream.write(b"two")
+        with pytest.raises(ZeroDivisionError), folder.writing("half") as stream:
+            stream.write(b"one")
+            raise ZeroDivisionError
+        assert folder.names() == ["whole"] and folder.read_bytes("whole") == b"one two"
