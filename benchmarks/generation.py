@@ -1,16 +1,20 @@
 """How fast the generator writes 1,000 unique examples, beside what the endpoint allows.
 
-    python benchmarks/generation.py --server fake_openai.py [--ray] [--case 50]
+    python benchmarks/generation.py --server fake_openai.py [--bare limit_client.py] [--ray] [--case 50]
 
 The server is a script that takes --port and serves an OpenAI-compatible endpoint with POST /reset (sets its knobs,
 zeroes its counters) and GET /stats: 0.5 ± 0.2 s an answer, 2 % 429, 3 % malformed, 15 % repeats, unless a case says
-otherwise. Prints a Markdown table. Client, budget and journal are the real ones.
+otherwise. Prints a Markdown table. Client, budget and journal are the real ones. The bare client is a script that does
+nothing but send, called with the examples, the requests in flight, n and the knobs, and the endpoint in FAKE; it runs
+before each case, and its CPU time is without that of its imports. CPU time is user and system.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import resource
 import socket
 import subprocess
@@ -62,15 +66,22 @@ def main() -> None:
     parser.add_argument("--server", type=Path, required=True, help="the script of the endpoint")
     parser.add_argument("--examples", type=int, default=1000)
     parser.add_argument("--case", default="", help="only cases that contain this")
+    parser.add_argument("--bare", type=Path, help="the script of a client that does nothing but send")
     parser.add_argument("--ray", action="store_true", help="in a Ray actor, as the stage does it")
     options = parser.parse_args()
     print(f"{options.examples} unique examples, {'in a Ray actor' if options.ray else 'in this process'}\n")
-    print("| endpoint | form | unique | wall s | examples/s | requests | served | most in flight | CPU s |")
+    print("| endpoint | form | unique | wall s | examples/s | requests | served | most in flight | CPU ms a request |")
     print("|---|---|---|---|---|---|---|---|---|")
+    empty = bare_cpu(["-c", "import asyncio, aiohttp, json"], "") if options.bare else 0.0
     with served(options.server) as url, tempfile.TemporaryDirectory() as scratch:
         with ray_session(context_of(url, 1, Path(scratch))) if options.ray else nothing():
             for name, (concurrency, knobs) in CASES.items():
                 if options.case in name:
+                    if options.bare:
+                        print(
+                            f"| {name} | a bare client, n=5 | {bare_row(url, options, concurrency, knobs, empty)} |",
+                            flush=True,
+                        )
                     for form, (in_one, completions) in FORMS.items():
                         post(f"{url}/reset", {**USUAL, **knobs, "seed": 1})
                         with tempfile.TemporaryDirectory() as folder:
@@ -84,17 +95,49 @@ def main() -> None:
 def row(url: str, job: StageJob, order: Order, in_ray: bool) -> str:
     """One run's cells."""
     generate = generate_in_actor if in_ray else generate_here
-    began, cpu = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    began, cpu = time.monotonic(), cpu_s(resource.RUSAGE_SELF)
     try:
         unique = str(len(generate(job, TASK, order, ignore).examples))
     except StageError as error:
         unique = f"{error.failure.reason}: {error.failure.message}"
     wall = time.monotonic() - began
-    cpu = resource.getrusage(resource.RUSAGE_SELF).ru_utime - cpu
+    cpu = cpu_s(resource.RUSAGE_SELF) - cpu
     stats = json.loads(urllib.request.urlopen(f"{url}/stats").read())
     speed = f"{int(unique) / wall:.0f}" if unique.isdigit() else "-"
-    used = "-" if in_ray else f"{cpu:.1f}"
+    used = "-" if in_ray else f"{1000 * cpu / stats['requests']:.2f}"
     return f"{unique} | {wall:.1f} | {speed} | {stats['requests']} | {stats['ok']} | {stats['max_inflight']} | {used}"
+
+
+def bare_row(url: str, options: argparse.Namespace, concurrency: int, knobs: dict[str, float], empty: float) -> str:
+    """The bare client's cells."""
+    began, cpu = time.monotonic(), cpu_s(resource.RUSAGE_CHILDREN)
+    given = [str(options.bare), str(options.examples), str(concurrency), "5", json.dumps({**USUAL, **knobs, "seed": 1})]
+    said = subprocess.run(
+        [sys.executable, *given], env=os.environ | {"FAKE": url}, capture_output=True, text=True, check=True
+    )
+    cpu = cpu_s(resource.RUSAGE_CHILDREN) - cpu - empty
+    speed = re.search(r"'ex_per_s': ([\d.]+)", said.stdout)
+    stats = json.loads(urllib.request.urlopen(f"{url}/stats").read())
+    cells = [
+        f"{float(speed[1]):.0f}" if speed else "-",
+        str(stats["requests"]),
+        str(stats["ok"]),
+        str(stats["max_inflight"]),
+    ]
+    return f"{options.examples} | {time.monotonic() - began:.1f} | {' | '.join(cells)} | {1000 * cpu / stats['requests']:.2f}"
+
+
+def bare_cpu(arguments: list[str], url: str) -> float:
+    """CPU seconds of a Python process."""
+    before = cpu_s(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], env=os.environ | {"FAKE": url}, check=True, capture_output=True)
+    return cpu_s(resource.RUSAGE_CHILDREN) - before
+
+
+def cpu_s(who: int) -> float:
+    """CPU seconds of this process, or of its children that ended."""
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
 
 
 def ignore(progress: Progress) -> None:

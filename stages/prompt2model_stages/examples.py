@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
@@ -81,17 +80,36 @@ def group_of(text: str) -> str:
     return hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+def _nfkc(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
+
+
+class _Spaces(dict[int, str]):
+    """For str.translate: each character without meaning of its own as a space. What was looked up is kept, of one plane."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        found = " " if unicodedata.category(letter)[0] in "PZC" else letter
+        if code < 0x10000:
+            self[code] = found
+        return found
+
+
+_SPACES = _Spaces()
+
+
 def normalised(text: str) -> str:
     """The input without what does not make it another question.
 
     NFKC and case folding; each run of punctuation, control characters and spaces becomes one space. It is replaced, not
     dropped: 5/17/2030 and 51/7/2030 stay apart. An input of punctuation alone stays as it is.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    spaced = "".join(" " if unicodedata.category(letter)[0] in "PZC" else letter for letter in folded)
+    # NFKC and case folding make ASCII lower case, and nothing else of it.
+    folded = text.lower() if text.isascii() else _nfkc(_nfkc(text).casefold())
+    spaced = folded.translate(_SPACES)
     return " ".join(spaced.split()) or " ".join(folded.split())
 
 
 def same_text(text: str) -> str:
     """The key of inputs that are the same but for the kind and number of spaces."""
-    return re.sub(r"\s+", " ", text).strip()
+    return " ".join(text.split())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from dataclasses import asdict, fields
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from prompt2model_stages.examples import Pair
+from prompt2model_stages.examples import Pair, normalised, same_text
 from prompt2model_stages.generate.base import Counts, Task
 from prompt2model_stages.generate.collecting import Collection
 from prompt2model_stages.generate.filtering import FILTERS, LONGEST_TEXT, Written, kept_back_by
@@ -63,3 +67,12 @@ def test_refusals_and_wrong_form_are_counted_apart() -> None:
     made.take(TeacherAnswer(("I cannot.", '{"input": "Spain?"}'), "c"))
     assert (made.counts.refused, made.counts.malformed, made.counts.answers) == (1, 2, 5)
     assert len(made) == 1
+
+
+@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from(" \t\n\u00a0\u0301éÉßİ.-—①"))))
+def test_what_makes_no_other_question_is_left_out_letter_by_letter(text: str) -> None:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    spaced = "".join(" " if unicodedata.category(letter)[0] in "PZC" else letter for letter in folded)
+    assert normalised(text) == (" ".join(spaced.split()) or " ".join(folded.split()))
+    assert same_text(text) == re.sub(r"\s+", " ", text).strip()
+    assert normalised(same_text(text)) == normalised(text), "inputs of one text are of one question"

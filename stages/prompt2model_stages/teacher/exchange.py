@@ -1,4 +1,4 @@
-"""One HTTP exchange with the endpoint, through the openai library: no retry, no reservation, no journal."""
+"""One HTTP exchange with the endpoint, as the openai library makes it: no retry, no reservation, no journal."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ import openai
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.teacher import failures
 from prompt2model_stages.teacher.address import Address
+from prompt2model_stages.teacher.connections import http_client, timeout
 from prompt2model_stages.teacher.patience import Patience
 from prompt2model_stages.teacher.replies import Reply, SaidInSuccess, read_reply
-from prompt2model_stages.teacher.requests import is_loopback
+
+_OF_ONE_REQUEST = frozenset({b"content-length", b"idempotency-key"})
+"""Headers that each request has of its own."""
 
 
 class Exchange:
@@ -34,16 +37,18 @@ class Exchange:
         self._path = "/chat/completions"
         self._endpoint = endpoint
         self._patience = patience
-        self._own = _http_client(endpoint.base_url, concurrency, patience) if http is None else None
+        self._is_own = http is None
+        self._http = http or http_client(endpoint.base_url, concurrency, patience)
+        self._first: dict[str, asyncio.Task[httpx2.Request]] = {}
         address = Address.of(endpoint.base_url)
         self._options: openai.RequestOptions = {"headers": address.headers(endpoint.key), "follow_redirects": False}
         self._api = openai.AsyncOpenAI(
             base_url=address.base,
             default_query=address.query,
             api_key=endpoint.key or "none",  # the library insists on one; endpoints without keys ignore it
-            timeout=_timeout(patience),
+            timeout=timeout(patience),
             max_retries=0,
-            http_client=self._own or http,
+            http_client=self._http,
         )
 
     async def post(self, body: Mapping[str, Any]) -> Reply:
@@ -64,14 +69,48 @@ class Exchange:
     async def _post(self, body: Mapping[str, Any]) -> httpx2.Response:
         """One POST, and another where the address has moved within its host: a redirected POST would become a GET."""
         path = self._path  # another request may learn the new one meanwhile
+        content = _json(body)
         try:
-            return await self._api.post(path, cast_to=httpx2.Response, body=body, options=self._options)
+            return await self._send(path, content)
         except openai.APIStatusError as error:
             moved = _moved_to(error)
             if moved is None or path == moved:
                 raise
             self._path = moved
-            return await self._api.post(moved, cast_to=httpx2.Response, body=body, options=self._options)
+            return await self._send(moved, content)
+
+    async def _send(self, path: str, content: bytes) -> httpx2.Response:
+        """A POST as the openai library makes it, without what it does anew for each: that costs as much CPU as the request.
+
+        Raises: openai.APIStatusError, openai.APITimeoutError, openai.APIConnectionError.
+        """
+        if path not in self._first:
+            self._first[path] = asyncio.create_task(self._as_the_library_asks(path))
+        first = await asyncio.shield(self._first[path])
+        headers = [(name, value) for name, value in first.headers.raw if name.lower() not in _OF_ONE_REQUEST]
+        request = httpx2.Request("POST", first.url, headers=headers, content=content, extensions=first.extensions)
+        try:
+            response = await self._http.send(request, follow_redirects=False)
+        except httpx2.TimeoutException as error:
+            raise openai.APITimeoutError(request) from error
+        except httpx2.RequestError as error:
+            raise openai.APIConnectionError(request=request) from error
+        if not response.is_success:
+            raise openai.APIStatusError(f"status {response.status_code}", response=response, body=_tree(response))
+        return response
+
+    async def _as_the_library_asks(self, path: str) -> httpx2.Request:
+        """A request of the library, caught on its way: all others have its address and its headers."""
+        caught: list[httpx2.Request] = []
+
+        async def catch(request: httpx2.Request) -> httpx2.Response:
+            caught.append(request)
+            return httpx2.Response(200, json={})
+
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(catch)) as nowhere:
+            api = self._api.with_options(http_client=nowhere)
+            await api.post(path, cast_to=httpx2.Response, body={}, options=self._options)
+        return caught[0]
 
     async def not_found(self, error: openai.APIStatusError) -> StageError:
         """What "not found" means: a model that the endpoint does not have, or an address that is none."""
@@ -88,8 +127,24 @@ class Exchange:
 
     async def close(self) -> None:
         """Closes the connections."""
-        if self._own is not None:
-            await self._own.aclose()
+        if self._is_own:
+            await self._http.aclose()
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    """As the library writes it. Half a pair of surrogates, which UTF-8 cannot hold, is escaped."""
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _tree(response: httpx2.Response) -> object:
+    """The body as JSON, or as text."""
+    try:
+        return response.json()
+    except ValueError:
+        return response.text
 
 
 def _moved_to(error: openai.APIStatusError) -> str | None:
@@ -101,17 +156,3 @@ def _moved_to(error: openai.APIStatusError) -> str | None:
     new = old.join(location)
     same = new.host == old.host and (new.port == old.port or (old.scheme, new.scheme) == ("http", "https"))
     return str(new) if same and new.scheme in (old.scheme, "https") else None
-
-
-def _http_client(base_url: str, concurrency: int, patience: Patience) -> httpx2.AsyncClient:
-    connections = concurrency + 8
-    return httpx2.AsyncClient(
-        limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30),
-        timeout=_timeout(patience),
-        follow_redirects=True,
-        trust_env=not is_loopback(base_url),  # a proxy knows nothing of this machine's own ports
-    )
-
-
-def _timeout(patience: Patience) -> httpx2.Timeout:
-    return httpx2.Timeout(patience.timeout_s, connect=min(patience.connect_s, patience.timeout_s))
