@@ -100,7 +100,7 @@ GRAPH: dict[Stage, StageNode] = {
     Stage.GENERATE: StageNode(
         reads=(
             *("generation.examples", "generation.temperature", "generation.outputsPerInput", "seed", *TEACHER),
-            "parts.generator",
+            *("generation.leastYield", "parts.generator"),
         ),
         phase=Phase.GENERATING,
         condition=ConditionType.DATA_READY,

@@ -220,7 +220,7 @@ CASES: dict[str, tuple[Write, Order, Task]] = {
     ),
     "several cannot be read": (one_at_a_time, Order(50, group="g"), TASK),
     "prompts too long": (narrow, Order(40, group="g"), LONG),
-    "no more than 25": (numbers(25), Order(60, group="g"), TASK),
+    "no more than 25": (numbers(25), Order(60, group="g", least_yield=0), TASK),
     "garbage": (lambda messages, count, n, rng: ["I cannot help."] * n, Order(60, group="g"), TASK),
     "no demonstrations": (numbers(10**6), Order(30, group="g"), Task("Say it.")),
 }

@@ -22,7 +22,12 @@ pytestmark = pytest.mark.unit
 
 def order(folder: Path, **teacher: Any) -> Order:
     """What is ordered of a teacher; of the embedded one where none is named."""
-    spec = Prompt2ModelSpec.model_validate({"prompt": "Add.", **({"teacher": teacher} if teacher else {})})
+    return order_for(folder, {"prompt": "Add.", **({"teacher": teacher} if teacher else {})})
+
+
+def order_for(folder: Path, tree: dict[str, Any]) -> Order:
+    """What a spec orders."""
+    spec = Prompt2ModelSpec.model_validate(tree)
     run = {
         "metadata": {"name": "a-generate-00000000"},
         "spec": {

@@ -33,6 +33,13 @@ class Generation(Model):
     outputs_per_input: int = Field(
         default=1, ge=1, le=20, description="How many answers are asked for each input; the most frequent one is kept."
     )
+    least_yield: int | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="The fewest new examples, for each 100 that are asked for, with which the teacher is asked on: 5 without it. "
+        "Where the last 300 bring fewer, generation ends with the examples that there are, and says so; 0 asks on.",
+    )
     review: Literal["None", "Required"] = Field(
         default="None",
         description="Required waits, before the data is used, until accepted names the generated examples.",

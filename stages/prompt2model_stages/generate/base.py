@@ -14,6 +14,8 @@ from prompt2model_stages.examples import Pair, VotedExample
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 
 PURPOSE = "generate"
+LEAST_YIELD = 5.0
+"""New examples for each 100 that are asked for: with fewer, each costs as much as twenty."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Order:
     outputs_per_input: outputs collected for each input; the most frequent one is kept.
     examples_per_answer: asked for in one completion, at first; one, where the teacher cannot write several.
     completions: asked for in one request where each holds one example.
+    least_yield: new examples for each 100 asked for; with fewer, lately, the generator stops; see stopping.
     seed: decides which examples a prompt shows.
     group: the journal's group; see Task.group.
     """
@@ -49,6 +52,7 @@ class Order:
     outputs_per_input: int = 1
     examples_per_answer: int = 5
     completions: int = 5
+    least_yield: float = LEAST_YIELD
     seed: int = 0
     group: str = ""
 

@@ -78,7 +78,7 @@ class FewShotGenerator(DatasetGenerator):
         self._labeller.begin(self._collection.candidates)
         await self._run()
         counts = self._collection.counts
-        why = shortfall(len(self._collection), self._order.examples, counts, self._planner.barren)
+        why = shortfall(len(self._collection), self._order.examples, counts, self._planner.barren, self._planner.found)
         if why:
             logger.warning(why)
         self._report(why)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from prompt2model_stages.generate.base import Order
-from prompt2model_stages.generate.stopping import STALLED, is_stalled
+from prompt2model_stages.generate.stopping import STALLED, Yield, is_stalled
 
 FIRST_IN_FLIGHT = 50
 """Before the first example is there: a teacher that answers garbage should not be asked a thousand times for it."""
@@ -90,6 +90,7 @@ class RequestPlanner:
         """Completions in a row without a new example."""
         self.repeats = 0
         """Of these, the latest that were readable."""
+        self.found = Yield(order.least_yield)
 
     @property
     def new_per_asked(self) -> float:
@@ -139,6 +140,8 @@ class RequestPlanner:
         if plan.several:
             self.judge_several(written, plan.asked)
         outdated = plan.several and not self.several
+        if not outdated:
+            self.found.note(plan.asked, new)
         self.learn(plan.asked, written, new, completions, outdated)
 
     def too_long(self, halved: int) -> bool:
@@ -181,6 +184,7 @@ class RequestPlanner:
         if self.several and sum(self._poor) >= DISTRUST:
             self.several = False
             self.barren = self.repeats = 0
+            self.found.forget()
 
     def remember(self, rich: Sequence[bool]) -> None:
         """Takes in what earlier attempts learnt: whether each of their last answers held several examples in a completion."""
@@ -207,7 +211,7 @@ class RequestPlanner:
 
     def ended(self, unique: int) -> bool:
         """Whether no more examples are asked for: there are enough, or asking on is pointless."""
-        return unique >= self._order.examples or self.stalled(unique)
+        return unique >= self._order.examples or self.found.too_low or self.stalled(unique)
 
     def in_flight(self, allowed: int, unique: int) -> int:
         """How many requests may be in flight: few until the first examples are there."""

@@ -13,10 +13,11 @@ from dataclasses import asdict
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.teacher import TeacherSpec, changing_answers
 from prompt2model_api.stage_run import STARTING_RAY
+from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.examples import EXAMPLES, Pair
 from prompt2model_stages.generate.actor import generate_in_actor
-from prompt2model_stages.generate.base import DatasetGenerator, Generated, Order, Progress, Task
+from prompt2model_stages.generate.base import LEAST_YIELD, DatasetGenerator, Generated, Order, Progress, Task
 from prompt2model_stages.parts import NamedPart, named_part
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
@@ -26,6 +27,8 @@ from prompt2model_stages.statistics_files import GenerationStatistics
 EMBEDDED_COMPLETIONS = 4
 """Of one prompt, in parallel: reading a prompt costs the embedded teacher three times as much as writing an example."""
 CURVE_POINTS = 100
+LONGEST_NOTE = 512
+"""Characters of a note in a result."""
 
 
 def run(context: StageContext) -> StageOutputs:
@@ -62,6 +65,7 @@ def order_of(context: StageContext, task: Task, part: NamedPart | None) -> Order
         coolest=generation.temperature.from_,
         hottest=generation.temperature.to,
         outputs_per_input=generation.outputs_per_input,
+        least_yield=LEAST_YIELD if generation.least_yield is None else generation.least_yield,
         seed=context.spec.seed,
         group=task.group(_named(teacher) + (f" {part.pinned}" if part is not None else "")),
         **strong,
@@ -98,6 +102,7 @@ def write(context: StageContext, generated: Generated) -> StageOutputs:
         examples=len(generated.examples),
         examples_sha256=whole.hexdigest(),
         duplicates=generated.counts.duplicates,
+        notes=[cut(generated.shortfall, LONGEST_NOTE)] if generated.shortfall else None,
         parts={"generator": generated.part} if generated.part is not None else None,
         spent=generated.spent,
     )
