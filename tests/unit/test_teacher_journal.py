@@ -12,7 +12,7 @@ import pytest
 
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.storage import Folder
-from prompt2model_stages.teacher import TeacherRequest, segments, spent_by_run
+from prompt2model_stages.teacher import TeacherRequest, segment_files, segments, spent_by_run
 from prompt2model_stages.teacher.budget import Cost
 from prompt2model_stages.teacher.journal import Journal, Ledger
 from prompt2model_stages.teacher.ledger import _Ids
@@ -90,10 +90,10 @@ async def test_merging_counts_nothing_twice(tmp_path: Path, monkeypatch: pytest.
     removed: list[str] = []
     with monkeypatch.context() as patch:
         patch.setattr(Folder, "remove", lambda self, name: removed.append(name))
-        segments.merge(folder)  # a kill before the old ones are gone
+        segment_files.merge(folder)  # a kill before the old ones are gone
     twice = Ledger.read(folder)
     assert removed == replaced and twice.spent() == before.spent() and twice.answers == before.answers
-    segments.merge(folder)
+    segment_files.merge(folder)
     assert len(folder.names()) == 1
     once = Ledger.read(folder)
     assert once.spent() == before.spent() and once.answers == before.answers

@@ -14,7 +14,7 @@ from prompt2model_stages.teacher.answers import Answers
 from prompt2model_stages.teacher.budget import Cost
 from prompt2model_stages.teacher.lines import Lines
 from prompt2model_stages.teacher.requests import TeacherAnswer
-from prompt2model_stages.teacher.segments import lines_of
+from prompt2model_stages.teacher.segment_files import lines_of
 
 RECENT_S = 60.0
 

@@ -9,33 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import io
-import json
-import logging
 import os
-import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from prompt2model_stages.errors import retrying
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher.lease import Lease
+from prompt2model_stages.teacher.segment_files import SUFFIX, merge, number_of, segments_of
 
-logger = logging.getLogger(__name__)
-
-SUFFIX = ".jsonl"
 SYNC_EVERY_S = 1.0
-MERGE_ABOVE = 64
-_AT_ONCE = 500
-_SMALL = 1 << 20
-"""Bytes of an object that is read as a whole, many at a time."""
-_TOGETHER = 8 << 20
-"""Bytes of all that are read at a time."""
-_BLOCK = 1 << 20
 LOCK = ".lock"
 LOCK_WAIT_S = 30.0
 
@@ -62,50 +48,13 @@ async def open_segment(folder: Folder) -> Segment:
     return await LocalSegment.open(folder.local)
 
 
-def lines_of(folder: Folder) -> Iterator[tuple[str, int, bytes, dict[str, Any]]]:
-    """Every record with its line, the segment and where it begins there, in the order of the segments; never two at once.
-
-    A line that a kill or a full disk tore is passed over.
-    """
-    for name, lines in _streams(folder, _segments(folder)):
-        offset = 0
-        for number, raw in enumerate(lines, start=1):
-            begin, offset = offset, offset + len(raw)
-            if not (line := raw.rstrip(b"\n")):
-                continue
-            try:
-                record = json.loads(line)
-            except ValueError:
-                record = None
-            if isinstance(record, dict) and isinstance(record.get("type"), str):
-                yield name, begin, line, record
-            else:
-                logger.warning("journal segment %s: line %d is torn and passed over", name, number)
-
-
-def merge(folder: Folder) -> None:
-    """Makes one object of many; a kill between writing it and removing them leaves records twice, which count once."""
-    names = _segments(folder)
-    if len(names) <= MERGE_ABOVE:
-        return
-    merged = f"{_number(names[-1]):06d}-{uuid.uuid4().hex[:8]}{SUFFIX}"
-    with tempfile.NamedTemporaryFile(prefix="p2m-") as whole:
-        for _, lines in _streams(folder, names):
-            for line in lines:
-                whole.write(line.rstrip(b"\n") + b"\n")
-        whole.flush()
-        folder.filesystem.put_file(whole.name, folder.path(merged))
-    for name in names:
-        folder.remove(name)
-
-
 class LocalSegment:
     """A file on this machine; a lock keeps a second process of the same resource out."""
 
     def __init__(self, folder: Path, lock: int) -> None:
         self._folder = folder
         self._lock = lock
-        taken = [_number(path.name) for path in folder.glob("*" + SUFFIX)]
+        taken = [number_of(path.name) for path in folder.glob("*" + SUFFIX)]
         self._number = max(taken, default=0) + 1
         self.token = f"{self._number:06d}"
         self.name = f"{self.token}{SUFFIX}"
@@ -187,7 +136,7 @@ class RemoteSegment:
         self._folder = folder
         self._lease = lease
         self.token = uuid.uuid4().hex[:12]
-        self._next = max((_number(name) for name in _segments(folder)), default=0) + 1
+        self._next = max((number_of(name) for name in segments_of(folder)), default=0) + 1
         self._lines: list[bytes] = []
         self._written: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -242,42 +191,3 @@ class RemoteSegment:
 def _lock_file(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-
-
-def _segments(folder: Folder) -> list[str]:
-    return [name for name in folder.names() if name.endswith(SUFFIX) and name[:6].isdigit()]
-
-
-def _streams(folder: Folder, names: list[str]) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """The lines of each segment, one after the other: all of them may be more than memory."""
-    if folder.local is not None:
-        for name in names:
-            with (folder.local / name).open("rb") as stream:
-                yield name, stream
-        return
-    small: list[str] = []
-    together = 0
-    for name in names:
-        size = folder.filesystem.size(folder.path(name))
-        if small and (size > _SMALL or together + size > _TOGETHER or len(small) >= _AT_ONCE):
-            yield from _small(folder, small)
-            small, together = [], 0
-        if size <= _SMALL:
-            small.append(name)
-            together += size
-            continue
-        with folder.filesystem.open(folder.path(name), "rb", block_size=_BLOCK) as stream:
-            yield name, stream
-    yield from _small(folder, small)
-
-
-def _small(folder: Folder, names: list[str]) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """The same of small objects: a store answers many requests at once as fast as one."""
-    paths = {folder.path(name): name for name in names}
-    found = folder.filesystem.cat(list(paths)) if paths else {}
-    contents = {path.rsplit("/", 1)[-1]: bytes(content) for path, content in found.items()}
-    yield from ((name, io.BytesIO(contents[name])) for name in paths.values())
-
-
-def _number(name: str) -> int:
-    return int(name[:6]) if name[:6].isdigit() else 0
