@@ -34,19 +34,22 @@ class Spool:
     """A file without a name, in the folder for temporary files: it is gone with the process, however that ends."""
 
     def __init__(self) -> None:
-        self._file, path = tempfile.mkstemp(prefix="p2m-")
-        os.unlink(path)
+        self._file, self._path = tempfile.mkstemp(prefix="p2m-")
+        os.unlink(self._path)
         self._size = 0
         self._close = weakref.finalize(self, os.close, self._file)
 
     def add(self, content: bytes) -> int:
-        """Puts bytes aside. Returns: their place. Raises: OSError."""
+        """Puts bytes aside. Returns: their place. Raises: OSError with the path that the file had."""
         at = place(self._size, len(content))
         rest = memoryview(content)
-        while rest:
-            written = os.pwrite(self._file, rest, self._size)
-            self._size += written
-            rest = rest[written:]
+        try:
+            while rest:
+                written = os.pwrite(self._file, rest, self._size)
+                self._size += written
+                rest = rest[written:]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._path) from error
         return at
 
     def read(self, at: int) -> bytes:

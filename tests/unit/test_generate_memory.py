@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from prompt2model_stages.errors import disk_full
 from prompt2model_stages.examples import Pair, VotedExample
 from prompt2model_stages.generate.base import Order, Task
 from prompt2model_stages.generate.candidates import Candidates, hash_of
@@ -68,6 +70,16 @@ def test_a_spool_names_what_it_cannot_hold() -> None:
         spool.read(place(1, 9))
     with pytest.raises(OverflowError):
         place(0, 1 << 28)
+
+
+def test_a_disk_for_temporary_files_that_is_full_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool()
+    with open("/dev/full", "wb", buffering=0) as full:
+        monkeypatch.setattr(spool, "_file", full.fileno())
+        with pytest.raises(OSError) as caught:
+            spool.add(b"a")
+    found = disk_full(caught.value)
+    assert found is not None and found.failure.reason == "DiskFull" and tempfile.gettempdir() in found.failure.message
 
 
 def test_a_file_that_is_streamed_appears_whole_or_not_at_all(tmp_path: Path) -> None:
