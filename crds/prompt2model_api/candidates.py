@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from prompt2model_api.results import DatasetCandidate, OtherCandidate, StudentCandidate
+from prompt2model_api.results import DatasetCandidate, OtherCandidate, StudentCandidate, UsedDataset
 
 FILE = "candidates.json"
 """In discover's folder in storage, and among the artifacts of its run in MLflow."""
@@ -15,13 +15,18 @@ C = TypeVar("C", DatasetCandidate, StudentCandidate)
 
 
 def dataset_shortlist(
-    candidates: Sequence[DatasetCandidate], named: Sequence[str]
+    candidates: Sequence[DatasetCandidate], named: Sequence[UsedDataset]
 ) -> tuple[list[DatasetCandidate], list[OtherCandidate]]:
     """The datasets to show, in their order, and the others: those that are named, the recommended one, what goes with it, the
     nearest."""
     recommended = [c for c in candidates if c.recommended][:1]
-    chosen = [next((c for c in candidates if c.name == name), None) for name in named]
+    chosen = [candidate_of(one, candidates) for one in named]
     return _split(candidates, [*recommended, *chosen], [c for c in candidates if c.combinable])
+
+
+def candidate_of(used: UsedDataset, candidates: Sequence[DatasetCandidate]) -> DatasetCandidate | None:
+    """The candidate of that name and configuration; None: the default one. Another configuration is another dataset."""
+    return next((c for c in candidates if c.key == used.key), None)
 
 
 def student_shortlist(
@@ -40,13 +45,15 @@ def students_to_show(candidates: Sequence[StudentCandidate], named: str | None) 
 def _split(
     candidates: Sequence[C], needed: Sequence[C | None], wanted: Sequence[C] = ()
 ) -> tuple[list[C], list[OtherCandidate]]:
-    """Those that are needed are shown whatever their place, then those that are wanted, then the first ones."""
+    """Those that are needed are all shown, whatever their place, then those that are wanted, then the first ones."""
     order = sorted(
         range(len(candidates)), key=lambda at: (candidates[at] not in needed, candidates[at] not in wanted, at)
     )
-    shown = set(order[:SHOWN])
+    shown = set(order[: max(SHOWN, sum(candidate in needed for candidate in candidates))])
     others = [c for at, c in enumerate(candidates) if at not in shown]
-    return (
-        [c for at, c in enumerate(candidates) if at in shown],
-        [OtherCandidate(name=c.name, revision=c.revision, license=c.license) for c in others],
-    )
+    return [c for at, c in enumerate(candidates) if at in shown], [_in_short(c) for c in others]
+
+
+def _in_short(candidate: DatasetCandidate | StudentCandidate) -> OtherCandidate:
+    config = candidate.config if isinstance(candidate, DatasetCandidate) else None
+    return OtherCandidate(name=candidate.name, revision=candidate.revision, license=candidate.license, config=config)

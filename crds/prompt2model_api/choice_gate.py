@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prompt2model_api.candidates import FILE, SHOWN
+from prompt2model_api.candidate_licenses import is_allowed, license_found, not_licensed, proposed_as
 from prompt2model_api.gates import GateState
-from prompt2model_api.licenses import UNKNOWN, license_objection, spdx
-from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import (
-    Choice,
-    DatasetCandidate,
-    OtherCandidate,
-    StageOutputs,
-    StudentCandidate,
-    UsedDataset,
+from prompt2model_api.licenses import license_objection, spdx
+from prompt2model_api.named_datasets import (
+    FIELD,
+    WHERE,
+    Found,
+    columns_to_set,
+    is_used_as,
+    joined,
+    licenses_of,
+    named_gate,
+    used_as,
+    with_licenses,
+    with_reasons,
 )
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.results import Choice, DatasetCandidate, StageOutputs
 from prompt2model_api.spec.datasets import Selection
 from prompt2model_api.stage_run import Decision
-from prompt2model_api.texts import cut
-
-WHERE = (
-    f"status.discovered shows up to {SHOWN} of them, {FILE} of the discover stage (in storage and in MLflow) has all."
-)
-TRAIN = "train"
-
-Proposed = DatasetCandidate | StudentCandidate | OtherCandidate
+from prompt2model_api.texts import cut, told
 
 
 def may_transform(spec: Prompt2ModelSpec) -> bool:
@@ -53,47 +52,72 @@ def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
 
 
 def _dataset_choice(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
-    candidates, others = discovered.dataset_candidates or [], discovered.other_datasets or []
-    proposed = len(candidates) + len(others)
+    found = Found(discovered.dataset_candidates or [], discovered.other_datasets or [])
     if spec.datasets.choice is not None:
-        return _chosen(spec, spec.datasets.choice, candidates, others)
+        return _chosen(spec, spec.datasets.choice, found)
     if not spec.datasets.enabled:
         return _open(Decision(dataset=Choice(none=True), reason="datasets.enabled is false."))
     if spec.datasets.selection is Selection.MANUAL:
-        message = f"Choose one of {proposed} dataset candidates in datasets.choice, or none: true. {WHERE}"
+        message = f"Choose one of {found.count} dataset candidates in datasets.choice, or none: true. {WHERE}"
         return GateState(False, "AwaitingChoice", message)
-    allowed = [c for c in candidates if _allowed(c, spec.datasets.licenses, "datasets")]
+    return _unasked(spec, found)
+
+
+def _chosen(spec: Prompt2ModelSpec, choice: Choice, found: Found) -> GateState:
+    if choice.none:
+        return _open(Decision(dataset=choice, reason="datasets.choice asks for no dataset."))
+    gate = named_gate(choice, found, spec.datasets.licenses)
+    if gate.decision is None or gate.decision.dataset is None:
+        return gate
+    first = gate.decision.dataset.datasets()[0]
+    transform = _transform(spec, next((c for c in found.candidates if is_used_as(c, first)), None))
+    return _open(gate.decision.model_copy(update={"transform": transform}))
+
+
+def _unasked(spec: Prompt2ModelSpec, found: Found) -> GateState:
+    """The first recommended dataset, else those that are equally near, else one to rewrite, else none."""
+    allowed = [c for c in found.candidates if is_allowed(c, spec.datasets.licenses, "datasets")]
     fitting = [c for c in allowed if c.recommended]
     fitting += _equals(allowed, spec)
     fitting += [c for c in allowed if c.transformable and may_transform(spec)]
     best = next(iter(fitting), None)
     if best is not None and best.undecided is not None:
-        return GateState(
-            False, "AwaitingChoice", cut(f"{best.name} would be used. {best.undecided} Or set none: true.")
-        )
+        return GateState(False, "AwaitingChoice", _undecided(best))
     if best is None or best.output_column is None:
-        reason = f"No existing dataset is used: none of {proposed} fits well enough to be chosen unasked."
-        if candidates:
-            reason = cut(f"{reason} The nearest is {candidates[0].name}. {candidates[0].reason}")
+        reason = f"No existing dataset is used: none of {found.count} fits well enough to be chosen unasked."
+        if found.candidates:
+            reason = cut(f"{reason} The nearest is {found.candidates[0].name}. {found.candidates[0].reason}")
         return _open(Decision(dataset=Choice(none=True), reason=reason))
     transform = _transform(spec, best)
-    choice = _whole(best)
-    if beside := [] if transform else _beside(best, allowed, spec):
-        choice = choice.model_copy(update={"also": [_used(c, c.revision) for c in beside]})
-    rewritten = "Its rows are rewritten by the teacher." if transform else ""
-    reason = cut(" ".join(filter(None, (_why(best, beside), best.columns_reason, rewritten))))
-    decision = Decision(dataset=choice, dataset_revision=best.revision, transform=transform, reason=reason)
-    return _open(decision.model_copy(update={"dataset_license": spdx(best.license)}))
+    beside = [] if transform else _beside(best, allowed, spec)
+    choice = joined([used_as(best), *(used_as(c, c.revision) for c in beside)])
+    head = f"{_why(best, beside)} Its rows are rewritten by the teacher." if transform else _why(best, beside)
+    reasons = [(c.name, c.columns_reason) for c in (best, *beside) if c.columns_reason]
+    decision = Decision(
+        dataset=choice, dataset_revision=best.revision, transform=transform, reason=with_reasons(head, reasons)
+    )
+    return _open(with_licenses(decision, licenses_of([best, *beside])))
+
+
+def _undecided(best: DatasetCandidate) -> str:
+    """The sentence on a dataset that would be used if it were known how to read it: what to set in datasets.choice."""
+    config = f", {FIELD}.config to {best.config}" if best.config is not None else ""
+    remedy = (
+        f"Set {FIELD}.name to {best.name}{config}, and {columns_to_set(FIELD)} to its columns, or {FIELD}.none to true."
+    )
+    if best.config_wanted:
+        remedy = f"Name one of them in {FIELD}.config. {remedy}"
+    return told(f"{best.name} would be used, but {best.undecided}", remedy)
 
 
 def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     """Which student train uses: the one that the user names, else the first candidate."""
     candidates, others = discovered.student_candidates or [], discovered.other_students or []
     if (name := spec.student.name) is not None:
-        found = _named(name, candidates, others)
-        if (closed := _not_licensed(found, spec.student.licenses, "student", "student.name")) is not None:
+        found = proposed_as(name, candidates, others)
+        if (closed := not_licensed(found, spec.student.licenses, "student", "student.name")) is not None:
             return closed
-        revision, known = (found.revision, _license(found)) if found else (None, None)
+        revision, known = (found.revision, license_found(found)) if found else (None, None)
         reason = "student.name names it."
         return _open(Decision(student=name, student_revision=revision, student_license=known, reason=reason))
     if spec.student.selection is Selection.MANUAL:
@@ -103,7 +127,7 @@ def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     if not candidates:
         message = "No student in the catalog fits student.architectures and student.maxSize: change them, or set student.name."
         return GateState(False, "NoStudent", message, failed=True)
-    allowed = [c for c in candidates if _allowed(c, spec.student.licenses, "student")]
+    allowed = [c for c in candidates if is_allowed(c, spec.student.licenses, "student")]
     if not allowed:
         message = f"No student that fits has a license of student.licenses. The best is {candidates[0].name}: "
         message += f"{license_objection(candidates[0].license, spec.student.licenses, 'student.licenses')}. "
@@ -140,83 +164,7 @@ def _beside(
     best: DatasetCandidate, allowed: Sequence[DatasetCandidate], spec: Prompt2ModelSpec
 ) -> list[DatasetCandidate]:
     """The other datasets that are used unasked: those that permission has nothing against, with columns, nearest first."""
-    return [c for c in _combinable(allowed) if c.name != best.name][: (spec.datasets.most or 1) - 1]
-
-
-def _chosen(
-    spec: Prompt2ModelSpec,
-    chosen: Choice,
-    candidates: Sequence[DatasetCandidate],
-    others: Sequence[OtherCandidate],
-) -> GateState:
-    """What datasets.choice names; where it names no columns, those that discover found."""
-    if chosen.none:
-        return _open(Decision(dataset=chosen, reason="datasets.choice asks for no dataset."))
-    whole, reasons = [], ["datasets.choice names it." if not chosen.also else "datasets.choice names them."]
-    for one in chosen.datasets():
-        found = _named(one.name, candidates, others)
-        if (closed := _not_licensed(found, spec.datasets.licenses, "datasets", "datasets.choice")) is not None:
-            return closed
-        candidate = next((c for c in candidates if c.name == one.name), None)
-        used = one if one.has_columns else with_columns(one, candidate)
-        if used is None:
-            return GateState(False, "AwaitingChoice", _columns_wanted(one, candidate))
-        if not one.has_columns and candidate is not None:
-            reasons.append(candidate.columns_reason or "The columns are the catalog's.")
-        whole.append(used.model_copy(update={"revision": one.revision or (found.revision if found else None)}))
-    first = _named(chosen.name, candidates, others)
-    decision = Decision(
-        dataset=_joined(whole),
-        dataset_revision=whole[0].revision,
-        transform=_transform(spec, next((c for c in candidates if _is_used_as(c, whole[0])), None)),
-        reason=cut(" ".join(reasons)),
-    )
-    return _open(decision.model_copy(update={"dataset_license": _license(first) if first is not None else None}))
-
-
-def with_columns(chosen: UsedDataset, candidate: DatasetCandidate | None) -> UsedDataset | None:
-    """What is chosen, with the columns that discover knows; None where it knows none of this configuration."""
-    if candidate is None or candidate.output_column is None or candidate.undecided is not None:
-        return None
-    if chosen.config not in (None, candidate.config):
-        return None
-    used = _used(candidate)
-    split = used.split if chosen.split == TRAIN else chosen.split  # another one than train is the user's word
-    return used.model_copy(update={"split": split, "share": chosen.share})
-
-
-def _columns_wanted(chosen: UsedDataset, candidate: DatasetCandidate | None) -> str:
-    if candidate is not None and candidate.undecided is not None:
-        return candidate.undecided
-    return f"Set datasets.choice.inputColumns and datasets.choice.outputColumn for {chosen.name}. {WHERE}"
-
-
-def _used(candidate: DatasetCandidate, revision: str | None = None) -> UsedDataset:
-    return UsedDataset(
-        name=candidate.name,
-        config=candidate.config,
-        split=candidate.split,
-        input_columns=candidate.input_columns,
-        output_column=candidate.output_column,
-        revision=revision,
-    )
-
-
-def _joined(datasets: Sequence[UsedDataset]) -> Choice:
-    """The choice of all of them. The revision of the first one stands beside it, in the decision."""
-    first = datasets[0].model_dump(exclude={"revision"})
-    return Choice(**first, also=list(datasets[1:]) or None)
-
-
-def _whole(candidate: DatasetCandidate) -> Choice:
-    return _joined([_used(candidate)])
-
-
-def _is_used_as(candidate: DatasetCandidate, chosen: UsedDataset) -> bool:
-    """Whether what discover found of the candidate's form holds for the choice: other columns of a dataset are another task."""
-    same = (candidate.name, candidate.config, candidate.split) == (chosen.name, chosen.config, chosen.split)
-    columns = sorted(candidate.input_columns) == sorted(chosen.input_columns)
-    return same and columns and candidate.output_column == chosen.output_column
+    return [c for c in _combinable(allowed) if c.key != best.key][: (spec.datasets.most or 1) - 1]
 
 
 def _transform(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None) -> bool | None:
@@ -225,32 +173,6 @@ def _transform(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None) -> bo
         return None
     another_form = candidate is not None and candidate.transformable and not candidate.recommended
     return True if spec.datasets.transform == "Always" or another_form else None
-
-
-def _named(name: str | None, *proposed: Sequence[Proposed]) -> Proposed | None:
-    """What discover found of a name; None where it proposes no such name."""
-    return next((candidate for some in proposed for candidate in some if candidate.name == name), None)
-
-
-def _license(found: Proposed) -> str | None:
-    """Its license by SPDX; None where it was not looked up, as for a folder, or where the hub gave no answer and it is unknown."""
-    unanswered = found.revision is None and spdx(found.license) == UNKNOWN
-    return None if found.license is None or unanswered else spdx(found.license)
-
-
-def _allowed(candidate: Proposed, licenses: Sequence[str] | None, field: str) -> bool:
-    return not license_objection(candidate.license, licenses, f"{field}.licenses")
-
-
-def _not_licensed(found: Proposed | None, licenses: Sequence[str] | None, section: str, field: str) -> GateState | None:
-    """The closed gate of a name whose license is not allowed; the stage looks up one that discover did not find."""
-    if found is None or _license(found) is None:
-        return None
-    against = license_objection(found.license, licenses, f"{section}.licenses")
-    if not against:
-        return None
-    message = f"{field} names {found.name}, and {against}: name another one, or add the license."
-    return GateState(False, "LicenseNotAllowed", message, failed=True)
 
 
 def _open(decision: Decision) -> GateState:

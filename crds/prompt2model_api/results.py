@@ -12,43 +12,17 @@ from pydantic import Field, StringConstraints, model_validator
 from prompt2model_api.base import Architecture, Column, Digest, Metric, Model, Name, TeacherPrompt, Uri
 
 ShortText = Annotated[str, StringConstraints(max_length=512)]
-
-
 Share = Annotated[int, Field(ge=1, le=100)]
 
-
-class UsedDataset(Model):
-    """A dataset and the columns to use of it. Without columns, those of the candidate of that name are used."""
-
-    name: Uri = Field(description="The dataset's name in the catalog.")
-    config: Name | None = Field(default=None, description="The dataset's configuration, where it has several.")
-    split: Name = Field(default="train", description="The dataset's split to read.")
-    input_columns: list[Column] = Field(default=[], max_length=32, description="Columns that make the input, in order.")
-    output_column: Column | None = Field(default=None, description="The column that is the output.")
-    share: Share | None = Field(
-        default=None,
-        description="Its part of datasets.maxRows in percent. Datasets without one get equal parts of what is left.",
-    )
-    revision: Name | None = Field(
-        default=None, description="The commit to read. Without it, the one that discover resolved."
-    )
-
-    @property
-    def has_columns(self) -> bool:
-        """Whether it says which columns to use."""
-        return bool(self.input_columns) and self.output_column is not None
-
-    @model_validator(mode="after")
-    def _both_or_neither(self) -> UsedDataset:
-        if bool(self.input_columns) != (self.output_column is not None):
-            raise ValueError("name both inputColumns and outputColumn, or neither")
-        return self
+NOTHING_LEFT = (
+    "the shares of choice are 100 %, and nothing is left for a dataset without one: lower them, or give it a share"
+)
+NAMED_TWICE = "choice names one dataset twice, with the same configuration, split and columns: remove one of the two"
 
 
-class Choice(Model):
-    """A dataset and the columns to use of it, or none. Without columns, those of the candidate of that name are used."""
+class ReadAs(Model):
+    """A dataset and how it is read: its configuration, split and columns, and how much of it."""
 
-    none: bool | None = Field(default=None, description="True: use no retrieved dataset. Excludes the other fields.")
     name: Uri | None = Field(default=None, description="The dataset's name in the catalog.")
     config: Name | None = Field(default=None, description="The dataset's configuration, where it has several.")
     split: Name = Field(default="train", description="The dataset's split to read.")
@@ -58,39 +32,76 @@ class Choice(Model):
         default=None,
         description="Its part of datasets.maxRows in percent. Datasets without one get equal parts of what is left.",
     )
-    also: list[UsedDataset] | None = Field(
-        default=None, max_length=4, description="Datasets that are used beside it, each with its own columns and share."
-    )
 
     @property
     def has_columns(self) -> bool:
         """Whether it says which columns to use."""
         return bool(self.input_columns) and self.output_column is not None
 
+    @property
+    def has_half_of_the_columns(self) -> bool:
+        """Whether it names input columns without an output column, or the other way round."""
+        return bool(self.input_columns) != (self.output_column is not None)
+
+
+class UsedDataset(ReadAs):
+    """A dataset and the columns to use of it. Without columns, those of the candidate of that name are used."""
+
+    name: Uri = Field(description="The dataset's name in the catalog.")
+    revision: Name | None = Field(
+        default=None,
+        description="The commit to read; of a branch or tag, prepare reads and records the commit that it is then. Without it, "
+        "the one that discover resolved.",
+    )
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """Name and configuration, which a candidate goes by."""
+        return self.name, self.config
+
+    @property
+    def rows_of(self) -> tuple[object, ...]:
+        """What tells its rows from those of another one."""
+        return (*self.key, self.split, tuple(self.input_columns), self.output_column)
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> UsedDataset:
+        if self.has_half_of_the_columns:
+            raise ValueError("name both inputColumns and outputColumn, or neither")
+        return self
+
+
+class Choice(ReadAs):
+    """A dataset and the columns to use of it, or none. Without columns, those of the candidate of that name are used."""
+
+    none: bool | None = Field(default=None, description="True: use no retrieved dataset. Excludes the other fields.")
+    also: list[UsedDataset] | None = Field(
+        default=None, max_length=4, description="Datasets that are used beside it, each with its own columns and share."
+    )
+
     def datasets(self, revision: str | None = None) -> list[UsedDataset]:
         """All datasets that are used, in their order; revision: of the first one."""
         if self.none or self.name is None:
             return []
-        first = UsedDataset(
-            name=self.name,
-            config=self.config,
-            split=self.split,
-            input_columns=self.input_columns,
-            output_column=self.output_column,
-            share=self.share,
-            revision=revision,
-        )
-        return [first, *(self.also or [])]
+        as_read = {field: getattr(self, field) for field in ReadAs.model_fields}
+        return [UsedDataset(**as_read, revision=revision), *(self.also or [])]
 
     @model_validator(mode="after")
     def _whole(self) -> Choice:
         if self.none:
             if self.name is not None or self.also:
                 raise ValueError("none and name exclude each other: keep one of them")
-        elif self.name is None or bool(self.input_columns) != (self.output_column is not None):
+        elif self.name is None or self.has_half_of_the_columns:
             raise ValueError("choice needs name, with both inputColumns and outputColumn or neither, or none: true")
-        if sum(one.share or 0 for one in self.datasets()) > 100:
+        used = self.datasets()
+        shares = [one.share for one in used]
+        percent = sum(share or 0 for share in shares)
+        if percent > 100:
             raise ValueError("the shares of choice are over 100 % together: lower them, or leave them out")
+        if percent == 100 and None in shares:
+            raise ValueError(NOTHING_LEFT)
+        if len({one.rows_of for one in used}) < len(used):
+            raise ValueError(NAMED_TWICE)
         return self
 
 
@@ -112,7 +123,7 @@ class DatasetCandidate(Model):
     )
     reason: ShortText = Field(default="", description="Why it is recommended or not.")
     columns_by: Name | None = Field(
-        default=None, description="Who proposed the columns that are taken: Catalog, Teacher, Rules or Choice."
+        default=None, description="Who proposed the columns that are taken: Catalog, Teacher or Rules."
     )
     columns_reason: ShortText | None = Field(
         default=None, description="Why these columns, and what the rules say of them."
@@ -122,8 +133,18 @@ class DatasetCandidate(Model):
         description="Whether it may be used beside the recommended one, where datasets.most allows several.",
     )
     undecided: ShortText | None = Field(
-        default=None, description="What a person must set in datasets.choice before this dataset can be used."
+        default=None,
+        description="Why it is not known how to read this dataset: a person has to say so in datasets.choice.",
     )
+    config_wanted: bool | None = Field(
+        default=None,
+        description="Whether it has several configurations and none of its own, so that a person must name one.",
+    )
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """Name and configuration, which it goes by: configurations of one dataset are read on their own."""
+        return self.name, self.config
 
 
 class StudentCandidate(Model):
@@ -160,6 +181,7 @@ class OtherCandidate(Model):
     name: Uri = Field(description="The name of the dataset or model.")
     revision: Name | None = Field(default=None, description="The commit at the hub, or the hash of the file.")
     license: Name | None = Field(default=None, description="The license, as the hub calls it.")
+    config: Name | None = Field(default=None, description="The configuration of the dataset.")
 
 
 class Spent(Model):

@@ -24,7 +24,7 @@ from prompt2model_api.prompt2model import (
     Prompt2Model,
     Prompt2ModelSpec,
 )
-from prompt2model_api.results import Choice, UsedDataset
+from prompt2model_api.results import NAMED_TWICE, NOTHING_LEFT, Choice, UsedDataset
 from prompt2model_api.spec.datasets import Datasets
 from prompt2model_api.spec.evaluation import Evaluation
 from prompt2model_api.spec.generation import Temperature
@@ -87,6 +87,13 @@ def _split_rule(split: str, possible: str, message: str) -> Rule:
         message,
         ".evaluation.gate",
     )
+
+
+def _same_rows(one: str, other: str) -> str:
+    """CEL: two entries of datasets.choice read the same rows in the same way."""
+    same = [f"{one}.{field} == {other}.{field}" for field in ("name", "split", "inputColumns")]
+    same += [f"{one}.?{field}.orValue('') == {other}.?{field}.orValue('')" for field in ("config", "outputColumn")]
+    return " && ".join(same)
 
 
 def _part_rule(kind: str, reached: str, message: str) -> Rule:
@@ -224,6 +231,18 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             "(has(self.share) ? self.share : 0) + (has(self.also) ?"
             " self.also.map(one, has(one.share) ? one.share : 0).sum() : 0) <= 100",
             "the shares of choice are over 100 % together: lower them, or leave them out",
+        ),
+        Rule(
+            "(has(self.share) && (!has(self.also) || self.also.all(one, has(one.share)))) ||"
+            " (has(self.share) ? self.share : 0) + (has(self.also) ?"
+            " self.also.map(one, has(one.share) ? one.share : 0).sum() : 0) != 100",
+            NOTHING_LEFT,
+        ),
+        Rule(
+            "!has(self.name) || !has(self.also) || self.also.all(one,"
+            f" !({_same_rows('self', 'one')}) && self.also.exists_one(other, {_same_rows('other', 'one')}))",
+            NAMED_TWICE,
+            ".also",
         ),
     ),
     Evaluation: (

@@ -28,7 +28,6 @@ class Named(Model):
 
     student: Uri | None = None
     dataset: Choice | None = None
-    most_datasets: int | None = Field(default=None, description="How many datasets would be used unasked; None: one.")
     own: dict[str, Uri] = Field(default={}, max_length=8, description="Own data at a URI, by field path.")
     max_input_tokens: int = 512
     max_output_tokens: int = 128
@@ -39,7 +38,6 @@ class Named(Model):
         return cls(
             student=spec.student.name,
             dataset=spec.datasets.choice,
-            most_datasets=spec.datasets.most,
             own={path: own.uri for path, own in own_data(spec).items() if own.uri is not None},
             max_input_tokens=spec.training.max_input_tokens,
             max_output_tokens=spec.training.max_output_tokens,

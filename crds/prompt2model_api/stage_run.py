@@ -38,6 +38,11 @@ class Decision(Model):
     dataset_license: Name | None = Field(
         default=None, description="The SPDX identifier of its license; not part of the digest."
     )
+    also_licenses: dict[str, Name] | None = Field(
+        default=None,
+        max_length=4,
+        description="The SPDX identifiers of the licenses of the datasets beside it, by name; not part of the digest.",
+    )
     student: Uri | None = Field(default=None, description="The student that train reads.")
     student_revision: Name | None = Field(default=None, description="The commit or hash that discover resolved.")
     student_license: Name | None = Field(
@@ -45,10 +50,16 @@ class Decision(Model):
     )
     reason: str = Field(default="", max_length=1024, description="Why it was decided so; not part of the digest.")
 
+    def license_of(self, dataset: str) -> str | None:
+        """The license of one of the datasets, as it was found; None where it was not."""
+        if self.dataset is not None and dataset == self.dataset.name:
+            return self.dataset_license
+        return (self.also_licenses or {}).get(dataset)
+
     @property
     def in_digest(self) -> dict[str, object]:
         """What changes the result."""
-        told = {"reason": "", "dataset_license": None, "student_license": None}
+        told = {"reason": "", "dataset_license": None, "also_licenses": None, "student_license": None}
         return self.model_copy(update=told).dump()
 
 

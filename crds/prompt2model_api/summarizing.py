@@ -325,8 +325,8 @@ def _discovered(snapshot: Snapshot, steps: Steps) -> DiscoveredStatus | None:
     if step is None or step.run is None or step.outputs is None:
         return None
     outputs, choice = step.outputs, spec.datasets.choice
-    names = [one.name for one in choice.datasets()] if choice else []
-    datasets, _ = dataset_shortlist(outputs.dataset_candidates or [], names)
+    named = choice.datasets() if choice else []
+    datasets, _ = dataset_shortlist(outputs.dataset_candidates or [], named)
     students = students_to_show(outputs.student_candidates or [], spec.student.name)
     return DiscoveredStatus(
         instruction=outputs.instruction,

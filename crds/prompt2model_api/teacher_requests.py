@@ -55,9 +55,9 @@ def of_discover(spec: Prompt2ModelSpec, done: Done) -> list[Request]:
         of_datasets = [(1, task + 200, 48), (1, task + 2500, 192), (1, task + 1000, 256)]
         of_datasets = of_datasets if spec.datasets.enabled else []
         choice = spec.datasets.choice
-        columns = (
-            SHOWN if choice is None and spec.datasets.enabled else int(choice is not None and not choice.has_columns)
-        )
+        named = choice.datasets() if choice is not None else []
+        without = sum(not one.has_columns for one in named)
+        columns = SHOWN if choice is None and spec.datasets.enabled else without
         requests += [*of_datasets, (columns, task + 4000, 192), (1, task + 1200, 192)]
     return requests
 

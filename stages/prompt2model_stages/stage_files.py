@@ -96,7 +96,7 @@ class DiscoveredTask(StageFile):
 class ColumnProposal(Model):
     """Columns that somebody proposed, and what the rules say of them."""
 
-    by: str = Field(description="Catalog, Teacher, Rules or Choice.")
+    by: str = Field(description="Catalog, Teacher or Rules.")
     input_columns: list[str] = Field(default=[])
     output_column: str = ""
     sure: bool = Field(default=True, description="It needs no person to confirm it.")

@@ -33,6 +33,10 @@ from tests.unit.discover_cases import FakeTeacher
 pytestmark = pytest.mark.integration
 
 PLAIN = {"instruction": "Reverse the word.", "demonstrations": [{"input": "ab", "output": "ba"}]}
+QUESTIONS = {
+    "instruction": "Answer the question from the text.",
+    "demonstrations": [{"input": "Who sings? Ben sings.", "output": "Ben"}],
+}
 CHOICE = {"name": "owner/data", "inputColumns": ["a"], "outputColumn": "b"}
 OTHER = "f" * 40
 USUAL = [
@@ -112,7 +116,7 @@ def test_a_dataset_that_is_named_without_columns_gets_those_of_its_rows(
     hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = {"student": {"name": "owner/fine"}, "datasets": {"choice": {"name": "owner/usual"}, "enabled": False}}
-    spec, outputs = discover(monkeypatch, tmp_path / "runs", FakeTeacher(), **named)
+    spec, outputs = discover(monkeypatch, tmp_path / "runs", FakeTeacher(), **named, **QUESTIONS)
     decision = dataset_gate(spec, outputs).decision
     assert decision is not None and decision.dataset is not None and decision.dataset_revision == COMMIT
     assert (decision.dataset.input_columns, decision.dataset.output_column) == (["question", "context"], "answers.text")
@@ -121,6 +125,71 @@ def test_a_dataset_that_is_named_without_columns_gets_those_of_its_rows(
     (read,) = json.loads(candidates.read_text())["datasetsRead"]
     assert read["types"]["answers.text"] == "list of string"
     assert [(p["by"], p["taken"]) for p in read["proposals"]] == [("Rules", True)]
+
+
+def test_columns_that_the_demonstrations_speak_against_are_asked_for(
+    hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"student": {"name": "owner/fine"}, "datasets": {"choice": {"name": "owner/usual"}, "enabled": False}}
+    spec, outputs = discover(monkeypatch, tmp_path / "runs", FakeTeacher(), **named)
+    closed = dataset_gate(spec, outputs)
+    assert (closed.open, closed.reason) == (False, "AwaitingChoice")
+    assert (
+        "the rules would take question, context → answers.text, but its outputs are parts of their inputs"
+        in closed.message
+    )
+    assert closed.message.endswith("Set datasets.choice.inputColumns and datasets.choice.outputColumn for owner/usual.")
+
+
+def with_datasets(spec: Prompt2ModelSpec, **datasets: object) -> Prompt2ModelSpec:
+    """The spec as the user has edited it after discover ran."""
+    return Prompt2ModelSpec.model_validate({**spec.dump(), "datasets": datasets})
+
+
+def test_a_choice_that_was_edited_since_leaves_nothing_behind(
+    hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {"name": "owner/usual", "inputColumns": ["id"], "outputColumn": "question"}
+    named = {"student": {"name": "owner/fine"}, "datasets": {"choice": before, "enabled": False}}
+    spec, outputs = discover(monkeypatch, tmp_path / "runs", FakeTeacher(), **named, **QUESTIONS)
+    decision = dataset_gate(spec, outputs).decision
+    assert decision is not None and decision.dataset is not None and decision.dataset.input_columns == ["id"]
+    shorter = dataset_gate(with_datasets(spec, choice={"name": "owner/usual"}), outputs).decision
+    assert shorter is not None and shorter.dataset is not None
+    assert (shorter.dataset.input_columns, shorter.dataset.output_column) == (["question", "context"], "answers.text")
+    removed = dataset_gate(with_datasets(spec, enabled=True), outputs).decision
+    assert removed is not None and removed.dataset is not None and removed.dataset.none
+    text = next((tmp_path / "runs").rglob("candidates.json")).read_text()
+    assert "Choice" not in text and '"inputColumns": ["id"]' not in text and "datasets.choice names" not in text
+
+
+def test_of_several_configurations_one_must_be_named(
+    hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = hub.root / "datasets/owner/languages"
+    folder.mkdir(parents=True)
+    both = "\n".join(f"- config_name: {code}\n  data_files: {code}.jsonl" for code in ("de", "fr"))
+    (folder / "README.md").write_text(f"---\nconfigs:\n{both}\n---\n")
+    for code in ("de", "fr"):
+        rows = [{"question": f"{code} {n} x?", "answer": f"{code} {n} y"} for n in range(9)]
+        (folder / f"{code}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def chosen(number: int, **choice: object) -> tuple[Prompt2ModelSpec, StageOutputs]:
+        datasets = {"choice": {"name": "owner/languages", **choice}, "enabled": False}
+        given = {"student": {"name": "owner/fine"}, "datasets": datasets}
+        return discover(monkeypatch, tmp_path / f"runs{number}", FakeTeacher(), **given)
+
+    with pytest.raises(StageError, match=r"has the configurations de, fr\.") as error:
+        chosen(1)
+    assert error.value.failure.remedy == "Name one of them in datasets.choice.config."
+    spec, outputs = chosen(2, config="de")
+    decision = dataset_gate(spec, outputs).decision
+    assert decision is not None and decision.dataset is not None
+    assert (decision.dataset.config, decision.dataset.input_columns) == ("de", ["question"])
+    unnamed = dataset_gate(with_datasets(spec, choice={"name": "owner/languages"}), outputs)
+    assert "names owner/languages without a configuration; discover knows its configurations de." in unnamed.message
+    other = dataset_gate(with_datasets(spec, choice={"name": "owner/languages", "config": "fr"}), outputs)
+    assert "Set datasets.choice.inputColumns and datasets.choice.outputColumn for owner/languages." in other.message
 
 
 def test_a_name_is_in_no_digest_of_discover() -> None:

@@ -18,7 +18,7 @@ import pytest
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.results import Choice
 from prompt2model_stages.errors import StageError
-from prompt2model_stages.hub_data import hub_data_error
+from prompt2model_stages.hub_data import hub_data_error, waiting
 from prompt2model_stages.prepare.hub_datasets import drawn_from, window_of
 from prompt2model_stages.prepare.retrieving import load_choice
 from tests import hub_server
@@ -151,6 +151,28 @@ def test_what_cannot_be_loaded(hub: hub_server.Hub, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HF_TOKEN", hub_server.TOKEN)
     assert len(load(hub, tmp_path / "q", 5, name="owner/lines")["rows"]) == 5
     hub.private.clear()
+
+
+def test_a_branch_or_tag_is_resolved_to_the_commit_that_it_is(hub: hub_server.Hub, tmp_path: Path) -> None:
+    origin = f"owner/lines@{COMMIT[:12]}/test#0"
+    for revision in (None, "main", "v1.0", COMMIT):
+        assert load(hub, tmp_path, 100, revision=revision, name="owner/lines")["rows"][0][2] == origin
+
+
+def test_a_hub_that_is_asked_too_often_is_waited_for_aloud_and_not_for_ever(
+    hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_server.online(monkeypatch, hub.url, tmp_path)
+    monkeypatch.setattr(waiting, "MOST_S", 2.5)
+    monkeypatch.setitem(hub.wrong, r"lines/resolve/.*test\.jsonl", (429, b""))
+    said: list[str] = []
+    choice = Choice.model_validate(CHOICE | {"name": "owner/lines"})
+    with pytest.raises(StageError) as error, waiting.told_waits("owner/lines", "datasets.choice", said.append):
+        load_choice(choice, None, 5)
+    failure = error.value.failure
+    assert (failure.state, failure.reason) == (FailureState.BLOCKED, "HubUnreachable")
+    often = "the hub says that it was asked too often (429)"
+    assert said == [f"{often}, the next try is in 1 s"] and often in failure.message and "HF_TOKEN" in failure.remedy
 
 
 @pytest.mark.parametrize(

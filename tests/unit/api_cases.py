@@ -49,6 +49,24 @@ TAKEN: dict[str, dict[str, Any]] = {
     "no-budget": {"prompt": "p", "teacher": {**TEACHER, "budget": {"unlimited": True}}},
     "manual": {"prompt": "p", "datasets": {"selection": "Manual", "choice": CHOICE}, "student": {"name": "t5-small"}},
     "no-dataset": {"prompt": "p", "datasets": {"choice": {"none": True}}},
+    "one-dataset-in-several-ways": {
+        "prompt": "p",
+        "datasets": {
+            "choice": {
+                **CHOICE,
+                "also": [
+                    {**CHOICE, "config": "c"},
+                    {**CHOICE, "split": "validation"},
+                    {**CHOICE, "inputColumns": ["z"]},
+                    {"name": CHOICE["name"]},
+                ],
+            }
+        },
+    },
+    "shares-of-all-the-rows": {
+        "prompt": "p",
+        "datasets": {"choice": {**CHOICE, "share": 60, "also": [{"name": "c/d", "share": 40}]}},
+    },
     "a-name-alone": {"prompt": "p", "datasets": {"choice": {"name": "a/b"}}},
     "several-datasets": {
         "prompt": "p",
@@ -181,6 +199,27 @@ REFUSED: dict[str, Refused] = {
     "too-large-shares": Refused(
         {"prompt": "p", "datasets": {"choice": {**CHOICE, "share": 70, "also": [{**CHOICE, "share": 40}]}}},
         "the shares of choice are over 100 % together",
+    ),
+    "shares-that-leave-nothing": Refused(
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "share": 100, "also": [{**CHOICE, "name": "c/d"}]}}},
+        "nothing is left for a dataset without one: lower them, or give it a share",
+    ),
+    "more-shares-that-leave-nothing": Refused(
+        {
+            "prompt": "p",
+            "datasets": {
+                "choice": {**CHOICE, "also": [{**CHOICE, "name": f"c/{share}", "share": share} for share in (40, 60)]}
+            },
+        },
+        "nothing is left for a dataset without one: lower them, or give it a share",
+    ),
+    "a-dataset-twice": Refused(
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "also": [{**CHOICE, "share": 10}]}}},
+        "choice names one dataset twice, with the same configuration, split and columns: remove one of the two",
+    ),
+    "a-dataset-twice-beside-another": Refused(
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "also": [{"name": "c/d", "config": "e"}] * 2}}},
+        "choice names one dataset twice, with the same configuration, split and columns: remove one of the two",
     ),
     "choice-and-none": Refused(
         {"prompt": "p", "datasets": {"choice": {**CHOICE, "none": True}}}, "none and name exclude each other"

@@ -11,7 +11,7 @@ from prompt2model_api.base import Architecture
 from prompt2model_api.candidates import FILE, SHOWN, dataset_shortlist, student_shortlist, students_to_show
 from prompt2model_api.choice_gate import dataset_gate, student_gate
 from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import DatasetCandidate, StageOutputs, StudentCandidate
+from prompt2model_api.results import DatasetCandidate, StageOutputs, StudentCandidate, UsedDataset
 from prompt2model_api.stage_run import Stage
 from prompt2model_api.status import Prompt2ModelStatus
 from tests import stage_outputs
@@ -74,7 +74,7 @@ def test_the_gates_decide_as_with_all_candidates(fields: dict[str, object], reco
 
 
 def test_the_shown_ones_keep_their_order_and_have_the_recommended_and_the_named_one() -> None:
-    shown, others = dataset_shortlist(datasets(12), ["org/d20"])
+    shown, others = dataset_shortlist(datasets(12), [UsedDataset(name="org/d20")])
     assert [c.name for c in shown] == ["org/d0", "org/d1", "org/d2", "org/d12", "org/d20"]
     assert len(others) == 20 and others[0].dump() == {"name": "org/d3", "revision": "r3"}
     best, _ = student_shortlist(students(), "org/s20")
@@ -84,14 +84,22 @@ def test_the_shown_ones_keep_their_order_and_have_the_recommended_and_the_named_
 
 def test_those_that_go_with_the_recommended_one_are_shown_before_nearer_ones() -> None:
     several = [c.model_copy(update={"combinable": c.name in ("org/d9", "org/d15")}) for c in datasets(12)]
-    shown, _ = dataset_shortlist(several, ["org/d20"])
+    shown, _ = dataset_shortlist(several, [UsedDataset(name="org/d20")])
     assert [c.name for c in shown] == ["org/d0", "org/d9", "org/d12", "org/d15", "org/d20"]
 
 
 def test_configurations_of_one_dataset_do_not_hide_the_recommended_one() -> None:
     several = [c.model_copy(update={"name": "org/glue", "config": c.name}) for c in datasets(12)]
-    shown, _ = dataset_shortlist(several, ["org/glue"])
+    shown, _ = dataset_shortlist(several, [UsedDataset(name="org/glue")])
     assert len(shown) == SHOWN and [c.config for c in shown if c.recommended] == ["org/d12"]
+
+
+def test_all_that_are_named_are_shown_each_with_its_configuration() -> None:
+    several = [c.model_copy(update={"name": "org/glue", "config": c.name}) for c in datasets(0)]
+    named = [UsedDataset(name="org/glue", config=f"org/d{at}") for at in range(20, 25)]
+    shown, others = dataset_shortlist(several, named)
+    assert [c.config for c in shown] == ["org/d0", *(one.config for one in named)]
+    assert others[0].dump() == {"name": "org/glue", "revision": "r1", "config": "org/d1"}
 
 
 def test_a_manual_choice_says_where_all_of_them_are() -> None:

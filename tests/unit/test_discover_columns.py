@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,74 +12,30 @@ from prompt2model_api.choice_gate import dataset_gate
 from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
 from prompt2model_api.results import Choice, DatasetCandidate, StageOutputs, UsedDataset
 from prompt2model_stages.discover.columns.checking import Proposal, check
-from prompt2model_stages.discover.columns.choosing import Asked, WithColumns, with_columns
 from prompt2model_stages.discover.columns.guessing import guess
-from prompt2model_stages.discover.columns.reading import read_named, to_read
+from prompt2model_stages.discover.columns.named import read_named
+from prompt2model_stages.discover.columns.reading import to_read
 from prompt2model_stages.discover.columns.schema import columns_of
 from prompt2model_stages.discover.columns.teaching import proposal_of
 from prompt2model_stages.errors import StageError, blocked, failed
 from prompt2model_stages.hub_data import FirstRows
 from prompt2model_stages.hub_data.errors import config_unnamed, split_missing
-from prompt2model_stages.hub_data.first_rows import media_columns, split_of
+from prompt2model_stages.hub_data.first_rows import split_of
+from tests.unit.column_cases import (
+    LABEL,
+    NUMBER,
+    REVIEWS,
+    TEXT,
+    candidate,
+    decided,
+    hand_written,
+    questions,
+    reviews,
+    rows_of,
+)
 from tests.unit.discover_cases import FakeTeacher
 
 pytestmark = pytest.mark.unit
-
-TEXT = {"dtype": "string", "_type": "Value"}
-NUMBER = {"dtype": "int64", "_type": "Value"}
-LABEL = {"names": ["bad", "good"], "_type": "ClassLabel"}
-ANSWERS = {"text": {"feature": TEXT, "_type": "List"}, "start": {"feature": NUMBER, "_type": "List"}}
-QA = {"id": TEXT, "question": TEXT, "context": TEXT, "answers": ANSWERS}
-REVIEWS = {"review_id": TEXT, "text": TEXT, "label": LABEL}
-GOOD = [Demonstration(input="I liked it a lot", output="good")]
-
-
-def rows_of(features: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], **other: Any) -> FirstRows:
-    told = {"config": None, "split": "train", "revision": "c1", "splits": {"train": len(rows)}}
-    return FirstRows(name="o/d", features=features, rows=rows, left_out=media_columns(features), **{**told, **other})
-
-
-def reviews(count: int = 12, **features: Any) -> FirstRows:
-    rows = [{"review_id": f"r{n}", "text": f"film {n} was fine", "label": n % 2} for n in range(count)]
-    return rows_of({**REVIEWS, **features}, rows)
-
-
-def questions(count: int = 12) -> FirstRows:
-    rows = [
-        {"id": f"{n}a", "question": f"Who is {n}?", "context": f"Ann{n} is {n}.", "answers": {"text": [f"Ann{n}"]}}
-        for n in range(count)
-    ]
-    return rows_of(QA, rows)
-
-
-def candidate(**fields: Any) -> DatasetCandidate:
-    told = {"name": "o/d", "revision": "c1", "score": 1.0, "reason": "Near."}
-    return DatasetCandidate.model_validate({**told, **fields})
-
-
-def hand_written(**fields: Any) -> DatasetCandidate:
-    return candidate(**{"recommended": True, "input_columns": ["text"], "output_column": "label", **fields})
-
-
-def decided(
-    found: FirstRows | Exception | Mapping[Any, Any],
-    *candidates: DatasetCandidate,
-    teacher: FakeTeacher | None = None,
-    demonstrations: Sequence[Demonstration] = GOOD,
-    named: Choice | None = None,
-) -> WithColumns:
-    """found: the same answer to every question, or one by (config, split)."""
-
-    def read(
-        name: str, config: str | None, split: str | None, revision: str | None, rows: int, left: float
-    ) -> FirstRows:
-        answer = found[config, split] if isinstance(found, Mapping) else found
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    asked = Asked(teacher, "Is the review good?", demonstrations, named)
-    return asyncio.run(with_columns(asked, candidates or (hand_written(),), read))
 
 
 def test_nested_columns_are_listed_by_their_paths() -> None:
@@ -241,9 +196,9 @@ def test_what_nobody_can_tell_closes_the_gate_with_the_fields_to_set() -> None:
     gate = dataset_gate(Prompt2ModelSpec(prompt="p"), StageOutputs(dataset_candidates=[best]))
     assert (gate.open, gate.failed, gate.reason) == (False, False, "AwaitingChoice")
     assert gate.message == (
-        "o/d would be used. Set datasets.choice.inputColumns and datasets.choice.outputColumn for o/d among one, other: "
-        "no one can tell them (the catalog would take text → label, but the dataset has no column text, label; "
-        "the rules would take one → other). Or set none: true."
+        "o/d would be used, but no one can tell which columns to use among one, other (the catalog would take text → label, "
+        "but the dataset has no column text, label; the rules would take one → other). Set datasets.choice.name to o/d, and "
+        "datasets.choice.inputColumns and datasets.choice.outputColumn to its columns, or datasets.choice.none to true."
     )
 
 
@@ -288,7 +243,7 @@ def test_a_configuration_that_must_be_named_closes_the_gate() -> None:
 def test_what_cannot_be_read_is_not_used_unasked(reason: str) -> None:
     (best,) = decided(blocked(reason, "datasets.choice: the dataset o/d is closed.", "Choose another.")).candidates
     assert (best.recommended, best.reason) == (False, "Near, but it is not used unasked: the dataset o/d is closed.")
-    assert best.undecided == "datasets.choice: the dataset o/d is closed. Choose another."
+    assert best.undecided == "the dataset o/d is closed."
 
 
 def test_without_a_hub_the_catalogs_columns_stay_and_it_is_said() -> None:
@@ -312,13 +267,26 @@ def test_only_what_matters_is_read() -> None:
     assert found.candidates[7].output_column == "label"
 
 
-def test_several_are_read_where_several_would_be_used() -> None:
-    best, others = hand_written(), [hand_written(name=f"o/{n}", recommended=False, combinable=True) for n in range(4)]
-    assert to_read([best, *others], None) == [0]
-    assert to_read([best, *others], None, 3) == [0, 1, 2]
+def several(count: int = 6, **fields: Any) -> list[DatasetCandidate]:
+    """A recommended one and so many that may be used beside it."""
+    return [hand_written(**fields)] + [
+        hand_written(name=f"o/{n}", recommended=False, combinable=True, **fields) for n in range(count)
+    ]
+
+
+def test_all_are_read_that_would_be_used_unasked_with_any_number_of_them() -> None:
+    """How many are combined is no part of discover's digest."""
+    best, *others = several()
+    assert to_read([best, *others], None) == [0, 1, 2, 3, 4]
+    forbidden = [others[0].model_copy(update={"license": "cc-by-nc-4.0"}), *others[1:3]]
+    free = [c.model_copy(update={"license": "mit"}) for c in (best, *others[1:3])]
+    assert to_read([free[0], forbidden[0], *free[1:]], None, ["MIT"]) == [0, 2, 3]
+    near = [candidate(name=f"o/near{n}", license="mit") for n in range(3)]
+    alone = others[0].model_copy(update={"license": "mit"})
+    assert to_read([*near, forbidden[0], alone], None, ["MIT"]) == [0, 1, 2, 4], "for the person who chooses"
     named = Choice(name="o/3", also=[UsedDataset(name="o/1")])
-    assert to_read([best, *others], named, 3) == [2, 4]
-    found = decided(reviews(), best, *others, named=named)
+    assert to_read([best, *others], named) == [2, 4]
+    found = decided(reviews(), best, *others[:4], named=named)
     assert [c.columns_by for c in found.candidates] == [None, None, "Catalog", None, "Catalog"]
     other = [Demonstration(input="x", output="five stars")]
     assert not any(
@@ -326,10 +294,39 @@ def test_several_are_read_where_several_would_be_used() -> None:
     )
 
 
+def test_what_nobody_has_read_is_not_used_unasked_without_a_word() -> None:
+    found = decided(reviews(), *several())
+    assert [read.name for read in found.reads] == ["o/d", "o/0", "o/1", "o/2", "o/3"]
+    assert [c.combinable for c in found.candidates] == [None, True, True, True, True, None, None]
+    spec = Prompt2ModelSpec.model_validate({"prompt": "p", "datasets": {"most": 5}})
+    gate = dataset_gate(spec, StageOutputs(dataset_candidates=found.candidates))
+    for name in ("o/d", "o/0", "o/1", "o/2", "o/3"):
+        assert f"{name}: text → label of the split train: the catalog's, checked on 12 rows." in gate.message
+    named = decided(reviews(), *several(), named=Choice(name="o/5")).candidates
+    assert [c.combinable for c in named] == [None] * 6 + [True]
+    gate = dataset_gate(spec, StageOutputs(dataset_candidates=named))
+    assert gate.open and "Not checked: they are the catalog's. Its rows were not read, because" in gate.message
+    away = decided(AssertionError("not asked"), *several(revision=None)).candidates
+    assert all("HF_HUB_OFFLINE" in str(c.columns_reason) for c in away)
+
+
+def test_the_reasons_of_many_datasets_each_have_a_part_of_the_sentence() -> None:
+    long = [c.model_copy(update={"columns_reason": f"{c.name} {'so ' * 160}"}) for c in several(4)]
+    spec = Prompt2ModelSpec.model_validate({"prompt": "p", "datasets": {"most": 5}})
+    message = dataset_gate(spec, StageOutputs(dataset_candidates=long)).message
+    assert len(message) <= 1024 and all(f"{c.name}: {c.name} so" in message for c in long)
+
+
 def test_what_a_person_says_counts() -> None:
     named = Choice(name="o/d", input_columns=["review_id"], output_column="text", split="test")
-    (best,) = decided(reviews(), named=named).candidates
-    assert (best.columns_by, best.input_columns, best.output_column) == ("Choice", ["review_id"], "text")
+    found = decided(reviews(), named=named)
+    assert (found.candidates[0].columns_by, found.candidates[0].input_columns) == ("Catalog", ["text"])
+    assert [proposal.by for proposal in found.reads[0].proposals] == ["Catalog"]
+    spec = Prompt2ModelSpec.model_validate({"prompt": "p", "datasets": {"choice": named.dump()}})
+    decision = dataset_gate(spec, StageOutputs(dataset_candidates=found.candidates)).decision
+    assert decision is not None and decision.dataset is not None
+    used = decision.dataset
+    assert (used.input_columns, used.output_column, used.split) == (["review_id"], "text", "test")
     wrong = Choice(name="o/d", input_columns=["title"], output_column="text")
     with pytest.raises(StageError, match=r"datasets.choice: o/d: the dataset has no column title\.") as error:
         read_named([candidate()], wrong, lambda *_: reviews())

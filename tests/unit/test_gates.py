@@ -115,7 +115,8 @@ def test_a_person_names_several_datasets() -> None:
     closed = dataset_gate(made, StageOutputs(dataset_candidates=[combinable("a/1")]))
     assert (
         not closed.open
-        and "Set datasets.choice.inputColumns and datasets.choice.outputColumn for a/2." in closed.message
+        and "Set datasets.choice.also[0].inputColumns and datasets.choice.also[0].outputColumn for a/2."
+        in closed.message
     )
 
 

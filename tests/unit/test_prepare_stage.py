@@ -142,6 +142,27 @@ def test_shares_of_the_rows(shares: list[int | None], parts: list[int]) -> None:
     assert parts_of(100, datasets) == parts
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 7, 10, 99, 100, 101, 3000, 9999])
+@pytest.mark.parametrize(
+    "shares",
+    [
+        [None, None, None],
+        [1, None],
+        [50, None, None, None, None],
+        [1, 1, 98],
+        [33, 33, 33],
+        [1, 2, 3, 4, 5],
+        [99, None],
+    ],
+)
+def test_the_parts_are_all_the_rows_and_no_more(rows: int, shares: list[int | None]) -> None:
+    parts = parts_of(rows, [UsedDataset(name=f"d{n}", share=share) for n, share in enumerate(shares)])
+    assert sum(parts) == rows
+    assert min(parts) >= (1 if rows >= len(shares) else 0)
+    exact = [rows / len(shares)] * len(shares)
+    assert any(shares) or all(abs(part - wanted) < 1 for part, wanted in zip(parts, exact, strict=True))
+
+
 def test_rewritten_rows_take_the_place_of_the_raw_ones(tmp_path: Path) -> None:
     choice = Choice(name=str(tmp_path / "is-not-read.jsonl"), input_columns=["a"], output_column="b")
     at = context(tmp_path, {"seed": 3}, Decision(dataset=choice, transform=True), generated_rows(10))

@@ -41,7 +41,9 @@ def fewer_datasets(
 def licensed_datasets(found: Sequence[DatasetCandidate], allowed: Sequence[str] | None) -> list[DatasetCandidate]:
     """The candidates in their order; those that are forbidden are not used unasked, and say why."""
     return [
-        candidate.model_copy(update={} if is_allowed else {"recommended": False, "transformable": None})
+        candidate.model_copy(
+            update={} if is_allowed else {"recommended": False, "transformable": None, "combinable": None}
+        )
         for candidate, is_allowed in (_told(one, allowed, "datasets.licenses") for one in found)
     ]
 

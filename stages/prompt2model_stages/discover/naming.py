@@ -15,8 +15,9 @@ from prompt2model_api.conditions import FailureState
 from prompt2model_api.results import DatasetCandidate, StudentCandidate, UsedDataset
 from prompt2model_api.stage_job import Named
 from prompt2model_api.texts import cut
-from prompt2model_stages.catalogs.entries import Kind
+from prompt2model_stages.catalogs.entries import DatasetEntry, Kind
 from prompt2model_stages.catalogs.licensing import catalog_license, check_license, hub_license, is_shipped
+from prompt2model_stages.catalogs.opening import Catalog, open_datasets
 from prompt2model_stages.discover.revisions import Candidate, RevisionResolver
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.prepare.retrieving import is_path
@@ -62,30 +63,37 @@ def check_own_data(named: Named) -> None:
             )
 
 
-def named_datasets(named: Named, revisions: RevisionResolver) -> list[DatasetCandidate]:
-    """The datasets that the spec names, with their revisions; not files. Raises: StageError DatasetUnknown, Blocked."""
-    chosen = named.dataset.datasets() if named.dataset is not None else []
-    return [_named_dataset(one, revisions) for one in chosen if not is_path(one.name)]
+def named_datasets(named: Named, revisions: RevisionResolver, catalogs: str | None) -> list[DatasetCandidate]:
+    """The datasets that the spec names, as the catalog has them, with their revisions; not files.
+
+    Nothing that the spec says of them is in there but name and configuration, which tell which dataset is meant.
+
+    Raises: StageError DatasetUnknown and those of the catalog, Blocked.
+    """
+    chosen = [one for one in (named.dataset.datasets() if named.dataset is not None else []) if not is_path(one.name)]
+    if not chosen:
+        return []
+    catalog = open_datasets(catalogs)
+    for one in chosen:
+        if revisions.is_unknown_dataset(one.name):
+            raise blocked(
+                "DatasetUnknown",
+                f"spec.datasets.choice: the hub knows no dataset {one.name}.",
+                f"Correct the name; for a private dataset {TOKEN}.",
+            )
+    unique = {one.key: _in_catalog(one, catalog) for one in chosen}
+    return revisions.of_datasets(list(unique.values()))
 
 
-def _named_dataset(choice: UsedDataset, revisions: RevisionResolver) -> DatasetCandidate:
-    candidate = DatasetCandidate(
-        name=choice.name,
-        config=choice.config,
-        split=choice.split,
-        input_columns=choice.input_columns,
-        output_column=choice.output_column,
-        score=0.0,
-        reason="spec.datasets.choice names it.",
+def _in_catalog(named: UsedDataset, catalog: Catalog[DatasetEntry]) -> DatasetCandidate:
+    """A dataset with the columns and the split of its entry, where the catalog has one of that very configuration."""
+    listed = [catalog.entries[number] for number in catalog.numbers.get(named.name, [])]
+    entry = next((entry for entry in listed if entry.config == named.config), None)
+    known = (
+        {} if entry is None else {field: getattr(entry, field) for field in ("split", "input_columns", "output_column")}
     )
-    if revisions.is_unknown_dataset(choice.name):
-        raise blocked(
-            "DatasetUnknown",
-            f"spec.datasets.choice: the hub knows no dataset {choice.name}.",
-            f"Correct the name; for a private dataset {TOKEN}.",
-        )
-    resolved = revisions.of_datasets([candidate])[0]
-    return resolved if choice.revision is None else resolved.model_copy(update={"revision": choice.revision})
+    reason = "Looked up by its name; the search does not propose it."
+    return DatasetCandidate(name=named.name, config=named.config, score=0.0, reason=reason, **known)
 
 
 def with_license(
@@ -103,7 +111,9 @@ def with_license(
     return candidate.model_copy(update={"license": found if is_known else None})
 
 
-def with_named(candidates: Sequence[Candidate], named: Candidate | None, most: int) -> list[Candidate]:
+def with_named(
+    candidates: Sequence[StudentCandidate], named: StudentCandidate | None, most: int
+) -> list[StudentCandidate]:
     """The candidates with the one that the spec names: where it is one of them anyway, else last."""
     if named is None or any(candidate.name == named.name for candidate in candidates):
         pinned = {"revision": named.revision, "license": named.license} if named is not None else {}
@@ -111,6 +121,18 @@ def with_named(candidates: Sequence[Candidate], named: Candidate | None, most: i
     found = list(candidates[: most - 1])
     found.append(named)
     return found
+
+
+def with_named_datasets(
+    candidates: Sequence[DatasetCandidate], named: Sequence[DatasetCandidate], most: int
+) -> list[DatasetCandidate]:
+    """The candidates with those that the spec names: where the search proposes that very configuration anyway, else last."""
+    told = {one.name: {"revision": one.revision, "license": one.license} for one in named if one.revision is not None}
+    found = [c.model_copy(update=told.get(c.name, {})) for c in candidates]
+    keys, there = {one.key for one in named}, {c.key for c in found}
+    missing = [one for one in named if one.key not in there]
+    spare = [at for at, c in enumerate(found) if c.key not in keys][::-1][: max(0, len(found) + len(missing) - most)]
+    return [*(c for at, c in enumerate(found) if at not in spare), *missing]
 
 
 def usable_first(candidates: Sequence[StudentCandidate], named: Named) -> list[StudentCandidate]:

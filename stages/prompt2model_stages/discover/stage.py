@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prompt2model_api.candidates import dataset_shortlist, student_shortlist
-from prompt2model_api.conditions import Failure
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.quantities import bytes_of
 from prompt2model_api.results import CatalogUsed, DatasetCandidate, Spent, StageOutputs
@@ -26,7 +25,8 @@ from prompt2model_stages.catalogs.entries import DatasetEntry, Kind, ModelEntry
 from prompt2model_stages.catalogs.opening import Catalog, open_datasets, open_models
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.columns.choosing import Asked, WithColumns, with_columns
-from prompt2model_stages.discover.columns.reading import Reader, read_named
+from prompt2model_stages.discover.columns.named import Rows, check_named, read_named
+from prompt2model_stages.discover.columns.reading import Reader
 from prompt2model_stages.discover.dataset_retrieval import CatalogDatasetRetriever, DatasetRetriever
 from prompt2model_stages.discover.licensed import licensed_datasets, licensed_students
 from prompt2model_stages.discover.naming import (
@@ -36,6 +36,7 @@ from prompt2model_stages.discover.naming import (
     usable_first,
     with_license,
     with_named,
+    with_named_datasets,
 )
 from prompt2model_stages.discover.parsed_prompt import ParsedPrompt, PromptParser
 from prompt2model_stages.discover.parsing import TeacherParser
@@ -49,7 +50,7 @@ from prompt2model_stages.discover.student_retrieval import (
     hypothetical_card,
 )
 from prompt2model_stages.discover.translating import EnglishInstruction, in_english
-from prompt2model_stages.hub_data import FirstRows, first_rows
+from prompt2model_stages.hub_data import first_rows
 from prompt2model_stages.parts import NamedPart, named_part, used
 from prompt2model_stages.stage_files import Candidates, DiscoveredTask
 from prompt2model_stages.storage import Folder
@@ -125,7 +126,7 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
     check_own_data(named)
     revisions, largest = parts.revisions(), bytes_of(spec.student.max_size)
     uri = context.job.settings.catalogs
-    student, chosen = named_student(named, largest), named_datasets(named, revisions)
+    student, chosen = named_student(named, largest), named_datasets(named, revisions, uri)
     student = with_license(student, Kind.MODELS, spec.student.licenses, uri)
     licensed = (with_license(one, Kind.DATASETS, spec.datasets.licenses, uri) for one in chosen)
     chosen = [one for one in licensed if one is not None]
@@ -134,13 +135,12 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
 
     def pinned(found: Sequence[DatasetCandidate]) -> list[DatasetCandidate]:
         candidates = licensed_datasets(revisions.of_datasets(found), spec.datasets.licenses)
-        for one in chosen:
-            candidates = with_named(candidates, one, MOST_DATASETS)
-        return candidates
+        return with_named_datasets(candidates, chosen, MOST_DATASETS)
 
     understood = asyncio.run(_understand(context, catalogs, parts, revisions, pinned, rows))
     _write_task(context.folder, understood)
     dataset_candidates = understood.columns.candidates
+    check_named(dataset_candidates, named.dataset, rows)
     students, forbidden = licensed_students(revisions.of_students(understood.found.students), spec.student.licenses)
     if student is None:
         students = usable_first(students, named)
@@ -153,7 +153,7 @@ def run(context: StageContext, parts: Parts | None = None) -> StageOutputs:
         datasets_read=understood.columns.reads,
     ).write(context.folder)
     context.reporter.progress(5, 5, "steps", "done")
-    datasets, other_datasets = dataset_shortlist(dataset_candidates, [one.name for one in chosen])
+    datasets, other_datasets = dataset_shortlist(dataset_candidates, named.dataset.datasets() if named.dataset else [])
     best_students, other_students = student_shortlist(student_candidates, student.name if student else None)
     return StageOutputs(
         instruction=understood.english.text[:SHOWN_INSTRUCTION],
@@ -175,13 +175,13 @@ async def _understand(
     parts: Parts,
     revisions: RevisionResolver,
     pinned: Callable[[Sequence[DatasetCandidate]], list[DatasetCandidate]],
-    rows: Mapping[str, FirstRows | Failure],
+    rows: Rows,
 ) -> _Understood:
     """What needs the teacher: the prompt's parts, the English instruction, the model card, the candidates, their columns.
 
     Args:
-        pinned: gives datasets their revisions, and adds the one that the spec names.
-        rows: of the dataset that the spec names.
+        pinned: gives datasets their revisions, and adds those that the spec names.
+        rows: of the datasets that the spec names.
     """
     report = context.reporter.progress
     async with open_teacher(context.job, stage="discover") as teacher:
@@ -199,7 +199,8 @@ async def _understand(
         report(4, 5, "steps", "reading datasets")
         candidates = await asyncio.to_thread(pinned, found.datasets)
         helping, named = teacher if context.spec.teacher is not None else None, context.job.settings.named or Named()
-        asked = Asked(helping, english.text, parsed.demonstrations, named.dataset, rows, named.most_datasets or 1)
+        licenses = context.spec.datasets.licenses
+        asked = Asked(helping, english.text, parsed.demonstrations, named.dataset, rows, licenses)
         columns = await with_columns(asked, candidates, parts.rows)
         return _Understood(parsed, english, card, found, columns, teacher.spent)
 

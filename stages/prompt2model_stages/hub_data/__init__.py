@@ -2,5 +2,6 @@
 
 from prompt2model_stages.hub_data.errors import hub_data_error
 from prompt2model_stages.hub_data.first_rows import DEADLINE_S, FirstRows, first_rows
+from prompt2model_stages.hub_data.waiting import told_waits
 
-__all__ = ["DEADLINE_S", "FirstRows", "first_rows", "hub_data_error"]
+__all__ = ["DEADLINE_S", "FirstRows", "first_rows", "hub_data_error", "told_waits"]

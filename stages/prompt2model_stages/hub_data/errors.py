@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from prompt2model_api.texts import cut, sentence
 from prompt2model_stages.errors import StageError, blocked, failed
+from prompt2model_stages.hub_data.waiting import OFTEN
 from prompt2model_stages.student.hub import TOKEN, is_transport
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ def hub_data_error(name: str, error: Exception, field: str, *, offline: bool = F
     if known is not None:
         return known
     if (said := _answered(error, text)) is not None:
-        return blocked("HubUnreachable", f"{field}: for the dataset {name}, the hub {said}.", AWAY)
+        remedy = OFTEN if _status(error) == 429 else AWAY
+        return blocked("HubUnreachable", f"{field}: for the dataset {name}, the hub {said}.", remedy)
     whole = sentence(cut(f"{field}: the dataset {name} cannot be loaded: {text or 'a file has no content'}", 512))
     if isinstance(error, OSError) or is_transport(error):
         return blocked("HubUnreachable", whole, AWAY)

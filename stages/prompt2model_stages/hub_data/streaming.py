@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from prompt2model_stages.hub_data.waiting import bound_waits
+
 
 def open_stream(name: str, config: str | None, split: str | None, revision: str) -> Any:
     """What `datasets.load_dataset(..., streaming=True)` gives: an IterableDataset, or one for each split.
@@ -14,6 +16,7 @@ def open_stream(name: str, config: str | None, split: str | None, revision: str)
     import datasets
     import pyarrow.dataset
 
+    bound_waits()
     builder = datasets.load_dataset_builder(name, config, revision=revision)
     if hasattr(builder.config, "fragment_scan_options"):
         builder.config.fragment_scan_options = pyarrow.dataset.ParquetFragmentScanOptions(pre_buffer=False)

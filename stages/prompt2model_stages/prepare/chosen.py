@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from prompt2model_api.results import UsedDataset
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.catalogs.entries import Kind
 from prompt2model_stages.catalogs.licensing import known_license
 from prompt2model_stages.examples import Example
-from prompt2model_stages.prepare.hub_datasets import Drawn
+from prompt2model_stages.hub_data import told_waits
+from prompt2model_stages.prepare.hub_datasets import FIELD, Drawn
 from prompt2model_stages.prepare.retrieving import is_path, load_choice
 from prompt2model_stages.prepare.textualizing import examples_of
 
@@ -25,13 +27,16 @@ def chosen_datasets(context: StageContext) -> list[UsedDataset]:
     return [one for one in decision.dataset.datasets(decision.dataset_revision) if one.output_column is not None]
 
 
-def chosen_rows(context: StageContext, notes: list[str], most: int | None = None) -> list[Example]:
+def chosen_rows(
+    context: StageContext, notes: list[str], most: int | None = None, say: Callable[[str], None] = lambda text: None
+) -> list[Example]:
     """The rows of the chosen datasets as they are; none where none is chosen.
 
     Args:
         context: of a stage that reads datasets.maxRows and seed, with the choice gate's decision.
         notes: what a person should know of how they were read is added.
         most: so many rows of all of them together; datasets.maxRows where not given.
+        say: hears why it takes long where the hub has to be asked again.
     """
     datasets, seed = chosen_datasets(context), context.spec.seed
     read: list[_Read] = []
@@ -39,7 +44,8 @@ def chosen_rows(context: StageContext, notes: list[str], most: int | None = None
     rows_wanted = context.spec.datasets.max_rows if most is None else most
     for dataset, part in zip(datasets, parts_of(rows_wanted, datasets), strict=True):
         wanted = part + spare
-        table = load_choice(dataset, dataset.revision, wanted, seed)
+        with told_waits(dataset.name, FIELD, say):
+            table = load_choice(dataset, dataset.revision, wanted, seed)
         if isinstance(table, Drawn) and table.note:
             notes.append(table.note)
         columns = dataset.input_columns, str(dataset.output_column)
@@ -55,23 +61,33 @@ def dataset_license(context: StageContext) -> str | None:
     """The licenses of the datasets; None where there are none, or they are files. Raises: StageError LicenseNotAllowed, Blocked."""
     decision, allowed = context.job.stage_run.spec.decision, context.job.settings.licenses
     found = []
-    for number, dataset in enumerate(chosen_datasets(context)):
+    for dataset in chosen_datasets(context):
         if not is_path(dataset.name):
-            known = decision.dataset_license if decision is not None and number == 0 else None
+            known = decision.license_of(dataset.name) if decision is not None else None
             found.append(known_license(Kind.DATASETS, dataset.name, known, allowed, revision=dataset.revision))
     return ", ".join(dict.fromkeys(found))[:LICENSE_LIMIT] or None
 
 
 def parts_of(rows: int, datasets: Sequence[UsedDataset]) -> list[int]:
-    """How many rows each dataset gives: its share in percent, and equal parts of what is left for those without one."""
-    if len(datasets) == 1:
-        return [rows]
+    """How many rows each dataset gives, so many together as are wanted.
+
+    Its share in percent, and equal parts of what is left for those without one; dealt by the largest remainder. Where there are
+    rows enough, each dataset gives one at least: it was named to be used.
+    """
     named = [dataset.share for dataset in datasets]
     without = named.count(None)
     left = 100 - sum(share for share in named if share is not None)
-    shares = [share if share is not None else left / without for share in named]
-    whole = sum(shares)
-    return [max(1, round(rows * share / whole)) for share in shares]
+    shares = [Fraction(left, without) if share is None else Fraction(share) for share in named]
+    exact = [rows * share / sum(shares) for share in shares]
+    parts = [int(part) for part in exact]
+    by_remainder = sorted(range(len(parts)), key=lambda at: (parts[at] - exact[at], at))
+    for at in by_remainder[: rows - sum(parts)]:
+        parts[at] += 1
+    for at in [at for at, part in enumerate(parts) if part == 0]:
+        largest = max(range(len(parts)), key=lambda other: parts[other])
+        if parts[largest] > 1:
+            parts[largest], parts[at] = parts[largest] - 1, 1
+    return parts
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from prompt2model_stages.hub_data import hub_data_error
 from prompt2model_stages.hub_data.streaming import open_stream
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.tables.class_names import class_names_of
+from prompt2model_stages.student.hub import PATIENCE_S
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ FIELD = "datasets.choice"
 WINDOW_FACTOR = 20
 LARGEST_MARGIN = 200_000
 """Rows that are read beyond those that are wanted, at most."""
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ def load_hub_dataset(choice: Choice | UsedDataset, revision: str | None, rows: i
 
     Args:
         choice: with a name at the hub.
-        revision: the commit that discover resolved; where it did not, the one of now, which the table's name says.
+        revision: the commit that discover resolved; where it is none, but a branch, a tag or nothing, it is resolved now, and
+            the table's name says to which commit.
         rows: as many as are drawn.
         seed: of the sample.
 
@@ -86,7 +90,7 @@ def drawn_from(
 
 def _streamed(choice: Choice | UsedDataset, revision: str | None, rows: int, seed: int) -> Table:
     assert choice.name is not None
-    commit = revision or _commit_of(choice.name)
+    commit = revision if revision and _COMMIT.fullmatch(revision) else _commit_of(choice.name, revision)
     stream = open_stream(choice.name, choice.config, choice.split, commit)
     if stream.features is None:
         stream = stream._resolve_features()
@@ -118,10 +122,11 @@ def _part(choice: Choice | UsedDataset) -> str:
     return f"{choice.config}/{choice.split}" if choice.config else choice.split
 
 
-def _commit_of(name: str) -> str:
+def _commit_of(name: str, revision: str | None) -> str:
+    """The commit that a branch, a tag or nothing means now. Raises: the client's errors."""
     from huggingface_hub import HfApi
 
-    return str(HfApi().dataset_info(name).sha)
+    return str(HfApi().dataset_info(name, revision=revision, timeout=PATIENCE_S).sha)
 
 
 def _labels(features: Any) -> Mapping[str, Sequence[str]]:

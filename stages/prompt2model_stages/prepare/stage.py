@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from prompt2model_api.environment_names import P2M_OWN_FOLDER
@@ -55,7 +56,10 @@ def run(context: StageContext) -> StageOutputs:
     _progress(context, 0)
     license_name = dataset_license(context)
     notes: list[str] = []
-    examples = _transformed(context) if _TRANSFORM in context.job.stage_run.spec.inputs else chosen_rows(context, notes)
+    is_transformed = _TRANSFORM in context.job.stage_run.spec.inputs
+    examples = (
+        _transformed(context) if is_transformed else chosen_rows(context, notes, say=partial(_progress, context, 0))
+    )
     _progress(context, 1)
     files: dict[str, Table] = {}
     examples += _own(context, context.spec.datasets.own, "datasets.own", files) or []
@@ -184,5 +188,5 @@ def _no_training_data(splits: Splits) -> Exception:
     )
 
 
-def _progress(context: StageContext, step: int) -> None:
-    context.reporter.progress(step, len(STEPS), "steps", STEPS[step])
+def _progress(context: StageContext, step: int, why: str = "") -> None:
+    context.reporter.progress(step, len(STEPS), "steps", f"{STEPS[step]}: {why}" if why else STEPS[step])

@@ -56,7 +56,11 @@ def run(context: StageContext) -> StageOutputs:
     done, total = so_far(context.folder, "rows", context.spec.datasets.max_rows)
     context.reporter.progress(done, total, "rows", "reading the dataset")
     license_name = dataset_license(context)
-    rows, dataset = chosen_rows(context, notes), dataset_name(context)
+
+    def say(why: str) -> None:
+        context.reporter.progress(done, total, "rows", f"reading the dataset: {why}")
+
+    rows, dataset = chosen_rows(context, notes, say=say), dataset_name(context)
     if not any(row.input or row.output for row in rows):
         raise failed(
             "NothingTransformed",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prompt2model_api.prompt2model import Demonstration
+from prompt2model_api.texts import cut
 from prompt2model_stages.discover.columns.schema import columns_of, table_of
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.examples import Example, normalised
@@ -22,11 +24,12 @@ SAME = 0.5
 CONTAINED = 0.9
 CLASSES = 3
 """A column of classes has each of them this often among the rows, on average."""
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Columns that somebody proposes. by: Catalog, Teacher, Rules or Choice. sure: it needs no person to confirm it."""
+    """Columns that somebody proposes. by: Catalog, Teacher or Rules. sure: it needs no person to confirm it."""
 
     by: str
     inputs: tuple[str, ...]
@@ -77,7 +80,7 @@ def check(proposal: Proposal, read: FirstRows, demonstrations: Sequence[Demonstr
     filled = [row for row in rows if row.input.strip() and row.output.strip()]
     return Verdict(
         doubt=_empty(len(rows) - len(filled), len(rows)) or _given_away(proposal, table),
-        unlike=_other_labels(proposal, read, demonstrations) or _copied(filled, demonstrations),
+        unlike=_unlike(proposal, read, filled, demonstrations) if demonstrations else "",
         notes=tuple(_notes(proposal, read, len(rows) - len(filled), rows)),
     )
 
@@ -90,6 +93,9 @@ def _unreadable(proposal: Proposal, read: FirstRows, table: Table) -> str:
         return f"the dataset has no column {', '.join(missing)}"
     if proposal.output in proposal.inputs:
         return f"{proposal.output} is both input and output"
+    output = table.column(proposal.output)
+    if around := [column for column in proposal.inputs if output.startswith(f"{table.column(column)}.")]:
+        return f"the input column {around[0]} contains the output {proposal.output}"
     return "" if read.rows else f"the split {read.split} has no rows"
 
 
@@ -116,21 +122,47 @@ def _given_away(proposal: Proposal, table: Table) -> str:
     return ""
 
 
-def _other_labels(proposal: Proposal, read: FirstRows, demonstrations: Sequence[Demonstration]) -> str:
-    labels = next((column.labels for column in columns_of(read) if column.path == proposal.output), ())
+def _unlike(
+    proposal: Proposal, read: FirstRows, rows: Sequence[Example], demonstrations: Sequence[Demonstration]
+) -> str:
+    """Why the outputs are not what the demonstrations show: other classes, numbers for words, copies for new texts."""
+    return (
+        _other_classes(proposal, read, rows, demonstrations)
+        or _numbers(rows, demonstrations)
+        or _copied(rows, demonstrations)
+    )
+
+
+def _other_classes(
+    proposal: Proposal, read: FirstRows, rows: Sequence[Example], demonstrations: Sequence[Demonstration]
+) -> str:
+    """Outputs of a closed set: of a column of classes, or of one whose rows have few texts, of which the rest may be unseen."""
+    named = next((column.labels for column in columns_of(read) if column.path == proposal.output), ())
+    labels = named or tuple(dict.fromkeys(row.output for row in rows))
     known = {normalised(label) for label in labels}
-    other = next((d.output for d in demonstrations if normalised(d.output) not in known), None)
-    if not known or other is None:
+    others = [d.output for d in demonstrations if normalised(d.output) not in known]
+    is_closed = bool(named) or 2 <= len(labels) <= len(rows) / CLASSES
+    if not others or not is_closed or (not named and len(others) < len(demonstrations)):
         return ""
-    shown = ", ".join(labels[:6]) + (", …" if len(labels) > 6 else "")
-    return f"its outputs are {shown}, and your demonstrations have {other[:40]!r}"
+    shown = ", ".join(cut(label, 40) for label in labels[:6]) + (", …" if len(labels) > 6 else "")
+    return f"its outputs are {shown}, and your demonstrations have {others[0][:40]!r}"
+
+
+def _numbers(rows: Sequence[Example], demonstrations: Sequence[Demonstration]) -> str:
+    """Numbers, where no demonstration has one: ids of classes whose names nobody knows, or scores."""
+    if not rows or not all(is_number(row.output) for row in rows) or any(is_number(d.output) for d in demonstrations):
+        return ""
+    return f"its outputs are numbers, such as {rows[0].output[:40]}, and those of your demonstrations are not"
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number and nothing else."""
+    return _NUMBER.fullmatch(text.strip()) is not None
 
 
 def _copied(rows: Sequence[Example], demonstrations: Sequence[Demonstration]) -> str:
     """Outputs that are parts of the inputs, where those of the demonstrations are not."""
-    if len(rows) < FEW or not demonstrations or not _contained(rows):
-        return ""
-    if any(d.output in d.input for d in demonstrations):
+    if len(rows) < FEW or not _contained(rows) or any(d.output in d.input for d in demonstrations):
         return ""
     return "its outputs are parts of their inputs, and those of your demonstrations are not"
 

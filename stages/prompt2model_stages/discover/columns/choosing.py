@@ -1,61 +1,67 @@
 """Decides the columns, the configuration and the split of the datasets that were read.
 
-Who proposes: the spec, where it names columns; else the catalog, the teacher, the rules, until one proposal stands. Where the
-hub does not answer, the catalog's columns stay as they are, and the candidate says so.
+Who proposes: the catalog, the teacher, the rules, until one proposal stands. What the spec says of a dataset is never written into
+its candidate: the spec may be another one when the choice gate reads it. Where the hub does not answer, the catalog's columns
+stay as they are, and the candidate says so.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.prompt2model import Demonstration
-from prompt2model_api.results import Choice, DatasetCandidate
-from prompt2model_api.texts import cut, told
+from prompt2model_api.results import Choice, DatasetCandidate, UsedDataset
+from prompt2model_api.texts import cut
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.columns.checking import Proposal, Verdict, check
-from prompt2model_stages.discover.columns.guessing import guess
+from prompt2model_stages.discover.columns.guessing import RULES, guess
 from prompt2model_stages.discover.columns.reading import (
-    CHOICE,
-    FIELD,
+    Place,
     Reader,
     Reading,
-    as_named,
     is_at_hub,
     is_away,
+    places_of,
     read_first,
-    said_of,
     to_read,
 )
-from prompt2model_stages.discover.columns.schema import columns_of
 from prompt2model_stages.discover.columns.teaching import ask_for_columns
+from prompt2model_stages.discover.columns.telling import (
+    CATALOG,
+    Judged,
+    not_checked,
+    read_of,
+    refused,
+    why_taken,
+    why_undecided,
+)
 from prompt2model_stages.hub_data import DEADLINE_S, FirstRows
-from prompt2model_stages.stage_files import ColumnProposal, DatasetRead
+from prompt2model_stages.stage_files import DatasetRead
 
-CATALOG = "Catalog"
+FIELD = "datasets.choice"
 MOST_SPLITS = 3
 """Splits that are looked at until one has outputs."""
-
-Judged = list[tuple[Proposal, Verdict]]
+NO_COMMIT = "The hub names no commit of it: it does not answer, does not show it, or HF_HUB_OFFLINE is set."
+ANOTHER = "Its rows were not read, because datasets.choice named another dataset when discover ran."
 
 
 @dataclass(frozen=True)
 class Asked:
     """What the columns are for.
 
-    teacher: None where it is not strong enough to help. named: what the spec names.
-    already: what was read before, by name. most: how many datasets would be used unasked.
+    teacher: None where it is not strong enough to help. named: what the spec names, so that it is read.
+    already: what was read before. licenses: that a dataset may have; None: any.
     """
 
     teacher: Asks | None
     instruction: str
     demonstrations: Sequence[Demonstration]
     named: Choice | None = None
-    already: Mapping[str, FirstRows | Failure] = field(default_factory=dict)
-    most: int = 1
+    already: Mapping[Place, FirstRows | Failure] = field(default_factory=dict)
+    licenses: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,173 +75,133 @@ class WithColumns:
 async def with_columns(
     asked: Asked, candidates: Sequence[DatasetCandidate], read: Reader, deadline_s: float = DEADLINE_S
 ) -> WithColumns:
-    """Decides the columns. Raises: StageError of the teacher; and, Blocked, of a dataset that the spec names."""
-    found = [as_named(candidate, asked.named) for candidate in candidates]
-    rows = to_read(found, asked.named, asked.most)
-    reading = Reading(read, time.monotonic() + deadline_s)
-    results = await asyncio.gather(*(_rows(found[row], asked, reading) for row in rows))
-    reads = []
-    for row, result in zip(rows, results, strict=True):
+    """Decides the columns. Raises: StageError of the teacher."""
+    found, reads = list(candidates), []
+    named, rows = places_of(found, asked.named), to_read(found, asked.named, asked.licenses)
+    reading = Reading.begun(read, deadline_s, asked.already)
+    first = [asyncio.to_thread(read_first, found[row], reading, is_named=row in named) for row in rows]
+    for row, result in zip(rows, await asyncio.gather(*first), strict=True):
         if isinstance(result, Failure):
             reads.append(DatasetRead(name=found[row].name, config=found[row].config, problem=result.message))
             found[row] = _unread(found[row], result)
-        else:
-            found[row], said = await _decided(found[row], result, asked, reading)
-            reads.append(said)
-    needed = [c for c in found if c.recommended or said_of(c, asked.named) is not None]
-    unread = [c for c in needed if is_at_hub(c.name) and c.revision is None]
-    return WithColumns([_unchecked(c) if c in unread else c for c in found], reads)
+            continue
+        dataset = _Dataset(found[row], asked, read, deadline_s, named.get(row))
+        found[row], said = await _decided(dataset, result)
+        reads.append(said)
+    for row, candidate in enumerate(found):
+        if row not in rows and is_at_hub(candidate.name):
+            found[row] = _left(candidate, is_named=row in named)
+    return WithColumns(found, reads)
 
 
-async def _rows(candidate: DatasetCandidate, asked: Asked, reading: Reading) -> FirstRows | Failure:
-    if candidate.name in asked.already:
-        return asked.already[candidate.name]
-    return await asyncio.to_thread(read_first, candidate, reading)
+@dataclass(frozen=True)
+class _Dataset:
+    """A dataset whose columns are decided. named: what the spec says of it; None where it does not name it."""
+
+    candidate: DatasetCandidate
+    asked: Asked
+    read: Reader
+    deadline_s: float
+    named: UsedDataset | None
+
+    def judge(self, proposal: Proposal, rows: FirstRows) -> Verdict:
+        """What the rules say of a proposal.
+
+        The catalog's columns are not held against the demonstrations where a person names the dataset, since they have looked
+        at it, and where the rows will be rewritten. What the teacher or the rules propose always is.
+        """
+        is_free = proposal.by == CATALOG and (self.named is not None or self.candidate.transformable)
+        return check(proposal, rows, () if is_free else self.asked.demonstrations)
 
 
 def _unread(candidate: DatasetCandidate, failure: Failure) -> DatasetCandidate:
     """A candidate whose rows could not be read."""
     if is_away(failure):
         return _unchecked(candidate, failure.message)
-    sentence = told(failure.message, failure.remedy, 512)
+    cause = failure.message.removeprefix(f"{FIELD}: ")
     if failure.reason == "ConfigUnnamed":
-        return candidate.model_copy(update={"undecided": sentence})
-    return _refused(candidate.model_copy(update={"undecided": sentence}), failure.message.removeprefix(f"{FIELD}: "))
+        return candidate.model_copy(update={"undecided": cut(cause, 512), "config": None, "config_wanted": True})
+    return refused(candidate.model_copy(update={"undecided": cut(cause, 512)}), cause)
 
 
-def _unchecked(
-    candidate: DatasetCandidate, why: str = "The hub does not answer, or HF_HUB_OFFLINE is set."
-) -> DatasetCandidate:
-    """A candidate whose columns nobody held against its rows."""
+def _unchecked(candidate: DatasetCandidate, why: str) -> DatasetCandidate:
+    """A candidate whose columns nobody held against its rows, because the hub is away."""
     if candidate.output_column is None:
-        return candidate
-    by = candidate.columns_by or CATALOG
-    whose = "datasets.choice names them" if by == CHOICE else "they are the catalog's"
-    return candidate.model_copy(update={"columns_by": by, "columns_reason": cut(f"Not checked: {whose}. {why}", 512)})
+        return candidate.model_copy(
+            update={"undecided": candidate.undecided or cut(f"its rows were not read. {why}", 512)}
+        )
+    return candidate.model_copy(update={"columns_by": CATALOG, "columns_reason": not_checked(why)})
 
 
-def _refused(candidate: DatasetCandidate, why: str) -> DatasetCandidate:
-    """A candidate that is not used unasked."""
-    if not candidate.recommended:
-        return candidate.model_copy(update={"combinable": None})
-    reason = f"{candidate.reason.rstrip('.')}, but it is not used unasked: {why.rstrip('.')}."
-    return candidate.model_copy(update={"recommended": False, "combinable": None, "reason": cut(reason, 512)})
+def _left(candidate: DatasetCandidate, *, is_named: bool) -> DatasetCandidate:
+    """A candidate that was not read: it is not used beside another one, and where it is used alone, that is said."""
+    is_used = candidate.recommended or candidate.transformable
+    if candidate.revision is None and (is_used or candidate.combinable or is_named):
+        return _unchecked(candidate, NO_COMMIT)
+    if is_used:
+        return candidate.model_copy(update={"columns_reason": not_checked(ANOTHER)})
+    return candidate.model_copy(update={"combinable": None})
 
 
-async def _decided(
-    candidate: DatasetCandidate, rows: FirstRows, asked: Asked, reading: Reading
-) -> tuple[DatasetCandidate, DatasetRead]:
+async def _decided(dataset: _Dataset, rows: FirstRows) -> tuple[DatasetCandidate, DatasetRead]:
     """The candidate with its columns, and all that was proposed for them."""
-    judged = await _proposed(candidate, rows, asked)
-    rows, judged = await _labelled(candidate, rows, judged, asked, reading)
-    taken = next((pair for pair in judged if pair[0].by == CHOICE or (pair[0].sure and not pair[1].against)), None)
-    said = _said(candidate, rows, judged, taken[0] if taken else None)
-    decided = candidate.model_copy(update={"config": rows.config, "split": rows.split})
+    candidate = dataset.candidate
+    rows, judged = await _labelled(dataset, rows, await _proposed(dataset, rows))
+    taken = next((pair for pair in judged if pair[0].sure and not pair[1].against), None)
+    said = read_of(candidate, rows, judged, taken[0] if taken else None)
+    config = candidate.config if candidate.config == rows.config else None
+    decided = candidate.model_copy(update={"config": config, "split": rows.split})
     if judged and judged[0][0].by == CATALOG and judged[0][1].unlike:
-        decided = _refused(decided, judged[0][1].unlike)
+        decided = refused(decided, judged[0][1].unlike)
     if taken is None:
-        return decided.model_copy(update={"undecided": _undecided(rows, judged)}), said
+        return decided.model_copy(update={"undecided": why_undecided(rows, judged)}), said
     proposal, verdict = taken
     update = {"input_columns": list(proposal.inputs), "output_column": proposal.output, "columns_by": proposal.by}
-    return decided.model_copy(update={**update, "columns_reason": _reason(rows, proposal, verdict, judged)}), said
+    return decided.model_copy(update={**update, "columns_reason": why_taken(rows, proposal, verdict, judged)}), said
 
 
-async def _proposed(candidate: DatasetCandidate, rows: FirstRows, asked: Asked) -> Judged:
+async def _proposed(dataset: _Dataset, rows: FirstRows) -> Judged:
     """The proposals that were needed, in the order of their weight, each with what the rules say of it."""
-    shown = _shown(candidate, asked)
+    candidate, asked = dataset.candidate, dataset.asked
     judged: Judged = []
     if candidate.output_column is not None and candidate.input_columns:
-        by = candidate.columns_by or CATALOG
-        own = Proposal(by, tuple(candidate.input_columns), candidate.output_column)
-        judged.append((own, check(own, rows, shown)))
-        if by == CHOICE or not judged[0][1].against:
+        own = Proposal(CATALOG, tuple(candidate.input_columns), candidate.output_column)
+        judged.append((own, dataset.judge(own, rows)))
+        if not judged[0][1].against:
             return judged
-    if asked.teacher is not None:
+    if asked.teacher is not None and not (dataset.named and dataset.named.has_columns):
         answer = await ask_for_columns(asked.teacher, rows, asked.instruction, asked.demonstrations)
         if isinstance(answer, Proposal):
-            judged.append((answer, check(answer, rows, shown)))
+            judged.append((answer, dataset.judge(answer, rows)))
     if (ruled := guess(rows, asked.demonstrations)) is not None:
-        judged.append((ruled, check(ruled, rows, shown)))
+        judged.append((ruled, dataset.judge(ruled, rows)))
     return judged
 
 
-def _shown(candidate: DatasetCandidate, asked: Asked) -> Sequence[Demonstration]:
-    """The demonstrations that rows are held against.
+async def _labelled(dataset: _Dataset, rows: FirstRows, judged: Judged) -> tuple[FirstRows, Judged]:
+    """The rows and verdicts of another split, where the one that was read has no labels, as many test splits.
 
-    None where a person names the dataset, since they have looked at it, and where the rows will be rewritten.
+    The teacher may have been asked meanwhile, so what is left of the first reading's deadline says nothing.
     """
-    is_named = said_of(candidate, asked.named) is not None
-    return () if is_named or candidate.transformable else asked.demonstrations
-
-
-async def _labelled(
-    candidate: DatasetCandidate, rows: FirstRows, judged: Judged, asked: Asked, reading: Reading
-) -> tuple[FirstRows, Judged]:
-    """The rows and verdicts of another split, where the one that was read has no labels, as many test splits."""
+    reading = Reading.begun(dataset.read, dataset.deadline_s, dataset.asked.already)
     for split in _other_splits(rows):
-        if not judged or judged[0][0].by == CHOICE or not all(verdict.unlabelled for _, verdict in judged):
+        if not judged or not all(verdict.unlabelled for _, verdict in judged):
             break
-        other = candidate.model_copy(update={"split": split, "config": rows.config})
+        other = dataset.candidate.model_copy(update={"split": split, "config": rows.config})
         again = await asyncio.to_thread(read_first, other, reading)
         if isinstance(again, Failure):
             break
-        shown = _shown(candidate, asked)
-        rows, judged = again, [(proposal, check(proposal, again, shown)) for proposal, _ in judged]
+        proposals = [_anew(proposal, again, dataset.asked.demonstrations) for proposal, _ in judged]
+        rows, judged = again, [(proposal, dataset.judge(proposal, again)) for proposal in proposals]
     return rows, judged
+
+
+def _anew(proposal: Proposal, rows: FirstRows, demonstrations: Sequence[Demonstration]) -> Proposal:
+    """The proposal for other rows: the rules guess again, since without outputs they could not be sure."""
+    return (guess(rows, demonstrations) or proposal) if proposal.by == RULES else proposal
 
 
 def _other_splits(rows: FirstRows) -> list[str]:
     """The splits that may have labels where this one has none, the largest first."""
     others = [split for split in rows.splits if split != rows.split]
     return sorted(others, key=lambda split: -(rows.splits[split] or 0))[: MOST_SPLITS - 1]
-
-
-def _undecided(rows: FirstRows, judged: Judged) -> str:
-    """The sentence that says what a person must set."""
-    paths = [column.path for column in columns_of(rows)]
-    shown = ", ".join(paths[:20]) + (f" and {len(paths) - 20} more" if len(paths) > 20 else "")
-    whys = [f"the {p.by.lower()} would take {p.shown}{f', but {v.against}' if v.against else ''}" for p, v in judged]
-    why = f" ({'; '.join(whys)})" if whys else ""
-    head = f"Set {FIELD}.inputColumns and {FIELD}.outputColumn for {rows.name} among {shown or 'its columns'}"
-    return cut(f"{head}: no one can tell them{why}.", 512)
-
-
-def _reason(rows: FirstRows, proposal: Proposal, verdict: Verdict, judged: Judged) -> str:
-    who = {CATALOG: "the catalog's", CHOICE: "named in datasets.choice"}.get(
-        proposal.by, f"proposed by the {proposal.by.lower()}"
-    )
-    others = [
-        f"the {p.by.lower()}'s {p.shown} {f'do not serve: {v.against}' if v.against else 'would serve too'}"
-        for p, v in judged
-        if p.by != proposal.by and (p.inputs, p.output) != (proposal.inputs, proposal.output)
-    ]
-    notes = [*verdict.notes, *([verdict.against] if verdict.against else []), *others]
-    return cut(
-        "; ".join([f"{proposal.shown} of the split {rows.split}: {who}, checked on {len(rows.rows)} rows", *notes])
-        + ".",
-        512,
-    )
-
-
-def _said(candidate: DatasetCandidate, rows: FirstRows, judged: Judged, taken: Proposal | None) -> DatasetRead:
-    """What candidates.json says of it."""
-    return DatasetRead(
-        name=candidate.name,
-        config=rows.config,
-        split=rows.split,
-        splits=dict(rows.splits),
-        types={column.path: column.type for column in columns_of(rows)},
-        left_out=list(rows.left_out),
-        proposals=[
-            ColumnProposal(
-                by=proposal.by,
-                input_columns=list(proposal.inputs),
-                output_column=proposal.output,
-                sure=proposal.sure,
-                taken=proposal is taken,
-                against=verdict.against,
-                notes=list(verdict.notes),
-            )
-            for proposal, verdict in judged
-        ],
-    )

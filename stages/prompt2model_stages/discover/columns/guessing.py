@@ -1,19 +1,22 @@
 """Columns by rule: by their usual names, their types, and what the demonstrations look like.
 
-A proposal is sure where only one is possible, or where the demonstrations tell which. Otherwise a person is asked.
+A proposal is sure where only one is possible, or where the demonstrations tell which. Otherwise a person is asked: so where
+another column could be meant as well, where the demonstrations say the contrary, and where the outputs are bare numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import mean
 
 from prompt2model_api.prompt2model import Demonstration
-from prompt2model_stages.discover.columns.checking import Proposal, check
+from prompt2model_stages.discover.columns.checking import Proposal, check, is_number
 from prompt2model_stages.discover.columns.schema import Column, columns_of, table_of
 from prompt2model_stages.discover.languages import detect
 from prompt2model_stages.examples import normalised
 from prompt2model_stages.hub_data import FirstRows
+from prompt2model_stages.prepare.tables.class_names import named
 from prompt2model_stages.prepare.textualizing import text_of
 
 RULES = "Rules"
@@ -74,12 +77,13 @@ def _translation(columns: Sequence[Column], demonstrations: Sequence[Demonstrati
 
 
 def _by_name(columns: dict[str, Column], read: FirstRows, demonstrations: Sequence[Demonstration]) -> Proposal | None:
-    """The first usual names that are there and that nothing speaks against; sure where no other output is usual."""
+    """The first usual names that are there and that nothing speaks against; sure where no other columns could be meant."""
     usual = [Proposal(RULES, inputs, output) for inputs, output in USUAL if {*inputs, output} <= columns.keys()]
     fine = [proposal for proposal in usual if not check(proposal, read, demonstrations).against]
     if not fine:
-        return usual[0] if usual else None
-    return Proposal(RULES, fine[0].inputs, fine[0].output, sure=len({proposal.output for proposal in fine}) == 1)
+        return replace(usual[0], sure=False) if usual else None
+    is_alone = len({proposal.output for proposal in fine}) == 1
+    return _judged(replace(fine[0], sure=is_alone), list(columns.values()), read, demonstrations)
 
 
 def _by_type(columns: Sequence[Column], read: FirstRows, demonstrations: Sequence[Demonstration]) -> Proposal | None:
@@ -88,14 +92,33 @@ def _by_type(columns: Sequence[Column], read: FirstRows, demonstrations: Sequenc
     labels = [column for column in columns if column.is_label]
     if texts and labels:
         fitting = [column for column in labels if _answers(column, demonstrations)] or labels
-        sure = len(texts) == 1 and len(fitting) == 1
-        return Proposal(RULES, tuple(column.path for column in texts), fitting[0].path, sure=sure)
+        found = Proposal(RULES, tuple(column.path for column in texts), fitting[0].path, sure=len(texts) == 1)
+        return _judged(found, columns, read, demonstrations)
     if len(texts) < 2:
         return None
     one, other = texts[0].path, texts[-1].path
     if len(texts) == 2 and (ordered := _by_length(one, other, read, demonstrations)):
-        return Proposal(RULES, (ordered[0],), ordered[1])
+        return _judged(Proposal(RULES, (ordered[0],), ordered[1]), columns, read, demonstrations)
     return Proposal(RULES, (one,), other, sure=False)
+
+
+def _judged(
+    proposal: Proposal, columns: Sequence[Column], read: FirstRows, demonstrations: Sequence[Demonstration]
+) -> Proposal:
+    """The proposal; not sure where something else could be meant, or where the demonstrations say the contrary."""
+    others = [column for column in columns if column.path not in (*proposal.inputs, proposal.output)]
+    is_only = not any(column.says_something and not _is_id(column, read) for column in others)
+    return replace(proposal, sure=proposal.sure and is_only and not _is_contradicted(proposal, read, demonstrations))
+
+
+def _is_contradicted(proposal: Proposal, read: FirstRows, demonstrations: Sequence[Demonstration]) -> bool:
+    """Whether the demonstrations go the other way, or the outputs are numbers that no demonstration bears out."""
+    if len(proposal.inputs) == 1:
+        ordered = _by_length(proposal.inputs[0], proposal.output, read, demonstrations)
+        if ordered is not None and ordered[1] != proposal.output:
+            return True
+    outputs = [text for text in _texts(proposal.output, read) if text]
+    return bool(outputs) and all(map(is_number, outputs)) and not any(is_number(d.output) for d in demonstrations)
 
 
 def _answers(column: Column, demonstrations: Sequence[Demonstration]) -> bool:
@@ -122,9 +145,20 @@ def _longer(one: float, other: float) -> int:
 
 
 def _length(column: str, read: FirstRows) -> float:
+    texts = _texts(column, read)
+    return mean(map(len, texts)) if texts else 0.0
+
+
+def _texts(column: str, read: FirstRows) -> list[str]:
+    """A column as text, classes by their names; nothing for what cannot be read."""
     table = table_of(read)
-    lengths = [len(text_of(table.cell(row, column))) for row in read.rows]
-    return mean(lengths) if lengths else 0.0
+    texts = []
+    for row in read.rows:
+        try:
+            texts.append(text_of(named(table.cell(row, column), column, table.labels)))
+        except ValueError:  # bytes that are no text, a class id without a name: the check says so
+            texts.append("")
+    return texts
 
 
 def _is_id(column: Column, read: FirstRows) -> bool:
@@ -132,7 +166,6 @@ def _is_id(column: Column, read: FirstRows) -> bool:
     name = column.path.rpartition(".")[2].casefold()
     if name in _IDS or name.endswith(("_id", "_url", "_idx")):
         return True
-    table = table_of(read)
-    values = [text_of(table.cell(row, column.path)) for row in read.rows]
+    values = _texts(column.path, read)
     coded = [value for value in values if value and " " not in value and any(letter.isdigit() for letter in value)]
     return len(values) > 1 and len(set(coded)) == len(values)

@@ -39,6 +39,11 @@ class Column:
         """Whether it holds one of a closed set of classes."""
         return self.type == LABEL
 
+    @property
+    def says_something(self) -> bool:
+        """Whether it holds texts or classes, or lists of them: what an input or an output is made of."""
+        return self.is_text or self.type.removeprefix(LIST) == LABEL
+
 
 def columns_of(read: FirstRows) -> list[Column]:
     """The columns that can be read, those of nested ones by their paths, in the dataset's order."""

@@ -1,0 +1,180 @@
+"""What datasets.choice names, made whole with what discover found of each dataset.
+
+discover's record holds nothing of the spec, so the spec as it is today counts: what it names, else what was found of that very
+dataset and configuration. What is still missing closes the gate with the fields to set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prompt2model_api.candidate_licenses import license_found, not_licensed, proposed_as
+from prompt2model_api.candidates import FILE, SHOWN, candidate_of
+from prompt2model_api.gates import GateState
+from prompt2model_api.licenses import spdx
+from prompt2model_api.results import (
+    NAMED_TWICE,
+    Choice,
+    DatasetCandidate,
+    OtherCandidate,
+    UsedDataset,
+)
+from prompt2model_api.stage_run import Decision
+from prompt2model_api.texts import MESSAGE_LIMIT, cut, told
+
+FIELD = "datasets.choice"
+TRAIN = "train"
+WHERE = (
+    f"status.discovered shows up to {SHOWN} of them, {FILE} of the discover stage (in storage and in MLflow) has all."
+)
+MOST_NAMED = 12
+"""Configurations in a sentence."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What discover found: those that are shown, and the names of the others."""
+
+    candidates: Sequence[DatasetCandidate]
+    others: Sequence[OtherCandidate]
+
+    @property
+    def count(self) -> int:
+        """How many datasets it proposes."""
+        return len(self.candidates) + len(self.others)
+
+    def configs(self, name: str) -> list[str]:
+        """The configurations of a dataset that discover knows."""
+        known = [(c.name, c.config) for c in self.candidates] + [(c.name, c.config) for c in self.others]
+        return sorted({config for of, config in known if of == name and config is not None})
+
+
+def entries(choice: Choice) -> list[tuple[str, UsedDataset]]:
+    """The datasets that a choice names, each with the field that names it."""
+    paths = [FIELD, *(f"{FIELD}.also[{number}]" for number in range(len(choice.also or [])))]
+    return list(zip(paths, choice.datasets(), strict=False))
+
+
+def named_gate(choice: Choice, found: Found, licenses: Sequence[str] | None) -> GateState:
+    """The gate of a choice that names datasets; it is open where all of them are whole."""
+    used, reasons = [], []
+    for path, one in entries(choice):
+        proposed = proposed_as(one.name, found.candidates, found.others)
+        if (closed := not_licensed(proposed, licenses, "datasets", path)) is not None:
+            return closed
+        candidate = candidate_of(one, found.candidates)
+        if wanted := _config_wanted(path, one, candidate, found):
+            return _closed(wanted)
+        whole = one if one.has_columns else _with_columns(one, candidate)
+        if whole is None:
+            return _closed(_columns_wanted(path, one, candidate))
+        if not one.has_columns and candidate is not None:
+            reasons.append((one.name, candidate.columns_reason or "The columns are the catalog's."))
+        revision = one.revision or (proposed.revision if proposed is not None else None)
+        used.append(whole.model_copy(update={"revision": revision}))
+    if len({one.rows_of for one in used}) < len(used):
+        return _closed(f"{FIELD}: with the columns that were found, {NAMED_TWICE}.")
+    names = f"{FIELD} names {'them' if choice.also else 'it'}."
+    decision = Decision(dataset=joined(used), dataset_revision=used[0].revision, reason=with_reasons(names, reasons))
+    proposals = {one.name: proposed_as(one.name, found.candidates, found.others) for one in used}
+    licensed = {name: license for name, one in proposals.items() if (license := license_found(one)) is not None}
+    return GateState(True, "Chosen", decision.reason, with_licenses(decision, licensed))
+
+
+def used_as(candidate: DatasetCandidate, revision: str | None = None) -> UsedDataset:
+    """A candidate with its own columns."""
+    return UsedDataset(
+        name=candidate.name,
+        config=candidate.config,
+        split=candidate.split,
+        input_columns=candidate.input_columns,
+        output_column=candidate.output_column,
+        revision=revision,
+    )
+
+
+def joined(datasets: Sequence[UsedDataset]) -> Choice:
+    """The choice of all of them. The revision of the first one stands beside it, in the decision."""
+    first = datasets[0].model_dump(exclude={"revision"})
+    return Choice(**first, also=list(datasets[1:]) or None)
+
+
+def with_licenses(decision: Decision, licenses: dict[str, str]) -> Decision:
+    """The decision with the licenses of all its datasets, by name."""
+    if decision.dataset is None:
+        return decision
+    beside = {one.name for one in decision.dataset.also or []} - {decision.dataset.name}
+    also = {name: license for name, license in licenses.items() if name in beside}
+    first = licenses.get(decision.dataset.name or "")
+    return decision.model_copy(update={"dataset_license": first, "also_licenses": also or None})
+
+
+def licenses_of(candidates: Sequence[DatasetCandidate]) -> dict[str, str]:
+    """The licenses of candidates by SPDX, by name."""
+    return {candidate.name: spdx(candidate.license) for candidate in candidates}
+
+
+def with_reasons(head: str, reasons: Sequence[tuple[str, str]]) -> str:
+    """The sentence, and why each dataset is read as it is: where not all of it fits, each has an equal part of the room."""
+    parts = [why if len(reasons) == 1 else f"{name}: {why}" for name, why in reasons]
+    whole = " ".join([head, *parts])
+    if len(whole) <= MESSAGE_LIMIT or not parts:
+        return cut(whole)
+    head = cut(head, MESSAGE_LIMIT // (1 + len(parts)))
+    room = (MESSAGE_LIMIT - len(head)) // len(parts) - 1
+    return " ".join([head, *(cut(part, room) for part in parts)])
+
+
+def is_used_as(candidate: DatasetCandidate, chosen: UsedDataset) -> bool:
+    """Whether what discover found of the candidate's form holds for the choice: other columns of a dataset are another task."""
+    same = (*candidate.key, candidate.split) == (*chosen.key, chosen.split)
+    columns = sorted(candidate.input_columns) == sorted(chosen.input_columns)
+    return same and columns and candidate.output_column == chosen.output_column
+
+
+def columns_to_set(path: str) -> str:
+    """The fields that name the columns of one dataset."""
+    return f"{path}.inputColumns and {path}.outputColumn"
+
+
+def _with_columns(one: UsedDataset, candidate: DatasetCandidate | None) -> UsedDataset | None:
+    """What is named, with the columns that discover found; None where it found none."""
+    if candidate is None or candidate.output_column is None or candidate.undecided is not None:
+        return None
+    used = used_as(candidate)
+    split = used.split if one.split == TRAIN else one.split  # another one than train is the user's word
+    return used.model_copy(update={"split": split, "share": one.share})
+
+
+def _config_wanted(path: str, one: UsedDataset, candidate: DatasetCandidate | None, found: Found) -> str:
+    """The sentence that asks for a configuration; empty where none has to be named, or one is."""
+    if one.config is not None:
+        return ""
+    if candidate is not None and candidate.config_wanted:
+        remedy = f"Name one of them in {path}.config" + (
+            "." if one.has_columns else f", and set {columns_to_set(path)}."
+        )
+        return told(f"{path}: {one.name}: {candidate.undecided}", remedy)
+    known = found.configs(one.name)
+    if not known or (candidate is not None and (one.has_columns or candidate.output_column is not None)):
+        return ""
+    if one.has_columns and len(known) == 1:
+        return ""
+    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
+    return (
+        f"{path} names {one.name} without a configuration; discover knows its configurations "
+        f"{', '.join(known[:MOST_NAMED])}{more}. Name one of them in {path}.config, or another one that it has."
+    )
+
+
+def _columns_wanted(path: str, one: UsedDataset, candidate: DatasetCandidate | None) -> str:
+    """The sentence that asks for the columns of this very entry. What discover found is the cause, never the remedy."""
+    remedy = f"Set {columns_to_set(path)} for {one.name}."
+    if candidate is None or candidate.undecided is None:
+        return f"{remedy} {WHERE}"
+    return told(f"{path}: {one.name}: {candidate.undecided}", remedy)
+
+
+def _closed(message: str) -> GateState:
+    return GateState(False, "AwaitingChoice", cut(message))

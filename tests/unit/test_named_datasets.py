@@ -1,0 +1,223 @@
+"""datasets.choice and what discover found: the spec of today counts, each entry on its own, and the gate's sentence opens it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from prompt2model_api.choice_gate import dataset_gate
+from prompt2model_api.gates import GateState
+from prompt2model_api.graph import digest
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.results import Choice, DatasetCandidate, OtherCandidate, StageOutputs, UsedDataset
+from prompt2model_api.stage_run import Stage
+from prompt2model_stages.discover.columns.named import check_named, read_named
+from prompt2model_stages.errors import StageError, blocked
+from prompt2model_stages.hub_data import FirstRows
+from prompt2model_stages.hub_data.errors import config_unnamed, split_missing
+from tests.unit.column_cases import REVIEWS, candidate, decided, hand_written, reviews, rows_of
+
+pytestmark = pytest.mark.unit
+
+COLUMNS = {"inputColumns": ["review_id"], "outputColumn": "text"}
+GLUE = [
+    hand_written(name="nyu/glue", config=config, input_columns=[f"{config}_text"], recommended=False)
+    for config in ("sst2", "cola")
+]
+
+
+def gate(candidates: list[DatasetCandidate], choice: dict[str, Any] | None, **other: Any) -> GateState:
+    spec = Prompt2ModelSpec.model_validate({"prompt": "p", "datasets": {"choice": choice}})
+    return dataset_gate(spec, StageOutputs(dataset_candidates=candidates, **other))
+
+
+def used(state: GateState) -> list[UsedDataset]:
+    assert state.decision is not None and state.decision.dataset is not None, state.message
+    return state.decision.dataset.datasets(state.decision.dataset_revision)
+
+
+@pytest.mark.parametrize("before", [{}, {"split": "test"}, COLUMNS, {**COLUMNS, "split": "test"}])
+def test_a_choice_that_was_removed_or_shortened_leaves_nothing_behind(before: dict[str, Any]) -> None:
+    """discover ran with a choice that the user has taken back since."""
+    named = Choice.model_validate({"name": "o/d", **before})
+    found = decided(reviews(), hand_written(), named=named)
+    now = [(one.input_columns, one.output_column, one.split) for one in used(gate(found.candidates, None))]
+    assert now == [(["text"], "label", "train")]
+    shorter = [
+        (one.input_columns, one.output_column, one.split) for one in used(gate(found.candidates, {"name": "o/d"}))
+    ]
+    assert shorter == now
+    assert "Choice" not in str(found.candidates) + str(found.reads)
+    assert found == decided(reviews(), hand_written(), named=Choice(name="o/d"))
+
+
+def test_what_discover_read_does_not_depend_on_the_columns_of_the_choice() -> None:
+    """A dataset that no catalog knows: the rules' columns are in the record, the spec's are not."""
+    named = Choice.model_validate({"name": "o/d", **COLUMNS})
+    (best,) = decided(reviews(), candidate(), named=named).candidates
+    assert (best.columns_by, best.input_columns, best.output_column) == ("Rules", ["text"], "label")
+
+
+@pytest.mark.parametrize("also", [False, True])
+def test_a_person_who_obeys_the_sentence_opens_the_gate(also: bool) -> None:
+    path = "datasets.choice.also[0]" if also else "datasets.choice"
+
+    def choice(**fields: Any) -> dict[str, Any]:
+        one = {"name": "o/d", **fields}
+        first = {"name": "o/first", "inputColumns": ["a"], "outputColumn": "b"}
+        return {**first, "also": [one]} if also else one
+
+    nobody = candidate(undecided="no one can tell which columns to use among one, other.")
+    closed = gate([nobody], choice())
+    assert closed.message == (
+        f"{path}: o/d: no one can tell which columns to use among one, other. "
+        f"Set {path}.inputColumns and {path}.outputColumn for o/d."
+    )
+    assert gate([nobody], choice(**COLUMNS)).open
+
+    error = config_unnamed("o/d", ["de", "fr"], "datasets.choice")
+    (found,) = decided(error, candidate(), named=Choice(name="o/d")).candidates
+    closed = gate([found], choice())
+    assert closed.message == (
+        f"{path}: o/d: the dataset o/d has the configurations de, fr. "
+        f"Name one of them in {path}.config, and set {path}.inputColumns and {path}.outputColumn."
+    )
+    half = gate([found], choice(config="de"))
+    assert f"Set {path}.inputColumns and {path}.outputColumn for o/d." in half.message
+    assert "configurations" not in half.message
+    assert gate([found], choice(**COLUMNS)).message.endswith(f"Name one of them in {path}.config.")
+    assert [one.config for one in used(gate([found], choice(config="de", **COLUMNS)))][-1] == "de"
+
+
+def test_a_recommended_dataset_is_opened_by_what_the_sentence_names() -> None:
+    best = hand_written(config="c", undecided="no one can tell which columns to use among a, b.")
+    closed = gate([best], None)
+    assert closed.message == (
+        "o/d would be used, but no one can tell which columns to use among a, b. Set datasets.choice.name to o/d, "
+        "datasets.choice.config to c, and datasets.choice.inputColumns and datasets.choice.outputColumn to its columns, "
+        "or datasets.choice.none to true."
+    )
+    assert gate([best], {"name": "o/d", "config": "c", **COLUMNS}).open and gate([best], {"none": True}).open
+
+
+@pytest.mark.parametrize("known", [{}, {"undecided": "an earlier cause."}])
+def test_where_the_hub_is_away_the_cause_is_told(known: dict[str, str]) -> None:
+    away = blocked("HubUnreachable", "datasets.choice: for the dataset o/d, the hub answers with an error (502).", "")
+    (found,) = decided(away, candidate(**known), named=Choice(name="o/d")).candidates
+    said = gate([found], {"name": "o/d"}).message
+    assert known.get("undecided", "the hub answers with an error (502)") in said
+    assert "Set datasets.choice.inputColumns and datasets.choice.outputColumn for o/d." in said
+
+
+def test_a_hub_that_goes_away_between_two_readings_leaves_the_first_cause() -> None:
+    wrong, away = config_unnamed("o/d", ["de", "fr"], "datasets.choice"), blocked("HubUnreachable", "Away.", "")
+    (best,) = decided({("old", "train"): wrong, (None, None): away}, hand_written(config="old")).candidates
+    assert "the dataset o/d has the configurations de, fr." in gate([best], None).message
+    missing = split_missing("o/d", "train", ["test"], "datasets.choice")
+    (best,) = decided({(None, "train"): missing, (None, None): away}).candidates
+    assert (best.recommended, best.undecided) == (False, missing.failure.message.removeprefix("datasets.choice: "))
+
+
+def test_configurations_of_one_dataset_are_not_mixed_up() -> None:
+    for config in ("sst2", "cola"):
+        (one,) = used(gate(GLUE, {"name": "nyu/glue", "config": config}))
+        assert (one.config, one.input_columns) == (config, [f"{config}_text"])
+    both = used(gate(GLUE, {"name": "nyu/glue", "config": "cola", "also": [{"name": "nyu/glue", "config": "sst2"}]}))
+    assert [(one.config, one.input_columns) for one in both] == [("cola", ["cola_text"]), ("sst2", ["sst2_text"])]
+    read = decided(
+        {(config, "train"): rows_of(REVIEWS, reviews().rows, config=config) for config in ("sst2", "cola")},
+        *(c.model_copy(update={"input_columns": ["text"]}) for c in GLUE),
+        named=Choice(name="nyu/glue", config="cola"),
+    )
+    assert [(one.name, one.config) for one in read.reads] == [("nyu/glue", "cola")]
+    assert [c.columns_by for c in read.candidates] == [None, "Catalog"]
+
+
+@pytest.mark.parametrize("columns", [{}, COLUMNS])
+def test_of_several_configurations_one_is_asked_for(columns: dict[str, Any]) -> None:
+    closed = gate(GLUE, {"name": "nyu/glue", **columns})
+    assert (closed.open, closed.reason) == (False, "AwaitingChoice")
+    assert closed.message == (
+        "datasets.choice names nyu/glue without a configuration; discover knows its configurations cola, sst2. "
+        "Name one of them in datasets.choice.config, or another one that it has."
+    )
+    behind = [OtherCandidate(name="nyu/glue", config="mrpc")]
+    assert "cola, mrpc, sst2." in gate(GLUE, {"name": "nyu/glue", **columns}, other_datasets=behind).message
+    assert gate(GLUE, {"name": "nyu/glue", "config": "cola", **columns}).open
+
+
+def test_a_configuration_of_the_catalog_is_nobodys_choice() -> None:
+    """Whether the name was written before or after discover ran: nothing but the hub's default is read unnamed."""
+    after = gate(GLUE[:1], {"name": "nyu/glue"})
+    assert "discover knows its configurations sst2." in after.message
+    before = [*GLUE[:1], candidate(name="nyu/glue", input_columns=["text"], output_column="label")]
+    assert [one.config for one in used(gate(before, {"name": "nyu/glue"}))] == [None]
+    assert [one.config for one in used(gate(GLUE[:1], {"name": "nyu/glue", **COLUMNS}))] == [None], "the hub's default"
+
+
+def test_the_hubs_default_configuration_is_not_written_down_as_another_one() -> None:
+    (best,) = decided(rows_of(REVIEWS, reviews().rows, config="plain_text"), hand_written()).candidates
+    assert best.config is None and used(gate([best], {"name": "o/d"}))[0].config is None
+
+
+def test_two_entries_that_turn_out_to_be_one_close_the_gate() -> None:
+    choice = {"name": "o/d", "also": [{"name": "o/d", "inputColumns": ["text"], "outputColumn": "label"}]}
+    closed = gate([hand_written()], choice)
+    assert not closed.open and "choice names one dataset twice" in closed.message
+
+
+def test_all_licenses_are_decided_and_change_no_digest() -> None:
+    names = {"o/1": "mit", "o/2": "cc-by-4.0", "o/3": None}
+    found = [hand_written(name=name, license=license, recommended=False) for name, license in names.items()]
+    choice = {"name": "o/1", "also": [{"name": "o/2"}, {"name": "o/3"}]}
+    decision = gate(found, choice).decision
+    assert decision is not None
+    assert (decision.dataset_license, decision.also_licenses) == ("MIT", {"o/2": "CC-BY-4.0"})
+    assert [decision.license_of(name) for name in names] == ["MIT", "CC-BY-4.0", None]
+    other = gate([c.model_copy(update={"license": "mit"}) for c in found], choice).decision
+    spec = Prompt2ModelSpec(prompt="p")
+    assert other is not None and other != decision
+    assert digest(spec, Stage.PREPARE, {}, other) == digest(spec, Stage.PREPARE, {}, decision)
+    several = [
+        hand_written(license="mit"),
+        hand_written(name="o/2", license="odbl", recommended=False, combinable=True),
+    ]
+    spec = Prompt2ModelSpec.model_validate({"prompt": "p", "datasets": {"most": 2}})
+    unasked = dataset_gate(spec, StageOutputs(dataset_candidates=several)).decision
+    assert unasked is not None and unasked.also_licenses == {"o/2": "ODbL-1.0"}
+
+
+def test_a_wrong_entry_is_told_with_its_own_field() -> None:
+    also = [UsedDataset(name="o/2", input_columns=["title"], output_column="text")]
+    named = Choice(name="o/d", input_columns=["text"], output_column="label", also=also)
+    found = [candidate(), candidate(name="o/2")]
+    with pytest.raises(StageError) as error:
+        read_named(found, named, lambda *_: reviews())
+    assert error.value.failure.message == "datasets.choice.also[0]: o/2: the dataset has no column title."
+    assert "datasets.choice.also[0].inputColumns" in error.value.failure.remedy
+
+    def unnamed(name: str, *_: object) -> FirstRows:
+        if name == "o/2":
+            raise config_unnamed(name, ["de", "fr"], "datasets.choice")
+        return reviews()
+
+    with pytest.raises(StageError) as error:
+        read_named(found, Choice(name="o/d", also=[UsedDataset(name="o/2")]), unnamed)
+    assert error.value.failure.remedy == "Name one of them in datasets.choice.also[0].config."
+    assert error.value.failure.state == "Blocked"
+
+
+def test_columns_that_were_found_are_held_against_the_split_that_is_named() -> None:
+    unlabelled = [{"review_id": f"r{n}", "text": f"t {n}", "label": -1} for n in range(9)]
+
+    def read(name: str, config: str | None, split: str | None, *_: object) -> FirstRows:
+        return rows_of(REVIEWS, unlabelled, split="test") if split == "test" else reviews()
+
+    named = Choice(name="o/d", split="test")
+    rows = read_named([hand_written()], named, read)
+    assert sorted(str(place[2]) for place in rows) == ["test", "train"]
+    (found,) = decided(reviews(), hand_written(), named=named).candidates
+    with pytest.raises(StageError, match="none of the first 9 rows of the split test has an output in label"):
+        check_named([found], named, rows)
+    check_named([found], Choice(name="o/d"), read_named([hand_written()], Choice(name="o/d"), read))
