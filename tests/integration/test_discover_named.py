@@ -244,6 +244,32 @@ def test_where_the_hub_is_away_the_order_stays(tmp_path: Path, monkeypatch: pyte
     assert [c.name for c in outputs.student_candidates or []] == ["owner/bad", "owner/fine"]
 
 
+def test_a_dataset_that_is_named_alone_has_the_columns_of_the_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is not searched for, and where the hub is away."""
+    hub_server.online(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache")
+    choice = {
+        "name": "rajpurkar/squad",
+        "also": [{"name": "nyu-mll/glue", "config": "cola"}, {"name": "owner/unknown"}],
+    }
+    spec, outputs = discover(
+        monkeypatch, tmp_path / "runs", FakeTeacher(), datasets={"choice": choice, "enabled": False}
+    )
+    closed = dataset_gate(spec, outputs)
+    assert closed.message.startswith("datasets.choice.also[1]: owner/unknown: its rows were not read. The hub names no")
+    assert closed.message.endswith(
+        "Set datasets.choice.also[1].inputColumns and datasets.choice.also[1].outputColumn for owner/unknown."
+    )
+    known = dataset_gate(with_datasets(spec, choice={**choice, "also": choice["also"][:1]}), outputs)
+    assert known.decision is not None and known.decision.dataset is not None
+    found = [(one.input_columns, one.output_column, one.config) for one in known.decision.dataset.datasets()]
+    assert found == [(["question", "context"], "answers.text", None), (["sentence"], "label", "cola")]
+    assert known.message.count("Not checked: they are the catalog's.") == 2
+    unnamed = dataset_gate(with_datasets(spec, choice={"name": "nyu-mll/glue"}), outputs)
+    assert "without a configuration; discover knows its configurations cola." in unnamed.message
+
+
 def test_train_keeps_to_the_commit_that_its_first_attempt_found(
     hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
