@@ -58,23 +58,25 @@ def entries(choice: Choice) -> list[tuple[str, UsedDataset]]:
 
 def named_gate(choice: Choice, found: Found, licenses: Sequence[str] | None) -> GateState:
     """The gate of a choice that names datasets; it is open where all of them are whole."""
-    used, reasons = [], []
+    used, reasons, wanted = [], [], []
     for path, one in entries(choice):
         proposed = proposed_as(one.name, found.candidates, found.others)
         if (closed := not_licensed(proposed, licenses, "datasets", path)) is not None:
             return closed
         candidate = candidate_of(one, found.candidates)
-        if wanted := _config_wanted(path, one, candidate, found):
-            return _closed(wanted)
         whole = one if one.has_columns else _with_columns(one, candidate)
-        if whole is None:
-            return _closed(_columns_wanted(path, one, candidate))
+        asked = _config_wanted(path, one, candidate, found)
+        if whole is None or asked:
+            wanted.append(asked or _columns_wanted(path, one, candidate))
+            continue
         if not one.has_columns and candidate is not None:
             reasons.append((one.name, candidate.columns_reason or "The columns are the catalog's."))
         revision = one.revision or (proposed.revision if proposed is not None else None)
         used.append(whole.model_copy(update={"revision": revision}))
+    if wanted:
+        return _closed(wanted)
     if len({one.rows_of for one in used}) < len(used):
-        return _closed(f"{FIELD}: with the columns that were found, {NAMED_TWICE}.")
+        return _closed([f"{FIELD}: with the columns that were found, {NAMED_TWICE}."])
     names = f"{FIELD} names {'them' if choice.also else 'it'}."
     decision = Decision(dataset=joined(used), dataset_revision=used[0].revision, reason=with_reasons(names, reasons))
     proposals = {one.name: proposed_as(one.name, found.candidates, found.others) for one in used}
@@ -176,5 +178,10 @@ def _columns_wanted(path: str, one: UsedDataset, candidate: DatasetCandidate | N
     return told(f"{path}: {one.name}: {candidate.undecided}", remedy)
 
 
-def _closed(message: str) -> GateState:
-    return GateState(False, "AwaitingChoice", cut(message))
+def _closed(wanted: Sequence[str]) -> GateState:
+    """The closed gate with what it waits for: as many whole sentences as there is room for, the first one in any case."""
+    message = cut(wanted[0])
+    for sentence in wanted[1:]:
+        if len(message) + len(sentence) < MESSAGE_LIMIT:
+            message = f"{message} {sentence}"
+    return GateState(False, "AwaitingChoice", message)

@@ -92,7 +92,10 @@ def _split_rule(split: str, possible: str, message: str) -> Rule:
 def _same_rows(one: str, other: str) -> str:
     """CEL: two entries of datasets.choice read the same rows in the same way."""
     same = [f"{one}.{field} == {other}.{field}" for field in ("name", "split", "inputColumns")]
-    for field in ("config", "outputColumn"):  # without optional values, whose costs an API server estimates as boundless
+    for field in (
+        "config",
+        "outputColumn",
+    ):  # without optional values, whose costs an API server estimates as boundless
         both = f"has({one}.{field}) && has({other}.{field}) && {one}.{field} == {other}.{field}"
         same.append(f"(!has({one}.{field}) && !has({other}.{field}) || {both})")
     return " && ".join(same)

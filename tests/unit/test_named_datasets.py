@@ -90,6 +90,19 @@ def test_a_person_who_obeys_the_sentence_opens_the_gate(also: bool) -> None:
     assert [one.config for one in used(gate([found], choice(config="de", **COLUMNS)))][-1] == "de"
 
 
+def test_all_that_is_missing_is_asked_for_at_once() -> None:
+    nobody = [candidate(name=f"o/{n}", undecided=f"no one knows {n}.") for n in range(3)]
+    closed = gate(nobody, {"name": "o/0", "also": [{"name": "o/1", **COLUMNS}, {"name": "o/2"}]})
+    assert closed.message == (
+        "datasets.choice: o/0: no one knows 0. Set datasets.choice.inputColumns and datasets.choice.outputColumn for o/0. "
+        "datasets.choice.also[1]: o/2: no one knows 2. "
+        "Set datasets.choice.also[1].inputColumns and datasets.choice.also[1].outputColumn for o/2."
+    )
+    long = [c.model_copy(update={"undecided": "so " * 170}) for c in nobody]
+    message = gate(long, {"name": "o/0", "also": [{"name": "o/1"}, {"name": "o/2"}]}).message
+    assert len(message) <= 1024 and message.endswith(" for o/0.")
+
+
 def test_a_recommended_dataset_is_opened_by_what_the_sentence_names() -> None:
     best = hand_written(config="c", undecided="no one can tell which columns to use among a, b.")
     closed = gate([best], None)
