@@ -79,9 +79,16 @@ def named_gate(choice: Choice, found: Found, licenses: Sequence[str] | None) -> 
         return _closed([f"{FIELD}: with the columns that were found, {NAMED_TWICE}."])
     names = f"{FIELD} names {'them' if choice.also else 'it'}."
     decision = Decision(dataset=joined(used), dataset_revision=used[0].revision, reason=with_reasons(names, reasons))
-    proposals = {one.name: proposed_as(one.name, found.candidates, found.others) for one in used}
-    licensed = {name: license for name, one in proposals.items() if (license := license_found(one)) is not None}
+    found_of = {one.name: _license_of(one, found) for one in choice.datasets()}
+    licensed = {name: license for name, license in found_of.items() if license is not None}
     return GateState(True, "Chosen", decision.reason, with_licenses(decision, licensed))
+
+
+def _license_of(one: UsedDataset, found: Found) -> str | None:
+    """Its license; None where the hub was away and the spec names the commit, so that the stage that reads it asks the hub."""
+    proposed = proposed_as(one.name, found.candidates, found.others)
+    is_confirmed = one.revision is None or (proposed is not None and proposed.revision is not None)
+    return license_found(proposed) if is_confirmed else None
 
 
 def used_as(candidate: DatasetCandidate, revision: str | None = None) -> UsedDataset:

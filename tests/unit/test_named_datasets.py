@@ -188,6 +188,9 @@ def test_all_licenses_are_decided_and_change_no_digest() -> None:
     assert decision is not None
     assert (decision.dataset_license, decision.also_licenses) == ("MIT", {"o/2": "CC-BY-4.0"})
     assert [decision.license_of(name) for name in names] == ["MIT", "CC-BY-4.0", None]
+    away = [found[0], found[1].model_copy(update={"revision": None})]
+    pinned = gate(away, {"name": "o/1", "also": [{"name": "o/2", "revision": "v1"}]}).decision
+    assert pinned is not None and pinned.also_licenses is None, "the hub did not say so: prepare asks it"
     other = gate([c.model_copy(update={"license": "mit"}) for c in found], choice).decision
     spec = Prompt2ModelSpec(prompt="p")
     assert other is not None and other != decision

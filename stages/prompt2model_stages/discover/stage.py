@@ -12,7 +12,7 @@ A killed attempt starts over; what the teacher answered is in its journal and is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prompt2model_api.candidates import dataset_shortlist, student_shortlist
