@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from prompt2model_api.base import Architecture, Metadata
+from prompt2model_api.choice_gate import dataset_gate
 from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import Choice, DatasetCandidate, StudentCandidate, UsedDataset
+from prompt2model_api.results import Choice, DatasetCandidate, StageOutputs, StudentCandidate, UsedDataset
 from prompt2model_api.stage_job import Named, StageJob
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
 from prompt2model_stages.attempt import StageContext
@@ -192,8 +193,14 @@ def test_a_commit_that_the_spec_names_is_no_answer_of_the_hub(
     hub.licenses = {"d/one": "mit"}
     _, found = named_datasets(named, RevisionResolver())
     told = with_license(found, Kind.DATASETS, ["MIT"], None)
-    assert told is not None and (told.revision, told.license) == ("v1", "mit")
+    assert told is not None and (told.revision, told.license) == (SHA, "mit"), "the spec's word is in no candidate"
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     _, away = named_datasets(named, RevisionResolver())
     left = with_license(away, Kind.DATASETS, None, None)
-    assert left is not None and (left.revision, left.license) == ("v1", None)
+    assert left is not None and left.revision is None
+    spec = Prompt2ModelSpec.model_validate({"prompt": "p", "datasets": {"choice": named.dump()["dataset"]}})
+    for license_name in (left.license, "mit"):  # as the catalog has it
+        candidates = [left.model_copy(update={"license": license_name})]
+        decision = dataset_gate(spec, StageOutputs(dataset_candidates=candidates)).decision
+        assert decision is not None and decision.dataset is not None and decision.also_licenses is None
+        assert [one.revision for one in decision.dataset.also or []] == ["v1"]

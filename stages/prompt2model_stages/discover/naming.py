@@ -63,7 +63,7 @@ def check_own_data(named: Named) -> None:
             )
 
 
-def named_datasets(named: Named, revisions: RevisionResolver, catalogs: str | None) -> list[DatasetCandidate]:
+def named_datasets(named: Named, revisions: RevisionResolver, catalogs: str | None = None) -> list[DatasetCandidate]:
     """The datasets that the spec names, as the catalog has them, with their revisions; not files.
 
     Nothing that the spec says of them is in there but name and configuration, which tell which dataset is meant.
