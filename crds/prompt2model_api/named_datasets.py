@@ -64,7 +64,7 @@ def named_gate(choice: Choice, found: Found, licenses: Sequence[str] | None) -> 
         if (closed := not_licensed(proposed, licenses, "datasets", path)) is not None:
             return closed
         candidate = candidate_of(one, found.candidates)
-        whole = one if one.has_columns else _with_columns(one, candidate)
+        whole = one if one.has_columns else with_columns(one, candidate)
         asked = _config_wanted(path, one, candidate, found)
         if whole is None or asked:
             wanted.append(asked or _columns_wanted(path, one, candidate))
@@ -84,11 +84,18 @@ def named_gate(choice: Choice, found: Found, licenses: Sequence[str] | None) -> 
     return GateState(True, "Chosen", decision.reason, with_licenses(decision, licensed))
 
 
-def _license_of(one: UsedDataset, found: Found) -> str | None:
-    """Its license; None where the hub was away and the spec names the commit, so that the stage that reads it asks the hub."""
-    proposed = proposed_as(one.name, found.candidates, found.others)
-    is_confirmed = one.revision is None or (proposed is not None and proposed.revision is not None)
-    return license_found(proposed) if is_confirmed else None
+def with_columns(one: UsedDataset, candidate: DatasetCandidate | None) -> UsedDataset | None:
+    """What is named, with the columns that discover found; None where it found none of this configuration."""
+    if (
+        candidate is None
+        or candidate.key != one.key
+        or candidate.output_column is None
+        or candidate.undecided is not None
+    ):
+        return None
+    used = used_as(candidate)
+    split = used.split if one.split == TRAIN else one.split  # another one than train is the user's word
+    return used.model_copy(update={"split": split, "share": one.share})
 
 
 def used_as(candidate: DatasetCandidate, revision: str | None = None) -> UsedDataset:
@@ -147,13 +154,11 @@ def columns_to_set(path: str) -> str:
     return f"{path}.inputColumns and {path}.outputColumn"
 
 
-def _with_columns(one: UsedDataset, candidate: DatasetCandidate | None) -> UsedDataset | None:
-    """What is named, with the columns that discover found; None where it found none."""
-    if candidate is None or candidate.output_column is None or candidate.undecided is not None:
-        return None
-    used = used_as(candidate)
-    split = used.split if one.split == TRAIN else one.split  # another one than train is the user's word
-    return used.model_copy(update={"split": split, "share": one.share})
+def _license_of(one: UsedDataset, found: Found) -> str | None:
+    """Its license; None where the hub was away and the spec names the commit, so that the stage that reads it asks the hub."""
+    proposed = proposed_as(one.name, found.candidates, found.others)
+    is_confirmed = one.revision is None or (proposed is not None and proposed.revision is not None)
+    return license_found(proposed) if is_confirmed else None
 
 
 def _config_wanted(path: str, one: UsedDataset, candidate: DatasetCandidate | None, found: Found) -> str:

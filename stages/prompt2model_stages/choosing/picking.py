@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from prompt2model_api.choice_gate import with_columns
+from prompt2model_api.named_datasets import with_columns
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Choice, DatasetCandidate
 
