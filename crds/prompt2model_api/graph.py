@@ -25,7 +25,7 @@ from prompt2model_api.status import Phase
 from prompt2model_api.teacher_requests import Done, Request
 
 FORMAT_VERSION = 2
-"""Raised when a stage's result changes its form, so that old results are made again."""
+"""Raised when all stages' results change their form, so that old results are made again; of one stage, see StageNode.version."""
 
 TEACHER = ("teacher.baseURL", "teacher.model", "teacher.reasoning.effort", "teacher.extraBody")
 
@@ -43,6 +43,7 @@ class Compute:
 class StageNode:
     """One stage of the graph: everything that others know of it. Its folder in prompt2model_stages does its work.
 
+    version: raised when the same inputs give another result, so that this stage and those after it are run again.
     reads: paths of the spec's fields, camelCase, that change the result.
     phase: the resource's while it runs.
     condition: what its result is part of; a condition that several stages share holds when all of them have one.
@@ -76,6 +77,7 @@ class StageNode:
     resources: str = ""
     licenses: str = ""
     artifacts: tuple[str, ...] = ()
+    version: int = 1
 
     @property
     def uses_teacher(self) -> bool:
@@ -136,6 +138,7 @@ GRAPH: dict[Stage, StageNode] = {
         asks_hub=True,  # datasets
         licenses="datasets.licenses",
         artifacts=("statistics.json", "preprocessing.json"),
+        version=2,  # near-duplicates and common questions are never in two splits, classes are in all of them
     ),
     Stage.TRAIN: StageNode(
         reads=(
@@ -214,6 +217,8 @@ def digest(
         "decision": decision.in_digest if decision else None,
         "sources": {path: sha for path, sha in (sources or {}).items() if path in GRAPH[stage].sources},
     }
+    if GRAPH[stage].version > 1:
+        body["version"] = GRAPH[stage].version
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 

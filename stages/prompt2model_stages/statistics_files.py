@@ -102,6 +102,56 @@ class DatasetRows(Model):
     )
 
 
+class FieldGroups(Model):
+    """A labelled part of the inputs, such as `question`, and whether rows that share it stand in one split."""
+
+    model_config = _LENIENT
+
+    name: str
+    use: str = Field(
+        description="question or context: rows that share it stand in one split, and no row is trained on that asks a "
+        "question of your own test data. neither: it may be in several splits."
+    )
+    values: int = Field(default=0, description="How many different ones there are.")
+    shared: int = Field(default=0, description="Rows with a value that another row has, too.")
+    agreement: float = Field(
+        default=0.0, description="Of the outputs of rows that share a value: 0 as by chance, 1 always."
+    )
+
+
+class GroupStatistics(Model):
+    """How rows were grouped, so that no two splits have the same question."""
+
+    model_config = _LENIENT
+
+    groups: int = Field(default=0, description="Inputs that differ in more than case, punctuation and spaces.")
+    families: int = Field(
+        default=0, description="Of groups that ask the same or share a context: each is in one split."
+    )
+    largest: int = Field(default=0, description="Groups in the largest family.")
+    near: int = Field(default=0, description="Pairs of groups that were joined since they ask the same in other words.")
+    near_tests: int = Field(
+        default=0, description="Groups that were left out since they ask in other words what your own test data asks."
+    )
+    own_context: int = Field(
+        default=0, description="Rows not left out that share a context, but no question, with your own test data."
+    )
+    fields: list[FieldGroups] = Field(default=[], description="The labelled parts of the inputs.")
+
+
+class NearestPair(Model):
+    """A test row and the training row nearest to it; the texts' first characters."""
+
+    model_config = _LENIENT
+
+    similarity: float = Field(description="How much of their words they share: 0 nothing, 1 all.")
+    split: str
+    test: str
+    train: str
+    test_origin: str = ""
+    train_origin: str = ""
+
+
 class DataStatistics(StageFile):
     """What is in the splits, and what was left out of them."""
 
@@ -117,6 +167,10 @@ class DataStatistics(StageFile):
     datasets: dict[str, DatasetRows] | None = Field(
         default=None,
         description="The retrieved ones, by name, revision and split. A row of two of them counts for one.",
+    )
+    grouping: GroupStatistics | None = Field(default=None, description="How rows were grouped across the splits.")
+    nearest: list[NearestPair] | None = Field(
+        default=None, description="Test rows with the training rows nearest to them, the nearest ten."
     )
     files: dict[str, FileRead] | None = Field(default=None, description="The user's, by the field that names them.")
 

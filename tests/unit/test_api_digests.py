@@ -1,6 +1,7 @@
 """Digests that must not change: an upgrade that changes one makes every user's finished work anew.
 
-Where a stage's result really changes its form, raise graph.FORMAT_VERSION, and write the new digests with
+Where a stage's result really changes, raise its `version` in graph.GRAPH (where all change: graph.FORMAT_VERSION), and write the
+new digests with
 `P2M_WRITE_GOLDEN=1 python -m pytest tests/unit/test_api_digests.py`; a new example is added in the same way.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,14 @@ def test_what_does_not_count() -> None:
         "suspend": True,
     }
     assert digests(Prompt2ModelSpec.model_validate(changed)) == digests(EVERYTHING)
+
+
+def test_a_stage_whose_version_is_raised_runs_again_with_those_after_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digests(EVERYTHING)
+    newer = replace(graph.GRAPH[Stage.PREPARE], version=graph.GRAPH[Stage.PREPARE].version + 1)
+    monkeypatch.setitem(graph.GRAPH, Stage.PREPARE, newer)
+    after = digests(EVERYTHING)
+    assert [stage for stage in before if before[stage] != after[stage]] == ["prepare", "train", "evaluate"]
 
 
 def test_a_changed_rate_runs_train_and_evaluate_again_and_nothing_before() -> None:

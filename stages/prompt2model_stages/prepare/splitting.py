@@ -3,20 +3,20 @@
 Pure functions of their arguments: the order in which examples come in changes nothing, the seed alone decides.
 
 A group (inputs that differ in case, punctuation or spaces alone) goes into one split whole, and so does a family: the groups
-that were rewritten from a common text. Within a group the most trusted source is kept alone, so that a doubtful label never
-stands beside a trusted one for the same question.
+that ask the same or stand on a common text (see grouping). Within a group the most trusted source is kept alone, so that a
+doubtful label never stands beside a trusted one for the same question.
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prompt2model_stages.examples import SOURCES, Example, Source, same_text
-from prompt2model_stages.prepare.families import families_of, that_touch
+from prompt2model_stages.examples import SOURCES, Example, Pair, Source, same_text
+from prompt2model_stages.prepare.grouping import Grouping, Groups
+from prompt2model_stages.prepare.strata import rank, shares
 from prompt2model_stages.splits import TRAIN, VALIDATION, test_split
 
 OWN_TEST_MINIMUM = 50
@@ -34,7 +34,8 @@ class Dropped:
     conflicts: Counter[str] = field(default_factory=Counter)
     """Same question, another answer than the one that was kept."""
     leaks: Counter[str] = field(default_factory=Counter)
-    """Questions of the user's own test data, or of the same family as a more trusted source's test question."""
+    """Questions of the user's own test data, nearly in its words too, or of the same family as a more trusted source's test
+    question."""
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Splits:
 
     examples: dict[str, list[Example]]
     dropped: Dropped
+    grouping: Grouping = field(default_factory=Grouping)
 
 
 def split(
@@ -50,38 +52,43 @@ def split(
     seed: int,
     own_test: Sequence[Example] | None = None,
     train_groups: frozenset[str] = frozenset(),
+    demonstrations: Sequence[Pair] = (),
 ) -> Splits:
-    """Deduplicates, splits 80/10/10 by family and source, and shuffles.
+    """Deduplicates, splits 80/10/10 by family, class and source, and shuffles.
 
     Args:
         examples: of all sources, in any order.
         seed: decides which group goes where, and the order of rows.
         own_test: the user's test data: a split of its own, nothing of which stands in another.
-        train_groups: groups that may be trained on but not tested, such as those of the demonstrations, which the
-            teacher is shown when it is measured.
+        train_groups: groups that may be trained on but not tested.
+        demonstrations: their groups, and what is nearly in their words, may not be tested either: the teacher is shown them
+            when it is measured.
     """
     dropped = Dropped()
     tests = {} if own_test is None else {test_split("own"): _distinct(_filled(own_test, dropped), dropped)}
-    taken = frozenset(example.group for rows in tests.values() for example in rows)
     filled = _filled(examples, dropped)
-    family_of = families_of(filled)
-    leaking, shown = that_touch(taken, filled, family_of), that_touch(train_groups, filled, family_of)
+    groups = Groups(filled, [row for rows in tests.values() for row in rows], demonstrations)
+    leaking, train_only = groups.leaking, groups.touching(train_groups)
     families: dict[str, list[Example]] = defaultdict(list)
     for group, rows in sorted(_grouped(filled).items()):
-        if family_of[group] in leaking:
+        if group in leaking:
             dropped.leaks.update(example.source for example in rows)
         else:
-            families[family_of[group]] += _believed(rows, dropped)
+            families[groups.family[group]] += _believed(rows, dropped)
     result: dict[str, list[Example]] = {TRAIN: [], VALIDATION: [], **tests}
     for source, names in _by_source(families).items():
         can_test = source != "own" or (own_test is None and len(names) >= OWN_TEST_MINIMUM)
         test = test_split(source) if can_test else None
-        for name, share in _shares(names, seed, test, shown).items():
+        held_out = [test, VALIDATION] if test else [VALIDATION]
+        found = shares({name: families[name] for name in names}, seed, held_out, train_only)
+        taken = {family for share in found.values() for family in share}
+        for name, share in {TRAIN: [name for name in names if name not in taken], **found}.items():
             rows = [example for family in share for example in families[family]]
             result.setdefault(name, []).extend(_of_source(source, rows, dropped) if name == test else rows)
-    _lend_to_validation(result, seed, family_of)
+    _lend_to_validation(result, seed, groups.family)
     order = {name: _shuffled(rows, f"{seed}:{name}") for name, rows in result.items()}
-    return Splits({name: rows for name, rows in order.items() if rows or name in (TRAIN, VALIDATION)}, dropped)
+    kept = {name: rows for name, rows in order.items() if rows or name in (TRAIN, VALIDATION)}
+    return Splits(kept, dropped, groups.grouping(kept))
 
 
 def _by_source(families: Mapping[str, Sequence[Example]]) -> dict[Source, list[str]]:
@@ -144,27 +151,12 @@ def _distinct(rows: Iterable[Example], dropped: Dropped) -> list[Example]:
     return list(kept.values())
 
 
-def _shares(families: Iterable[str], seed: int, test: str | None, shown: set[str]) -> dict[str, list[str]]:
-    """Which families of one source go where. Ranked by a hash, so that more data moves few between splits.
-
-    shown: families that are trained on alone.
-    """
-    ranked = sorted(families, key=lambda family: _hash(f"{seed}:{family}"))
-    tenth = max(1, round(len(ranked) / 10)) if len(ranked) >= 3 else 0
-    free = [family for family in ranked if family not in shown]
-    tested = free[:tenth] if test else []
-    validated = free[len(tested) : len(tested) + tenth]
-    held_out = {*tested, *validated}
-    shares = {TRAIN: [family for family in ranked if family not in held_out], VALIDATION: validated}
-    return {**shares, test: tested} if test else shares
-
-
 def _lend_to_validation(splits: dict[str, list[Example]], seed: int, family_of: Mapping[str, str]) -> None:
     """Where no source is large enough for a validation split, one family of the training split serves as one."""
     families = {family_of[example.group] for example in splits[TRAIN]}
     if splits[VALIDATION] or len(families) < 2:
         return
-    lent = min(families, key=lambda family: _hash(f"{seed}:{family}"))
+    lent = min(families, key=lambda family: rank(family, seed))
     splits[VALIDATION] = [example for example in splits[TRAIN] if family_of[example.group] == lent]
     splits[TRAIN] = [example for example in splits[TRAIN] if family_of[example.group] != lent]
 
@@ -177,7 +169,3 @@ def _shuffled(rows: list[Example], seed: str) -> list[Example]:
 
 def _order(example: Example) -> tuple[str, str, int, str]:
     return example.input, example.output, SOURCES.index(example.source), example.origin
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -24,9 +24,9 @@ from prompt2model_stages.examples import (
     SOURCES,
     TRANSFORMED,
     Example,
+    Pair,
     TransformedExample,
     VotedExample,
-    group_of,
 )
 from prompt2model_stages.prepare.chosen import chosen_rows, dataset_license
 from prompt2model_stages.prepare.own_data import read_own
@@ -67,14 +67,30 @@ def run(context: StageContext) -> StageOutputs:
     _progress(context, 2)
     examples += _generated(context)
     _progress(context, 3)
-    shown = frozenset(group_of(demonstration.input) for demonstration in task.demonstrations)
-    splits = split(examples, context.spec.seed, own_test, shown)
+    shown = [Pair(demonstration.input, demonstration.output) for demonstration in task.demonstrations]
+    splits = split(examples, context.spec.seed, own_test, demonstrations=shown)
     if not splits.examples[TRAIN]:
         raise _no_training_data(splits)
     _progress(context, 4)
     rows = write(splits, preprocessing, context.folder, files, rows_read(examples))
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
-    return StageOutputs(rows=rows, notes=[*notes, *filter(None, [preprocessing.note])] or None, license=license_name)
+    left_out = [*_left_out(splits), *filter(None, [preprocessing.note])]
+    return StageOutputs(rows=rows, notes=[*notes, *left_out] or None, license=license_name)
+
+
+def _left_out(splits: Splits) -> list[str]:
+    """What a person should know of the user's own test data and what is trained on."""
+    grouping, told = splits.grouping, []
+    if grouping.near_tests:
+        told.append(
+            f"{grouping.near_tests:,} inputs are left out since they ask, in other words, what your own test data asks."
+        )
+    if grouping.own_context:
+        told.append(
+            f"{grouping.own_context:,} rows to train on share a context with your own test data, and no question: a score "
+            "on texts that the student never saw may be lower."
+        )
+    return told
 
 
 def write(

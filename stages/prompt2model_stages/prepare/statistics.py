@@ -7,11 +7,22 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from prompt2model_stages.examples import SOURCES, Example
+from prompt2model_stages.prepare.grouping import Grouping
+from prompt2model_stages.prepare.nearest import Near, nearest
 from prompt2model_stages.prepare.splitting import Splits
-from prompt2model_stages.statistics_files import DatasetRows, DataStatistics, FileRead, Histogram, Lengths
+from prompt2model_stages.statistics_files import (
+    DatasetRows,
+    DataStatistics,
+    FieldGroups,
+    FileRead,
+    GroupStatistics,
+    Histogram,
+    Lengths,
+    NearestPair,
+)
 
 BINS = 20
-
+SHOWN_CHARACTERS = 200
 
 RETRIEVED = ("retrieved", "transformed")
 
@@ -48,6 +59,24 @@ def statistics_of(
         dropped=dropped,
         files=dict(files or {}) or None,
         datasets=_datasets(splits, read or {}) or None,
+        grouping=_grouping(splits.grouping) if splits.grouping.groups else None,
+        nearest=[_nearest(near) for near in nearest(splits.examples)] or None,
+    )
+
+
+def _grouping(grouping: Grouping) -> GroupStatistics:
+    counts = {name: value for name, value in vars(grouping).items() if name != "fields"}
+    return GroupStatistics(**counts, fields=[FieldGroups(**vars(field)) for field in grouping.fields])
+
+
+def _nearest(near: Near) -> NearestPair:
+    return NearestPair(
+        similarity=near.similarity,
+        split=near.split,
+        test=near.test.input[:SHOWN_CHARACTERS],
+        train=near.train.input[:SHOWN_CHARACTERS],
+        test_origin=near.test.origin,
+        train_origin=near.train.origin,
     )
 
 

@@ -1,0 +1,160 @@
+"""The labelled parts of inputs, such as `Question: … Context: …` or the lines of several columns, and what each is for.
+
+A part is a *question* where rows that share it have the same output: who has seen one row can answer the other. It is a
+*context* where they have not, as the passages of SQuAD, of which each has several questions. The rows tell which, not the names
+(docs/decisions/0094).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from prompt2model_stages.examples import Pair, group_of
+from prompt2model_stages.prepare.folding import words_of
+
+Use = Literal["question", "context", "neither"]
+
+LOOKED_AT = 2000
+"""Inputs from which the labels are learnt."""
+LEAST_ROWS = 0.1
+"""A label is one that so many of the inputs have."""
+TEXT_WORDS = 4
+"""A part is a text where half of its values have so many words; a category, a name or a date is none."""
+AGREEMENT = 0.5
+"""How far between chance (0) and always (1) the outputs of rows that share a question agree."""
+SELDOM = 0.05
+"""Where no more rows than this share a text, it is taken as a question without a measure."""
+MOST_ASKED, MOST_IN_CONTEXT, LEAST_CONTEXTS = 4 / 5, 1 / 10, 30
+"""Of the rows, those of the largest question and of the largest context; and how many contexts there must be."""
+_LABEL = re.compile(
+    r"(?:^|\n)[ \t]*\[?([^\W\d_][^\W_]*(?:[ _-][^\W_]+){0,3})[ \t]*[:：]|(?<=\s)([^\W\d]\w*(?: [0-9A-Z])?)[:：](?=\s)"
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A labelled part of the inputs.
+
+    values: how many different ones there are.
+    shared: how many rows have a value that another row has.
+    agreement: of the outputs of rows that share a value, 0 by chance, 1 always; 0 where none share one.
+    """
+
+    name: str
+    use: Use
+    values: int
+    shared: int
+    agreement: float
+
+
+class Layout:
+    """The labels of the inputs, in no order."""
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        self.labels = sorted(labels)
+        some = "|".join(re.escape(label) for label in sorted(self.labels, key=lambda label: (-len(label), label)))
+        self._pattern = re.compile(rf"(?:^|(?<=\s))\[?({some})[ \t]*[:：]", re.IGNORECASE)
+
+    def parts(self, text: str) -> dict[str, str]:
+        """The text's parts by label; none where it does not begin with a label, or has one alone."""
+        if len(self.labels) < 2:
+            return {}
+        text = text.strip()
+        first: dict[str, re.Match[str]] = {}
+        for found in self._pattern.finditer(text):
+            first.setdefault(found.group(1).casefold(), found)
+        marks = list(first.items())
+        if len(marks) < 2 or marks[0][1].start() != 0:
+            return {}
+        ends = [found.start() for _, found in marks[1:]] + [len(text)]
+        return {label: text[found.end() : end].strip() for (label, found), end in zip(marks, ends, strict=True)}
+
+
+def layout_of(texts: Sequence[str]) -> Layout:
+    """The labels that the inputs have in common. The order of the inputs is no matter."""
+    ordered = sorted(texts)
+    some = ordered[:: max(1, len(ordered) // LOOKED_AT)]
+    counts: Counter[str] = Counter()
+    for text in some:
+        counts.update({(found.group(1) or found.group(2)).casefold() for found in _LABEL.finditer(text.strip())})
+    return Layout(label for label, rows in counts.items() if rows >= max(2, LEAST_ROWS * len(some)))
+
+
+class Parts:
+    """The parts of all inputs: which fields there are, and the groups of the values of each input.
+
+    Args:
+        pairs: inputs with outputs, each group once or more.
+    """
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        layout = layout_of([pair.input for pair in pairs])
+        rows: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._texts: dict[str, dict[str, str]] = defaultdict(dict)
+        self._of: dict[str, dict[str, str]] = {}
+        for pair in pairs:
+            values = {}
+            for label, text in layout.parts(pair.input).items():
+                if text:
+                    values[label] = value = group_of(text)
+                    rows[label][value].append(pair.output)
+                    self._texts[label].setdefault(value, text)
+            if values:
+                self._of[group_of(pair.input)] = values
+        chance = _chance(Counter(pair.output for pair in pairs))
+        self.fields = [_field(label, rows[label], self._texts[label].values(), chance) for label in sorted(rows)]
+        self._outputs = rows
+
+    def values(self, group: str, use: Use) -> list[str]:
+        """The groups of the input's parts that have this use."""
+        used = {field.name for field in self.fields if field.use == use}
+        return [value for label, value in self._of.get(group, {}).items() if label in used]
+
+    def questions(self) -> list[Pair]:
+        """Each question once, with its most frequent output."""
+        asked: dict[str, Pair] = {}
+        for field in self.fields:
+            if field.use != "question":
+                continue
+            for value, text in self._texts[field.name].items():
+                votes = Counter(self._outputs[field.name][value])
+                output = min(votes, key=lambda one: (-votes[one], len(one), one))
+                asked[value] = min(asked.get(value, Pair(text, output)), Pair(text, output), key=_text)
+        return sorted(asked.values(), key=_text)
+
+
+def _text(pair: Pair) -> tuple[str, str]:
+    return pair.input, pair.output
+
+
+def _field(name: str, rows: Mapping[str, Sequence[str]], texts: Iterable[str], chance: float) -> Field:
+    total = sum(len(outputs) for outputs in rows.values())
+    shared = [outputs for outputs in rows.values() if len(outputs) > 1]
+    count = sum(map(len, shared))
+    agreed = sum(_chance_of_two(Counter(outputs)) * len(outputs) for outputs in shared)
+    agreement = max(0.0, (agreed / count - chance) / (1 - chance)) if count and chance < 1 else 0.0
+    is_text = median(len(words_of(text)) for text in texts) >= TEXT_WORDS
+    largest = max(map(len, rows.values()))
+    use: Use = "neither"
+    if largest <= MOST_ASKED * total and (agreement >= AGREEMENT or (is_text and count <= SELDOM * total)):
+        use = "question"
+    elif is_text and largest <= MOST_IN_CONTEXT * total and len(rows) >= LEAST_CONTEXTS:
+        use = "context"
+    return Field(name, use, len(rows), count, round(agreement, 3))
+
+
+def _chance(counts: Counter[str]) -> float:
+    """How likely two rows that are drawn have the same output."""
+    total = counts.total()
+    return sum((count / total) ** 2 for count in counts.values()) if total else 0.0
+
+
+def _chance_of_two(counts: Counter[str]) -> float:
+    """How likely two different rows have the same output."""
+    total = counts.total()
+    return sum(count * (count - 1) for count in counts.values()) / (total * (total - 1))

@@ -1,0 +1,236 @@
+"""Which texts ask the same in other words: texts in, groups out.
+
+Two texts ask the same where they differ
+
+- in case, accents, punctuation and articles alone, whatever their outputs are;
+- in more than that (a typo, the order of words, a word more or another one), but have the same numbers, most of their words
+  and the same output. So an input whose number, date or name differs is another question where its output differs, and
+  an input whose numbers differ always is.
+
+The second kind is found by MinHash among the texts that share output and numbers, and each pair is then compared word by word.
+Nothing here depends on the order of the texts (docs/decisions/0094).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from prompt2model_stages.examples import Pair
+from prompt2model_stages.prepare.folding import folded, is_number, numbers_of, without_articles, words_of
+from prompt2model_stages.prepare.sketches import pairs_among, pairs_between, signatures_of
+
+LEAST = 0.6
+"""Two short texts with the same output ask the same where so much of their words is the same, counted in characters."""
+LEAST_LONG, SHORT_WORDS, LONG_WORDS = 0.8, 6, 30
+"""What long texts must share, since unrelated ones share the frequent words; between the lengths it grows evenly."""
+DOUBT = 0.15
+"""How far the estimated similarity of triples may lie below what the words need: 2.5 standard errors."""
+SMALLEST = 8
+"""Characters of the shortest text that can have a near-duplicate; it has two words at least."""
+FILLERS = 3
+"""Where a text has more words than this in one place, in texts of one label, the place is a variable and no matter of wording."""
+CLOSED_VALUES, ROWS_A_VALUE = 200, 5
+"""Outputs are labels where they have at most so many values, each so many times on average."""
+FREE_WORDS = 4
+"""Outputs of so many words are free text: nearly the same output is the same one."""
+TYPO_LETTERS, LONG_LETTERS = 4, 8
+"""A word of so many letters may have one typo, of the latter two."""
+MOST_TYPOS = 6
+"""Texts with more words apart than this differ by more than typos."""
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two texts that ask the same, by their places, and how much of their words they share: 0 to 1."""
+
+    one: int
+    other: int
+    similarity: float
+
+
+def near_duplicates(pairs: Sequence[Pair], known: Sequence[str] = ()) -> list[Twins]:
+    """Texts that ask the same; those of one group are joined by a chain of pairs, not each with each.
+
+    Args:
+        pairs: inputs with their outputs.
+        known: the family of each; two of one family are joined already and not compared.
+    """
+    texts = [folded(pair.input) for pair in pairs]
+    order = sorted(range(len(pairs)), key=lambda place: (pairs[place].input, pairs[place].output))
+    labels = are_labels(pair.output for pair in pairs)
+    found = list(_worded_alike(order, texts))
+    for places in _comparable(order, texts, pairs, labels):
+        some = [texts[place] for place in places]
+        one, other = pairs_among(signatures_of(some), _least_signed(some))
+        near = ((places[i], places[j]) for i, j in zip(one.tolist(), other.tolist(), strict=True))
+        found += _compared(((i, j) for i, j in near if not known or known[i] != known[j]), texts, pairs, labels)
+    return _each_once(found)
+
+
+def near_tests(tests: Sequence[Pair], pairs: Sequence[Pair]) -> list[Twins]:
+    """The pairs that ask what a test row asks: all of them, each with each test row. `one` is the test row's place."""
+    both = [*tests, *pairs]
+    texts = [folded(pair.input) for pair in both]
+    labels = are_labels(pair.output for pair in both)
+    asked: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for place in range(len(tests)):
+        asked[without_articles(texts[place].split())].append(place)
+    words = (without_articles(text.split()) for text in texts[len(tests) :])
+    found = [Twins(test, place, 1.0) for place, wording in enumerate(words) for test in asked.get(wording, ())]
+    for places in _comparable(range(len(both)), texts, both, labels):
+        split = sum(place < len(tests) for place in places)
+        if not 0 < split < len(places):
+            continue
+        some = [texts[place] for place in places]
+        one, other = pairs_between(signatures_of(some), split, _least_signed(some))
+        near = ((places[i], places[j]) for i, j in zip(one.tolist(), other.tolist(), strict=True))
+        close = _compared(near, texts, both, labels)
+        found += [Twins(twins.one, twins.other - len(tests), twins.similarity) for twins in close]
+    return _each_once(found)
+
+
+def are_labels(outputs: Iterable[str]) -> bool:
+    """Whether the outputs are a closed set, so that two texts with the same output need not have much in common."""
+    counts = Counter(outputs)
+    return bool(counts) and len(counts) <= CLOSED_VALUES and len(counts) * ROWS_A_VALUE <= counts.total()
+
+
+def similarity(one: Sequence[str], other: Sequence[str]) -> float:
+    """How much of their words two texts share, 0 to 1, counted in characters; the order is no matter, a typo is none."""
+    return _apart(one, other).share
+
+
+def _each_once(found: Iterable[Twins]) -> list[Twins]:
+    return list({(twins.one, twins.other): twins for twins in found}.values())
+
+
+def _wording(text: str) -> tuple[str, ...]:
+    return without_articles(words_of(text))
+
+
+def _worded_alike(order: Sequence[int], texts: Sequence[str]) -> Iterator[Twins]:
+    first: dict[tuple[str, ...], int] = {}
+    for place in order:
+        if (before := first.setdefault(without_articles(texts[place].split()), place)) != place:
+            yield Twins(before, place, 1.0)
+
+
+def _comparable(order: Iterable[int], texts: Sequence[str], pairs: Sequence[Pair], labels: bool) -> Iterator[list[int]]:
+    """Places of texts with the same numbers and output: none of another one can ask the same. Free outputs are one."""
+    alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for place in order:
+        words = texts[place].split()
+        if len(words) < 2 or sum(map(len, words)) < SMALLEST:
+            continue
+        alike[(*numbers_of(words), "->", *_output_key(pairs[place].output, labels))].append(place)
+    yield from (places for _, places in sorted(alike.items()) if len(places) > 1)
+
+
+def _output_key(output: str, labels: bool) -> tuple[str, ...]:
+    if labels:
+        return (output,)
+    words = _wording(output)
+    return () if len(words) >= FREE_WORDS else words
+
+
+def _compared(
+    near: Iterable[tuple[int, int]], texts: Sequence[str], pairs: Sequence[Pair], labels: bool
+) -> list[Twins]:
+    """Those of the pairs that ask the same, of texts with the same numbers, and output unless it is free text."""
+    found: list[tuple[Twins, tuple[str, ...]]] = []
+    fillers: dict[tuple[str, ...], set[tuple[str, ...]]] = defaultdict(set)
+    for one, other in near:
+        words = texts[one].split(), texts[other].split()
+        apart = _apart(*words)
+        if apart.share < _least(min(map(len, words))):
+            continue
+        if not labels and not _same_output(pairs[one].output, pairs[other].output, apart):
+            continue
+        slot = _common(*words) if labels and apart.left and apart.right else ()
+        if slot:
+            fillers[slot] |= {apart.left, apart.right}
+        found.append((Twins(one, other, apart.share), slot))
+    return [twins for twins, slot in found if not slot or len(fillers[slot]) <= FILLERS]
+
+
+def _least(words: int) -> float:
+    part = min(1.0, max(0, words - SHORT_WORDS) / (LONG_WORDS - SHORT_WORDS))
+    return LEAST + part * (LEAST_LONG - LEAST)
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """What two texts share, 0 to 1, and the words that each has alone, in alphabetical order."""
+
+    share: float
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+
+def _least_signed(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """The estimated similarity of triples that each text needs to be compared: what shares w of the words has w / (2 - w)."""
+    needed = np.array([_least(text.count(" ") + 1) for text in texts], np.float32)
+    least: npt.NDArray[np.float32] = needed / (2 - needed) - np.float32(DOUBT)
+    return least
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted((Counter(one) & Counter(other)).elements()))
+
+
+def _same_output(one: str, other: str, inputs: _Apart) -> bool:
+    """Whether two outputs that are no labels say the same. What inputs and outputs both have apart is a name or a value."""
+    if (ones := _wording(one)) == (others := _wording(other)):
+        return True
+    numbers = [numbers_of(words) for words in (ones, others)]
+    if min(len(ones), len(others)) < FREE_WORDS or numbers[0] != numbers[1]:
+        return False
+    outputs = _apart(ones, others)
+    carried = not {*inputs.left}.isdisjoint(outputs.left) and not {*inputs.right}.isdisjoint(outputs.right)
+    return outputs.share >= LEAST and not carried
+
+
+def _apart(one: Sequence[str], other: Sequence[str]) -> _Apart:
+    ones, others = Counter(one), Counter(other)
+    left, right = (sorted(counts.elements()) for counts in (ones - others, others - ones))
+    if 0 < len(left) <= MOST_TYPOS and 0 < len(right) <= MOST_TYPOS:
+        for word in tuple(left):
+            meant = next((candidate for candidate in right if is_typo(word, candidate)), None)
+            if meant is not None:
+                left.remove(word)
+                right.remove(meant)
+    total = sum(map(len, one)) + sum(map(len, other))
+    alone = sum(map(len, left)) + sum(map(len, right))
+    return _Apart(1 - alone / total if total else 1.0, tuple(left), tuple(right))
+
+
+@lru_cache(1 << 16)
+def is_typo(one: str, other: str) -> bool:
+    """Whether two words differ as by a typo: a letter more, less, another, or two that changed places; twice in long words."""
+    shorter = min(len(one), len(other))
+    if shorter < TYPO_LETTERS or is_number(one) or is_number(other):
+        return False
+    most = 2 if shorter >= LONG_LETTERS else 1
+    if abs(len(one) - len(other)) > most or len({*one} ^ {*other}) > 2 * most:
+        return False
+    return _edits(one, other) <= most
+
+
+def _edits(one: str, other: str) -> int:
+    """Edits from one word to the other (optimal string alignment)."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        earlier, before, row = before, row, [i]
+        for j, wanted in enumerate(other, start=1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
