@@ -33,12 +33,14 @@ class Example(Pair):
 
     origin: dataset, revision and row, or the keys of the requests that the teacher answered.
     made_from, answered: see TransformedExample; empty where it was not rewritten.
+    references: all outputs that are right, where there are several; `output` is one of them.
     """
 
     source: Source
     origin: str
     made_from: tuple[str, ...] = ()
     answered: str = ""
+    references: tuple[str, ...] = ()
 
     @cached_property
     def group(self) -> str:

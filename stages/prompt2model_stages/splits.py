@@ -13,6 +13,8 @@ from prompt2model_stages.storage import Folder
 TRAIN, VALIDATION = "train", "validation"
 COLUMNS = ("input", "text", "output", "source", "origin", "group")
 """All are strings; see Example. `text` is the input as the student is given it."""
+REFERENCES = "references"
+"""A column beside these, lists of strings, where a row has several outputs that are right."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +23,17 @@ class Row(Pair):
 
     split: the split's name.
     text: the input as the student is given it.
+    references: see Example.
     """
 
     split: str
     text: str
+    references: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> tuple[str, ...]:
+        """All outputs that are right."""
+        return self.references or (self.output,)
 
 
 def test_split(source: Source) -> str:
@@ -47,7 +56,9 @@ def write_split(folder: Folder, split: str, examples: Sequence[Example], preproc
         "origin": [example.origin for example in examples],
         "group": [example.group for example in examples],
     }
-    folder.write_bytes(split_file(split), parquet({column: rows[column] for column in COLUMNS}))
+    several = [list(example.references) for example in examples]
+    content = parquet({column: rows[column] for column in COLUMNS}, {REFERENCES: several} if any(several) else None)
+    folder.write_bytes(split_file(split), content)
 
 
 def read_split(folder: Folder, split: str) -> list[Row]:
@@ -59,22 +70,33 @@ def read_split(folder: Folder, split: str) -> list[Row]:
     if not folder.exists(file):
         return []
     try:
-        table = pq.read_table(pa.BufferReader(folder.read_bytes(file)), columns=["input", "text", "output"])
-        columns = [table[name].cast(pa.string()).to_pylist() for name in ("input", "text", "output")]
+        content = pa.BufferReader(folder.read_bytes(file))
+        wanted = ["input", "text", "output"]
+        several = REFERENCES in pq.read_schema(content).names
+        table = pq.read_table(content, columns=[*wanted, REFERENCES] if several else wanted)
+        columns = [table[name].cast(pa.string()).to_pylist() for name in wanted]
     except (pa.ArrowException, KeyError) as error:
         raise ValueError(f"{folder.uri}/{file} cannot be used: {error}") from error
     if any(None in column for column in columns):
         raise ValueError(f"{folder.uri}/{file} cannot be used: a row has no input, text or output")
-    return [Row(source, target, split=split, text=text) for source, text, target in zip(*columns, strict=True)]
+    references = table[REFERENCES].to_pylist() if several else [()] * len(columns[0])
+    return [
+        Row(source, target, split=split, text=text, references=tuple(right))
+        for source, text, target, right in zip(*columns, references, strict=True)
+    ]
 
 
-def parquet(columns: Mapping[str, Sequence[str | None]]) -> bytes:
-    """Columns of strings as a Parquet file."""
+def parquet(
+    columns: Mapping[str, Sequence[str | None]], lists: Mapping[str, Sequence[list[str]]] | None = None
+) -> bytes:
+    """Columns of strings, and columns of lists of them, as a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    lists = lists or {}
+    schema = [(name, pa.string()) for name in columns] + [(name, pa.list_(pa.string())) for name in lists]
     sink = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=pa.schema([(name, pa.string()) for name in columns])), sink)
+    pq.write_table(pa.table({**columns, **lists}, schema=pa.schema(schema)), sink)
     return sink.getvalue()
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prompt2model_stages.classes import are_labels
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.prepare.folding import folded, words_of
 from prompt2model_stages.prepare.near_duplicates import (
-    are_labels,
     is_typo,
     near_duplicates,
     near_tests,

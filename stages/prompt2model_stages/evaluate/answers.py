@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prompt2model_stages.splits import Row
+
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "„": "“"}
 
 
@@ -11,3 +13,8 @@ def cleaned(answer: str) -> str:
     while len(text) > 1 and QUOTES.get(text[0]) == text[-1]:
         text = text[1:-1].strip()
     return text
+
+
+def cleaned_all(row: Row) -> list[str]:
+    """All outputs of a row that are right, each once."""
+    return list(dict.fromkeys(map(cleaned, row.right)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prompt2model_stages.differing_rows import DifferingRow
-from prompt2model_stages.evaluate.answers import cleaned
+from prompt2model_stages.evaluate.answers import cleaned, cleaned_all
 from prompt2model_stages.evaluate.predictions import SPLITS, STUDENT, TEACHER, UNTRAINED, Answers
 from prompt2model_stages.splits import Row
 
@@ -18,7 +18,7 @@ def errors(rows: Sequence[Row], answers: Answers) -> list[DifferingRow]:
     for i, row in enumerate(rows):
         student, teacher = answers[STUDENT][i], answers[TEACHER][i]
         entry = DifferingRow(SPLITS[row.split], row.input, row.output, student, answers[UNTRAINED][i], teacher)
-        if cleaned(student or "") != cleaned(row.output):
+        if cleaned(student or "") not in cleaned_all(row):
             wrong.append(entry)
         elif teacher is not None and cleaned(student or "") != cleaned(teacher):
             differing.append(entry)

@@ -67,6 +67,25 @@ class RowMetric(evaluate.Metric):  # type: ignore[misc]  # the library has no ty
         """Scores, 0 to 100, float64 [m], of m samples of n rows each, from their column sums, float64 [m, k]."""
         return sums[:, 0] / n
 
+    def best_rows_of(
+        self, systems: Mapping[str, Sequence[str]], references: Sequence[Sequence[str]]
+    ) -> dict[str, Rows]:
+        """As rows_of, with all right outputs of each row: those figures count whose reference gives the row the best score.
+
+        This is what sacrebleu's chrF and bert-score do with several references, and what SQuAD does with Exact Match.
+        """
+        owners = np.repeat(np.arange(len(references)), [len(right) for right in references])
+        flat = [reference for right in references for reference in right]
+        figures = self.rows_of({name: [given[i] for i in owners.tolist()] for name, given in systems.items()}, flat)
+        return {name: rows[self._best(rows, owners)] for name, rows in figures.items()}
+
+    def _best(self, rows: Rows, owners: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The place of each owner's row with the highest score, the first of several."""
+        order = np.lexsort((np.arange(len(rows)), -self.aggregate(rows, 1), owners))
+        first = np.flatnonzero(np.diff(owners[order], prepend=-1))
+        best: npt.NDArray[np.int64] = order[first]
+        return best
+
     def rows(self, predictions: Sequence[str], references: Sequence[str]) -> Rows:
         """The figures of each row of one system: float64 [n, k]."""
         return self.rows_of({"": predictions}, references)[""]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from prompt2model_api.base import Metric, TeacherPrompt
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Interval, PromptScore
-from prompt2model_stages.evaluate.answers import cleaned
+from prompt2model_stages.evaluate.answers import cleaned, cleaned_all
 from prompt2model_stages.evaluate.intervals import interval
 from prompt2model_stages.evaluate.metrics import RowMetric
 from prompt2model_stages.evaluate.teaching import TeacherAnswers
@@ -56,10 +56,10 @@ def better_answers(
     sample = sampled(rows, seed)
     second = ask(found[1], sample)
     both = [i for i in sample if first.answers[i] is not None and second.answers[i] is not None]
-    references = [cleaned(rows[i].output) for i in both]
+    references = [cleaned_all(rows[i]) for i in both]
     answers = {way.prompt.value: [cleaned(way.answers[i] or "") for i in both] for way in (first, second)}
     metric = load()
-    figures = metric.rows_of(answers, references) if both else {}
+    figures = metric.best_rows_of(answers, references) if both else {}
     scores = {way: interval(rows_of_way, metric.aggregate, seed) for way, rows_of_way in figures.items()}
     last = second
     best = second if not second.budget_ended and _is_better(first, second, sample, scores) else first

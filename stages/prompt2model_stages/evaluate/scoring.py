@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prompt2model_api.base import Metric
 from prompt2model_api.results import AnswerCounts, Interval, Scores
-from prompt2model_stages.evaluate.answers import cleaned
+from prompt2model_stages.evaluate.answers import cleaned, cleaned_all
 from prompt2model_stages.evaluate.encoders import TextEncoder
 from prompt2model_stages.evaluate.intervals import difference, interval
 from prompt2model_stages.evaluate.metrics import RowMetric, metric_of
@@ -70,7 +70,7 @@ def score(
         given = {s: [cleaned(answers[s][i] or "") for i in split.all_rows] for s in SYSTEMS}
         same = _same(given[STUDENT]) and not _same(references)
         for name, metric in measures.items():
-            found = _measured(metric, split, given, references, seed)
+            found = _measured(metric, split, given, [cleaned_all(rows[i]) for i in split.all_rows], seed)
             made.append(
                 Scores(
                     split=SPLITS[split_name],
@@ -88,14 +88,14 @@ def score(
 
 
 def _measured(
-    metric: RowMetric, split: _Split, given: Mapping[str, list[str]], references: list[str], seed: int
+    metric: RowMetric, split: _Split, given: Mapping[str, list[str]], references: Sequence[Sequence[str]], seed: int
 ) -> dict[str, Interval]:
     """Each system's interval on the rows used, by its field in Scores, with the paired difference to the teacher."""
     places = {row: place for place, row in enumerate(split.all_rows)}
     used = [places[row] for row in split.used]
     compared = SYSTEMS if split.with_teacher else (STUDENT, UNTRAINED)
     # The student's rows beside those used are scored in the same go, so that each text is encoded once.
-    figures = metric.rows_of({system: given[system] for system in compared}, references)
+    figures = metric.best_rows_of({system: given[system] for system in compared}, references)
     found = {system: interval(figures[system][used], metric.aggregate, seed) for system in compared}
     if split.with_teacher:
         found["difference"] = difference(figures[STUDENT][used], figures[TEACHER][used], metric.aggregate, seed)

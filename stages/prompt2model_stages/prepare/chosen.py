@@ -49,7 +49,7 @@ def chosen_rows(
         if isinstance(table, Drawn) and table.note:
             notes.append(table.note)
         columns = dataset.input_columns, str(dataset.output_column)
-        rows = examples_of(table, *columns, "retrieved", wanted, seed)
+        rows = examples_of(table, *columns, "retrieved", wanted, seed, notes=notes)
         spare = wanted - len(rows)
         read.append(_Read(table.name, rows))
     if len(read) > 1:

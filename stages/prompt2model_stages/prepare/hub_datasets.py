@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prompt2model_api.results import Choice, UsedDataset
+from prompt2model_stages.classes import CLOSED_VALUES, with_each_class
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.hub_data import hub_data_error
 from prompt2model_stages.hub_data.streaming import open_stream
-from prompt2model_stages.prepare.tables import Table
+from prompt2model_stages.prepare.tables import LEAST_OF_A_CLASS, OutputOf, Table
 from prompt2model_stages.prepare.tables.class_names import class_names_of
 from prompt2model_stages.student.hub import PATIENCE_S
 
@@ -38,9 +39,9 @@ class Drawn(Table):
     numbers: Sequence[int] = field(default=())
     note: str = ""
 
-    def sample(self, rows: int, seed: int) -> list[tuple[int, Mapping[str, Any]]]:
+    def sample(self, rows: int, seed: int, outputs: str = "") -> list[tuple[int, Mapping[str, Any]]]:
         """See Table; the numbers are the dataset's."""
-        return [(self.numbers[place], row) for place, row in super().sample(rows, seed)]
+        return [(self.numbers[place], row) for place, row in super().sample(rows, seed, outputs)]
 
 
 def load_hub_dataset(choice: Choice | UsedDataset, revision: str | None, rows: int, seed: int) -> Table:
@@ -70,22 +71,46 @@ def window_of(rows: int) -> int:
 
 
 def drawn_from(
-    rows: Iterator[Mapping[str, Any]], window: int, most: int, seed: int
+    rows: Iterator[Mapping[str, Any]],
+    window: int,
+    most: int,
+    seed: int,
+    output: OutputOf | None = None,
 ) -> tuple[list[int], list[Any], int]:
     """A sample of the first rows, in their order: numbers and rows; and how many rows were read.
+
+    Args:
+        rows: of the dataset.
+        window: how many are read.
+        most: how many are drawn.
+        seed: decides.
+        output: of a row; where outputs are labels, some rows of each that was read are among those that are drawn.
 
     Source: Vitter, Random Sampling with a Reservoir (1985), algorithm R.
     """
     chance, kept, read = random.Random(seed), dict[int, tuple[int, Any]](), 0
+    first: dict[str, list[tuple[int, Any]]] = {}
     for number, row in enumerate(rows):
         read += 1
         place = number if number < most else chance.randrange(number + 1)
         if place < most:
             kept[place] = (number, row)
+        if (
+            output is not None
+            and len(first) <= CLOSED_VALUES
+            and len(some := first.setdefault(output(row), [])) < LEAST_OF_A_CLASS
+        ):
+            some.append((number, row))
         if read >= window:
             break
-    ordered = sorted(kept.values(), key=lambda item: item[0])
-    return [number for number, _ in ordered], [row for _, row in ordered], read
+    found = dict(kept.values())
+    if output is not None and len(first) <= CLOSED_VALUES:
+        pool = sorted({**{number: row for some in first.values() for number, row in some}, **found}.items())
+        drawn = [place for place, (number, _) in enumerate(pool) if number in found]
+        places = with_each_class([output(row) for _, row in pool], drawn, LEAST_OF_A_CLASS, seed)
+        found = dict(pool[place] for place in places)
+    numbers = sorted(found)
+    return numbers, [found[number] for number in numbers], read
 
 
 def _streamed(choice: Choice | UsedDataset, revision: str | None, rows: int, seed: int) -> Table:
@@ -98,13 +123,16 @@ def _streamed(choice: Choice | UsedDataset, revision: str | None, rows: int, see
         False
     )  # a column of pictures or sound is not text, and may need libraries that are not there
     window = window_of(rows)
-    numbers, found, read = drawn_from(iter(stream), window, rows, seed)
+    columns = tuple(stream.features or ())
+    shape = Table(choice.name, columns, [])
+    wanted = str(choice.output_column)
+    numbers, found, read = drawn_from(iter(stream), window, rows, seed, lambda row: str(shape.cell(row, wanted)))
     name = f"{choice.name}@{commit[:12]}/{_part(choice)}"
     note = ""
     if read >= window:
         note = f"The retrieved rows are {len(found):,} drawn from the first {read:,} of {name}."
         logger.info(note)
-    columns = tuple(stream.features or (found[0] if found else ()))
+    columns = columns or tuple(found[0] if found else ())
     return Drawn(name, columns, found, _labels(stream.features), numbers=numbers, note=note)
 
 

@@ -21,6 +21,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from prompt2model_stages.classes import are_labels
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.prepare.folding import folded, is_number, numbers_of, without_articles, words_of
 from prompt2model_stages.prepare.sketches import pairs_among, pairs_between, signatures_of
@@ -35,8 +36,6 @@ SMALLEST = 8
 """Characters of the shortest text that can have a near-duplicate; it has two words at least."""
 FILLERS = 3
 """Where a text has more words than this in one place, in texts of one label, the place is a variable and no matter of wording."""
-CLOSED_VALUES, ROWS_A_VALUE = 200, 5
-"""Outputs are labels where they have at most so many values, each so many times on average."""
 FREE_WORDS = 4
 """Outputs of so many words are free text: nearly the same output is the same one."""
 TYPO_LETTERS, LONG_LETTERS = 4, 8
@@ -93,12 +92,6 @@ def near_tests(tests: Sequence[Pair], pairs: Sequence[Pair]) -> list[Twins]:
         close = _compared(near, texts, both, labels)
         found += [Twins(twins.one, twins.other - len(tests), twins.similarity) for twins in close]
     return _each_once(found)
-
-
-def are_labels(outputs: Iterable[str]) -> bool:
-    """Whether the outputs are a closed set, so that two texts with the same output need not have much in common."""
-    counts = Counter(outputs)
-    return bool(counts) and len(counts) <= CLOSED_VALUES and len(counts) * ROWS_A_VALUE <= counts.total()
 
 
 def similarity(one: Sequence[str], other: Sequence[str]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from prompt2model_stages.examples import Example
 from prompt2model_stages.prepare.folding import folded, words_of
 from prompt2model_stages.prepare.near_duplicates import similarity
-from prompt2model_stages.prepare.sketches import Places, Signatures, estimates, forest, signatures_of
+from prompt2model_stages.prepare.sketches import Places, Signatures, Similarities, estimates, forest, signatures_of
 from prompt2model_stages.splits import TRAIN, VALIDATION
 
 SHOWN, COMPARED = 10, 100
@@ -68,7 +68,7 @@ def _across(one: Places, other: Places, tests: int) -> tuple[Places, Places]:
     return low[across], high[across]
 
 
-def _take_better(best: Signatures, whose: Places, signatures: Signatures, test: Places, train: Places) -> None:
+def _take_better(best: Similarities, whose: Places, signatures: Signatures, test: Places, train: Places) -> None:
     similar = estimates(signatures, test, train)
     for place in np.argsort(similar, kind="stable"):  # the last one of a test row that is written is its best
         if similar[place] > best[test[place]]:

@@ -40,11 +40,12 @@ def _read(place: str, own: OwnData, where: str) -> OwnExamples:
     wanted = [*own.input_columns, own.output_column]
     table = read_table(place, where, wanted, own.format)
     table.require(wanted, where)
-    examples = examples_of(table, own.input_columns, own.output_column, "own")
+    notes: list[str] = []
+    examples = examples_of(table, own.input_columns, own.output_column, "own", notes=notes)
     if not any(example.input and example.output for example in examples):
         raise failed(
             "NoRows",
             f"{where}: none of the {len(examples)} rows of {table.name} has both an input and an output.",
             f"Fill the columns {', '.join(wanted)}, or name others in {where}.",
         )
-    return OwnExamples(table, examples)
+    return OwnExamples(replace(table, notes=(*table.notes, *notes)), examples)

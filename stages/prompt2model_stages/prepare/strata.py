@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
+from prompt2model_stages.classes import are_labels
 from prompt2model_stages.examples import Example
-from prompt2model_stages.prepare.near_duplicates import are_labels
 
 LEAST_FAMILIES = 3
 """With fewer, nothing is held out: one is needed for each split."""

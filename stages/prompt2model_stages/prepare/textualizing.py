@@ -11,6 +11,8 @@ from typing import Any
 
 from prompt2model_stages.errors import failed
 from prompt2model_stages.examples import Example, Source
+from prompt2model_stages.prepare.multiple_choice import CHOICES, choices_of, choices_text
+from prompt2model_stages.prepare.references import are_references, listed, target_of
 from prompt2model_stages.prepare.tables.class_names import named
 from prompt2model_stages.prepare.tables.table import Table
 
@@ -26,36 +28,42 @@ def examples_of(
     rows: int | None = None,
     seed: int = 0,
     integral: Mapping[str, bool] | None = None,
+    notes: list[str] | None = None,
 ) -> list[Example]:
     """The table's rows as examples; one without an input or an output comes with an empty text.
 
     Args:
         table: with all these columns.
         input_columns: one column is taken as it is; several become lines of `column: value`.
-        output_column: the answers; class ids become the classes' names.
+        output_column: the answers; class ids become the classes' names, numbers of choices the choices' texts. Of a list of
+            answers that are each right, one becomes the output, and all are its references.
         source: whose data it is.
-        rows: at most so many, drawn with the seed; all where not given.
+        rows: at most so many, drawn with the seed, some of each class; all where not given.
         seed: of the sample.
         integral: as from integral_columns, where the table is a part of the rows that count for it.
+        notes: what a person should know of the answers is added.
 
     Raises: StageError DataMalformed for a class id that no class has, or bytes that are no text, with row and count.
     """
-    drawn = table.sample(len(table.rows) if rows is None else rows, seed)
+    drawn = table.sample(len(table.rows) if rows is None else rows, seed, output_column)
     columns = [*input_columns, output_column]
     integral = {**integral_columns(table, columns, [row for _, row in drawn]), **(integral or {})}
+    answers = _Answers(table, drawn, output_column, integral[output_column])
     examples, wrong = [], []
     for number, row in drawn:
         try:
-            texts = {column: _text(table, row, column, integral[column]) for column in columns}
+            texts = {column: _input_text(table, row, column, integral[column]) for column in input_columns}
+            output, references = answers.of(row)
         except ValueError as error:  # UnicodeDecodeError of bytes is one, too
             wrong.append((number, str(error)))
             continue
         examples.append(
             Example(
                 input=_input(texts, input_columns),
-                output=texts[output_column],
+                output=output,
                 source=source,
                 origin=f"{table.name}#{number}",
+                references=references,
             )
         )
     if wrong:
@@ -65,7 +73,63 @@ def examples_of(
             f"has {wrong[0][1]}.",
             "Correct the rows, or name a column of text.",
         )
+    if notes is not None:
+        notes += answers.notes(examples, input_columns)
     return examples
+
+
+class _Answers:
+    """The output column: texts, numbers of choices, or lists of answers that are each right."""
+
+    def __init__(
+        self, table: Table, drawn: Sequence[tuple[int, Mapping[str, Any]]], column: str, integral: bool
+    ) -> None:
+        self._table, self._column, self._integral = table, column, integral
+        rows = [row for _, row in drawn]
+        self._choices = None if table.column(column) in table.labels else choices_of(table, rows, column)
+        self._several = self._choices is None and are_references(column, (table.cell(row, column) for row in rows))
+        self._unanswered = 0
+
+    def of(self, row: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+        """A row's output, and all that are right where there are several. Raises: ValueError for a value that is no text."""
+        cell = self._table.cell(row, self._column)
+        if self._choices is not None:
+            return (self._choices.answer(self._table, row, cell) or "").strip(), ()
+        answers = listed(cell) if self._several else None
+        if answers is None:
+            return _text(self._table, row, self._column, self._integral), ()
+        names = (named(one, self._table.column(self._column), self._table.labels) for one in answers)
+        texts = [text for one in names if (text := text_of(one, integral=self._integral))]
+        self._unanswered += not texts
+        right = tuple(dict.fromkeys(texts))
+        return target_of(texts), right if len(right) > 1 else ()
+
+    def notes(self, examples: Sequence[Example], input_columns: Sequence[str]) -> list[str]:
+        """What a person should know of how the answers were read."""
+        told, name = [], f"{self._table.name}, column {self._column}"
+        if several := sum(bool(example.references) for example in examples):
+            told.append(
+                f"{name}: {several:,} of {len(examples):,} rows have several answers. The most frequent one is trained on; in "
+                "evaluation each of them is right."
+            )
+        if self._unanswered:
+            told.append(
+                f"{name}: {self._unanswered:,} of {len(examples):,} rows have no answer (an empty list) and are left out. "
+                'To train on them, write what the student should say there, such as "unanswerable".'
+            )
+        if self._choices is not None:
+            seen = self._choices.column in {self._table.column(column) for column in input_columns}
+            hint = (
+                "" if seen else f" The student does not see the choices: name {self._choices.column} in inputColumns."
+            )
+            told.append(f"{name}: it says which of {self._choices.column} is right; the output is its text.{hint}")
+        return told
+
+
+def _input_text(table: Table, row: Mapping[str, Any], column: str, integral: bool) -> str:
+    cell = table.cell(row, column)
+    choices = choices_text(cell) if table.column(column).casefold() in CHOICES else None
+    return _text(table, row, column, integral) if choices is None else encodable(choices)
 
 
 def _text(table: Table, row: Mapping[str, Any], column: str, integral: bool) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prompt2model_stages.classes import with_each_class
 from prompt2model_stages.errors import failed
 
 MISSING_SHOWN = 20
@@ -39,6 +40,14 @@ def refuse_deep(rows: Sequence[Mapping[str, Any]]) -> None:
             level = [value for value in inner if isinstance(value, list | dict)]
         if level:
             raise MalformedError(f"is nested too deep: row {number} has over {DEPTH} levels", "Write a text a column.")
+
+
+LEAST_OF_A_CLASS = 3
+"""Rows of each label that a sample keeps: one for each split."""
+OutputOf = Callable[[Mapping[str, Any]], str]
+"""A row's output."""
+MOST_LOOKED_AT = 200_000
+"""Rows of which the labels are read, to draw some of each."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +113,19 @@ class Table:
         outer, _, inner = column.partition(".")
         return row.get(column) if column in self.columns or not inner else nested(row.get(outer), inner)
 
-    def sample(self, rows: int, seed: int) -> list[tuple[int, Mapping[str, Any]]]:
-        """At most so many rows, drawn with the seed, each with its number, in the table's order."""
+    def sample(self, rows: int, seed: int, outputs: str = "") -> list[tuple[int, Mapping[str, Any]]]:
+        """At most so many rows, drawn with the seed, each with its number, in the table's order.
+
+        Args:
+            rows: at most.
+            seed: decides.
+            outputs: a column; where its values are labels, some rows of each are among those that are drawn.
+        """
         numbers = range(len(self.rows))
         drawn = sorted(random.Random(seed).sample(numbers, rows)) if len(numbers) > rows else list(numbers)
+        if outputs and len(drawn) < len(numbers) <= MOST_LOOKED_AT:
+            classes = [str(self.cell(row, outputs)) for row in self.rows]
+            drawn = with_each_class(classes, drawn, LEAST_OF_A_CLASS, seed)
         return [(number, self.rows[number]) for number in drawn]
 
 

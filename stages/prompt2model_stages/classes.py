@@ -1,0 +1,44 @@
+"""Outputs that are labels: whether they are, and samples of rows that keep each of them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+CLOSED_VALUES, ROWS_A_VALUE = 200, 5
+"""Outputs are labels where they have at most so many values, each so many times on average."""
+
+
+def are_labels(outputs: Iterable[str]) -> bool:
+    """Whether the outputs are a closed set."""
+    counts = Counter(outputs)
+    return bool(counts) and len(counts) <= CLOSED_VALUES and len(counts) * ROWS_A_VALUE <= counts.total()
+
+
+def with_each_class(outputs: Sequence[str], drawn: Sequence[int], least: int, seed: int | str) -> list[int]:
+    """The drawn rows, of which some of the most frequent classes give way to those of classes that would have too few.
+
+    Args:
+        outputs: of all rows; where they are no labels, the drawn rows stay as they are.
+        drawn: places of the rows that were drawn.
+        least: rows that each class keeps, where it has so many, and as far as there is room for all classes.
+        seed: draws the rows that are added and those that give way.
+
+    Returns: as many places as were drawn, in order.
+    """
+    if not are_labels(outputs):
+        return sorted(drawn)
+    least = min(least, len(drawn) // max(1, len(set(outputs))))
+    kept, spare = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+    taken = set(drawn)
+    for place, output in enumerate(outputs):
+        (kept if place in taken else spare)[output].append(place)
+    chance = random.Random(f"{seed}:classes")
+    for output in sorted(spare):
+        missing = min(least - len(kept[output]), len(spare[output]))
+        for place in chance.sample(spare[output], max(0, missing)):
+            frequent = max(sorted(kept), key=lambda label: len(kept[label]))
+            kept[frequent].pop(chance.randrange(len(kept[frequent])))
+            kept[output].append(place)
+    return sorted(place for places in kept.values() for place in places)
