@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,11 +50,16 @@ class ListingHub:
         return 200, headers, json.dumps(shown).encode()
 
 
+def server_of(hub: ListingHub, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTTPServer:
+    """A server of the hub at an address; it does not run yet."""
+    return ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"hub": hub}))
+
+
 @contextmanager
 def listing(page: int = 2) -> Iterator[ListingHub]:
     """A hub that runs as long as the block."""
     hub = ListingHub(page)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+    server = server_of(hub)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     hub.url = f"http://127.0.0.1:{server.server_port}"
     yield hub
@@ -117,3 +123,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         """Says nothing."""
+
+
+if __name__ == "__main__":  # listing_hub.py PORT TEXT: forty datasets with this text, and a few models
+    served = ListingHub(page=50)
+    served.url = f"http://127.0.0.1:{sys.argv[1]}"
+    served.items["datasets"] = [dataset(n, "2026-01-02", description=f"{sys.argv[2]} Part {n}.") for n in range(40)]
+    served.items["models"] = [model(n, "2026-01-02") for n in range(3)]
+    server_of(served, "", int(sys.argv[1])).serve_forever()

@@ -16,16 +16,23 @@ SCRIPTS = Path(__file__).parent / "pods"
 
 
 def script_pod(namespace: str, name: str, script: str, arguments: list[str], labels: dict[str, str]) -> Body:
-    """A pod that runs one of the scripts."""
+    """A pod that runs one of the scripts, or another file by its whole path."""
+    command = ["python", "-u", "-c", (SCRIPTS / script).read_text(), *arguments]
+    return pod(namespace, name, {"image": f"prompt2model-operator:{TAG}", "command": command}, labels)
+
+
+def pod(namespace: str, name: str, of: Body, labels: dict[str, str]) -> Body:
+    """A pod with one container, that of the operator's security settings, and a writable /tmp."""
     container = {
         "name": "script",
-        "image": f"prompt2model-operator:{TAG}",
-        "command": ["python", "-u", "-c", (SCRIPTS / script).read_text(), *arguments],
+        **of,
         "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
     }
     spec = {
         "containers": [container],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 1,
         "securityContext": {"runAsUser": 1000, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ TAG = os.environ.get("P2M_E2E_TAG", "e2e")
 NEXT_TAG = f"{TAG}-next"
 """The same images under another tag: what an upgrade brings."""
 SHORT = f"prompt2model-short:{TAG}"
+OBJECT_STORAGE = f"prompt2model-object-storage:{TAG}"
 KEEP = bool(os.environ.get("P2M_E2E_KEEP"))
 
 NO_CLUSTER = (
@@ -63,17 +65,25 @@ def find() -> Tools:
 
 
 def build() -> None:
-    """Builds and loads the images, those of an upgrade, and that of the short stages."""
+    """Builds and loads the images, those of an upgrade, and those of the short stages and of an object storage."""
     script = [sys.executable, str(ROOT / ".ci" / "images.py"), "--load"]
     for tag in (TAG, NEXT_TAG):
         run([*script, "--tag", tag], within=3000)
-    folder = Path(__file__).parent / "short_stages"
-    arguments = ["-t", SHORT, "--build-arg", f"BASE_IMAGE=prompt2model-operator:{TAG}", str(folder)]
+    moto = re.search(r"^moto(==\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert moto is not None, "constraints.txt has no moto"
+    _build_stand_in(SHORT, "short_stages")
+    _build_stand_in(OBJECT_STORAGE, "object_storage", "--build-arg", f"MOTO=moto[s3,server]{moto[1]}")
+
+
+def _build_stand_in(image: str, folder: str, *more: str) -> None:
+    """Builds and loads an image of the tests, on the operator's."""
+    context = str(Path(__file__).parent / folder)
+    arguments = ["-t", image, "--build-arg", f"BASE_IMAGE=prompt2model-operator:{TAG}", *more, context]
     if os.environ.get("IMAGE_BUILDER", "kit" if KIT.exists() else "docker") == "kit":
         run([str(KIT), "build-image", "--load", *arguments], within=600)
     else:
         run([os.environ.get("IMAGE_BUILDER", "docker"), "build", *arguments], within=600)
-        run(["kind", "load", "docker-image", SHORT], within=600)
+        run(["kind", "load", "docker-image", image], within=600)
 
 
 def run(command: list[str], within: float = 120) -> str:

@@ -98,6 +98,15 @@ class Kube:
             self._command(*arguments), input=given, capture_output=True, text=True, timeout=within, check=False
         )
 
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[None]:
+        """A kubectl command that runs for as long as the block lasts, at most."""
+        process = subprocess.Popen(self._command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            _end(process)
+
     def logs(self, namespace: str, pod: str, *options: str) -> str:
         """A pod's log; nothing where there is none."""
         return self.kubectl("logs", "-n", namespace, pod, "--all-containers", *options, check=False)
@@ -126,7 +135,7 @@ def _port(process: subprocess.Popen[str], line: re.Pattern[str]) -> int:
     raise AssertionError(f"{process.args!r} ended with status {process.wait(10)} before it listened")
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[Any]) -> None:
     process.terminate()
     try:
         process.wait(10)

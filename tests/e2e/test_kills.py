@@ -1,4 +1,4 @@
-"""Processes that are killed: the operator in each part of a run, Ray's head in the middle of training."""
+"""Processes that are killed: the operator in each part of a run, Ray's head and a training without memory in its middle."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import pairwise
 import pytest
 
 from prompt2model_operator.kinds import DEPLOYMENT, POD, STAGERUN
-from tests.e2e.clients import client
-from tests.e2e.kube import Kube, NotYet, wait_for
+from tests.e2e.clients import SCRIPTS, client
+from tests.e2e.kube import Body, Kube, NotYet, wait_for
 from tests.e2e.release import Release
-from tests.e2e.resources import RUN_S, Resource
+from tests.e2e.resources import RUN_S, Resource, merged
 from tests.e2e.test_edits import another_rate
 from tests.e2e.witness import RAYCLUSTER, Witness
 
@@ -84,6 +84,45 @@ def test_ray_head_deleted_in_the_middle_of_training_goes_on_from_the_checkpoint(
                 raise NotYet(f"{[body['metadata']['name'] for body in left]}")
 
         wait_for("no Ray cluster", none_left, 180)
+
+
+def test_a_training_without_memory_goes_on_from_its_checkpoint_after_more(finished: Resource, kube: Kube) -> None:
+    resource = finished
+    known = len(resource.stage_runs("train"))
+    change: Body = {
+        "training": {
+            "learningRate": another_rate(),
+            "epochs": 6,
+            "earlyStoppingPatience": 0,
+            "checkpointEvery": EVERY,
+            "resources": {"memory": "4Gi"},
+        },
+        "retries": {"attempts": 1},
+    }
+    with Witness(kube, resource.namespace) as seen:
+        resource.edit(change)
+        name = resource.wait_working("train", known, done=6)["metadata"]["name"]
+        (head,) = resource.pods(f"prompt2model.dev/stage-run={name},ray.io/node-type=head")
+        hog = (SCRIPTS / "memory_hog.py").read_text()
+        command = ("exec", "-n", resource.namespace, head["metadata"]["name"], "-c", "ray-head", "--", "python", "-c")
+        with kube.started(*command, hog, "0.99"):
+            found = wait_for("a training without memory", lambda: _without_memory(resource), RUN_S)
+        assert "training.resources" in found["message"], found
+        uid, (_, reached) = resource.seen()["metadata"]["uid"], seen.steps(name)[-1]
+        resource.edit(merged(change, {"training": {"resources": {"memory": "6Gi"}}}))
+        resource.wait_ready()
+        (again,) = [run for run in resource.stage_runs("train") if run["metadata"]["name"] == name]
+        assert again["status"]["attempt"] == 2 and resource.seen()["metadata"]["uid"] == uid
+        first = next(done for attempt, done in seen.steps(name) if attempt == 2)
+        assert reached - first <= EVERY + 1, f"{reached} was reached, and it goes on at {first}: {seen.steps(name)}"
+        assert all(count == 1 for count in seen.attempts().values()), seen.attempts()
+
+
+def _without_memory(resource: Resource) -> Body:
+    found = resource.condition("Trained")
+    if found["reason"] not in ("OutOfMemory", "OOMKilled"):
+        raise NotYet(f"{found}")
+    return found
 
 
 def _rolls_out(resource: Resource, old: str) -> None:
