@@ -64,6 +64,19 @@ def test_an_evicted_pod_uses_up_no_attempt(short: Resource) -> None:
     assert counts == {"attempt": 2, "failures": 0, "interruptions": 1, "blocks": 0}
 
 
+def test_a_pod_whose_clock_is_behind_is_heard(short: Resource) -> None:
+    short.apply(spec("Say it. generate takes 75 s. generate is 660 s behind", deadlines={"heartbeatSeconds": 30}))
+    wait_for("Ready", lambda: _ready(short), WITHIN_S)
+    assert attempts(short) == dict.fromkeys(STAGES, 1)
+
+
+def test_a_stage_that_goes_silent_is_ended(short: Resource) -> None:
+    silent = {"heartbeatSeconds": 30, "startSeconds": 30}
+    short.apply(spec("Say it. generate takes 600 s", deadlines=silent))
+    found = short.wait_condition("DataReady", "HeartbeatLost", within=WITHIN_S)
+    assert "generate" in found["message"], found
+
+
 def attempts(resource: Resource) -> dict[str, int]:
     """The attempts that each stage took."""
     return {run["spec"]["stage"]: run["status"]["attempt"] for run in resource.stage_runs()}

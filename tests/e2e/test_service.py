@@ -110,6 +110,21 @@ def test_all_is_quiet_while_all_is_well(held: Resource, many: Release) -> None:
     assert writes(many) == before
 
 
+def test_it_stays_ready_while_replicas_are_added(held: Resource, kube: Kube) -> None:
+    held.wait_ready(120)
+    held.apply({**SPEC, "service": {"replicas": {"min": 2, "max": 2}}})
+
+    def scaled() -> None:
+        conditions = {found["type"]: found for found in held.status()["conditions"]}
+        assert conditions["Ready"]["status"] == "True", conditions["Ready"]
+        if "2 of 2 replicas answer" not in conditions["Ready"]["message"]:
+            raise NotYet(conditions["Ready"]["message"])
+
+    wait_for("two replicas", scaled, AGAIN_S, every=0.1)
+    held.apply(SPEC)
+    held.wait_ready(120)
+
+
 def test_an_autoscaler_that_is_not_wanted_goes(held: Resource, kube: Kube) -> None:
     held.apply({**SPEC, "service": {"replicas": {"min": 2, "max": 2}}})
 

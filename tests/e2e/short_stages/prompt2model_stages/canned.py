@@ -1,5 +1,6 @@
 """What a stage does in its stand-in: waits a moment, then patches a result into its own StageRun's status."""
 
+import datetime
 import hashlib
 import json
 import os
@@ -33,13 +34,20 @@ OUTPUTS = {
 }
 
 
-def work(stage, prompt):
-    """A moment; a prompt that says "train needs 600 MB" or "generate takes 30 s" has that stage take so much."""
-    wish = re.search(rf"{stage} (needs|takes) (\d+)", prompt)
-    if wish and wish[1] == "needs":
-        held = bytearray(int(wish[2]) * 10**6)
-        held[::4096] = b"x" * len(held[::4096])  # memory counts once it is written to
-    time.sleep(float(wish[2]) if wish and wish[1] == "takes" else WORK_S)
+def work(stage, prompt, say):
+    """A moment; a prompt that says "train needs 600 MB" or "generate takes 30 s" has that stage take so much.
+
+    "generate is 660 s behind": it says once a second that it works, and its clock is so far behind.
+    """
+    wishes = {verb: int(number) for verb, number in re.findall(rf"{stage} (needs|takes|is) (\d+)", prompt)}
+    held = bytearray(wishes.get("needs", 0) * 10**6)
+    held[::4096] = b"x" * len(held[::4096])  # memory counts once it is written to
+    until = time.monotonic() + wishes.get("takes", WORK_S)
+    while (left := until - time.monotonic()) > 0:
+        if "is" in wishes:
+            at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=wishes["is"])
+            say({"progress": {"attempt": int(os.environ["P2M_ATTEMPT"]), "at": at.isoformat()}})
+        time.sleep(min(1.0, left))
 
 
 def check_own_data(spec):
@@ -55,21 +63,25 @@ def report(stage):
     """Reports a result of attempt P2M_ATTEMPT for the job in the file that P2M_JOB names."""
     with open(os.environ["P2M_JOB"]) as file:
         job = json.load(file)
-    namespace, _, name = os.environ["P2M_STAGE_RUN"].partition("/")
-    work(stage, job["resource"]["spec"].get("prompt", ""))
+    work(stage, job["resource"]["spec"].get("prompt", ""), patch_status)
     check_own_data(job["stageRun"]["spec"])
     outputs = dict(OUTPUTS[stage])
     if stage == "discover":
         outputs["instruction"] = job["stageRun"]["spec"]["parameters"]["prompt"]
     result = {"attempt": int(os.environ["P2M_ATTEMPT"]), "digest": job["stageRun"]["spec"]["digest"], "sha256": SHA}
-    result |= {"seconds": WORK_S, "outputs": outputs}
+    patch_status({"result": result | {"seconds": WORK_S, "outputs": outputs}})
+
+
+def patch_status(status):
+    """A merge patch of the stage run's status."""
+    namespace, _, name = os.environ["P2M_STAGE_RUN"].partition("/")
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     path = f"/apis/prompt2model.dev/v1alpha1/namespaces/{namespace}/stageruns/{name}/status"
     with open(f"{ACCOUNT}/token") as file:
         token = file.read()
     request = urllib.request.Request(
         f"https://{host}:{port}{path}",
-        json.dumps({"status": {"result": result}}).encode(),
+        json.dumps({"status": status}).encode(),
         {"Authorization": f"Bearer {token}", "Content-Type": "application/merge-patch+json"},
         method="PATCH",
     )
