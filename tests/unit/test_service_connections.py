@@ -24,9 +24,10 @@ async def echo(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    monkeypatch.setattr(connections, "HEAD_LIMIT_S", 0.2)
-    monkeypatch.setattr(validating, "BODY_LIMIT_S", 0.2)
-    monkeypatch.setattr(validating, "REST_LIMIT_S", 0.1)
+    # Client and server share a loop: on a busy machine a short limit ends before the client has sent its next part.
+    monkeypatch.setattr(connections, "HEAD_LIMIT_S", 1.0)
+    monkeypatch.setattr(validating, "BODY_LIMIT_S", 1.0)
+    monkeypatch.setattr(validating, "REST_LIMIT_S", 0.5)
     protocol = connections.BoundedProtocol
     server = uvicorn.Server(uvicorn.Config(Validating(echo), port=0, log_config=None, lifespan="off", http=protocol))
     task = asyncio.create_task(server.serve())
