@@ -207,6 +207,22 @@ def test_stopped_failed_and_gone_on(record: Record) -> None:
     assert len(record.runs()) == 2
 
 
+def test_a_failure_that_an_edit_has_replaced_is_over(record: Record) -> None:
+    tracked = record.tracked
+    tracked.fail(Stage.DISCOVER)
+    digest = DIGESTS[Stage.DISCOVER][:8]
+    earlier = tracked.path / "discover-00000000"
+    (tracked.path / f"discover-{digest}").rename(earlier)
+    written = (earlier / "stage_run.json").read_text().replace(f"discover-{digest}", "discover-00000000")
+    (earlier / "stage_run.json").write_text(written.replace("2026-11-21T05:00:00Z", "2026-11-21T04:00:00Z"))
+    record.recorder().sync()
+    assert record.runs()["dates"].info.status == "FAILED"
+    tracked.end(Stage.DISCOVER, {"language": "en"})
+    record.recorder().sync()
+    assert record.runs()["dates"].info.status == "FINISHED"
+    assert sorted(run.info.status for run in record.runs().values()) == ["FAILED", "FINISHED", "FINISHED"]
+
+
 def test_a_lost_database_is_recorded_anew(record: Record, tmp_path: Path) -> None:
     record.tracked.discover()
     record.recorder().sync()

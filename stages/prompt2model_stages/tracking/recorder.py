@@ -213,9 +213,13 @@ def full_name(resource: Prompt2Model) -> str:
 
 
 def _resource_status(stages: list[StageFolder], live: bool) -> str:
+    """MLflow's word for where the resource stands. Of several stage runs of one stage, the last one counts: a failure that an
+    edit of the spec has replaced is over.
+    """
     if live:
         return "RUNNING"
-    statuses = {stage.status(live) for stage in stages}
+    last = {stage.stage: stage for stage in stages}
+    statuses = {stage.status(live) for stage in last.values()}
     return next((status for status in ("FAILED", "KILLED") if status in statuses), "FINISHED")
 
 
