@@ -43,6 +43,10 @@ class FakeTeacher:
         self.bodies.clear()
         self.made = 0
 
+    def headers(self, status: int) -> dict[str, str]:
+        """Headers that an answer with this status has besides."""
+        return {}
+
     def respond(self, body: dict[str, Any]) -> tuple[int, dict[str, Any] | str]:
         """A status, and a tree or a page."""
         with self.lock:
@@ -126,8 +130,13 @@ def serving(teacher: Served) -> Iterator[Served]:
             self.send_response(status)
             self.send_header("Content-Type", "text/html" if isinstance(answer, str) else "application/json")
             self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            for name, value in teacher.headers(status).items():
+                self.send_header(name, value)
+            try:
+                self.end_headers()
+                self.wfile.write(content)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True  # the client was killed
 
         def log_message(self, *_: object) -> None:
             return

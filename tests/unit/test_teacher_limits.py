@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from datetime import UTC, datetime
 
@@ -14,7 +15,8 @@ from prompt2model_api.results import Spent
 from prompt2model_api.spec.teacher import Budget
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.teacher.budget import Cost, Purse
-from prompt2model_stages.teacher.limits import AdaptiveConcurrency, Rates
+from prompt2model_stages.teacher.concurrency import AdaptiveConcurrency
+from prompt2model_stages.teacher.limits import Rates
 from prompt2model_stages.teacher.patience import Patience, retry_after
 from tests.unit.teacher_cases import Clock
 
@@ -32,11 +34,37 @@ async def test_requests_in_any_minute() -> None:
 
     async def one() -> None:
         await rates.acquire(1)
+        rates.ended()
         sent.append((clock.now, 1))
 
     await asyncio.gather(*(one() for _ in range(200)))
-    assert most_in_a_minute(sent) == 60
-    assert clock.now - 1000 == pytest.approx(3 * 61, abs=2), "and no slower than it must be"
+    assert 54 <= most_in_a_minute(sent) <= 60
+    assert clock.now - 1000 == pytest.approx(199 * 65 / 60, abs=2), "and no slower than it must be"
+    apart = [later - earlier for (earlier, _), (later, _) in itertools.pairwise(sent)]
+    assert min(apart) > 0.8, "evenly"
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    limit=st.integers(3, 150),
+    pauses=st.lists(st.floats(0, 30), min_size=1, max_size=40),
+    delays=st.lists(st.floats(0, 3.9), min_size=1, max_size=40),
+)
+def test_requests_in_any_minute_as_they_arrive(limit: int, pauses: list[float], delays: list[float]) -> None:
+    clock = Clock()
+    rates = Rates(limit, None, clock, clock.sleep)
+    arrived: list[tuple[float, float]] = []
+
+    async def run() -> None:
+        for i in range(limit + 15):
+            await rates.acquire(1)
+            rates.ended()
+            arrived.append((clock.now + delays[i % len(delays)], 1))
+            if i % 7 == 0:
+                await clock.sleep(pauses[i % len(pauses)])
+
+    asyncio.run(run())
+    assert most_in_a_minute(arrived) <= limit
 
 
 @settings(max_examples=30, deadline=None)
@@ -64,7 +92,7 @@ async def test_what_an_earlier_attempt_sent_counts() -> None:
     rates.remember(50, 1)
     rates.remember(10, 1)
     await rates.acquire(1)
-    assert clock.now - 1000 == pytest.approx(11, abs=0.1)
+    assert clock.now - 1000 == pytest.approx(22.25, abs=0.1), "half a minute, and its margin, after the second"
 
 
 async def test_a_request_over_the_limit_goes_alone() -> None:

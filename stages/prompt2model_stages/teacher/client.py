@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import httpx2
 import openai
@@ -21,12 +22,15 @@ from prompt2model_stages.errors import StageError
 from prompt2model_stages.teacher import failures, signs
 from prompt2model_stages.teacher.adapting import Adapter, Way
 from prompt2model_stages.teacher.budget import Cost, Purse, priced
+from prompt2model_stages.teacher.clocks import Clock, Sleep
+from prompt2model_stages.teacher.concurrency import AdaptiveConcurrency
 from prompt2model_stages.teacher.dialect import SEVERAL, Dialect
 from prompt2model_stages.teacher.exchange import Exchange
 from prompt2model_stages.teacher.journal import Journal
 from prompt2model_stages.teacher.keys import usable_key
-from prompt2model_stages.teacher.limits import AdaptiveConcurrency, Clock, Permit, Rates, Sleep
+from prompt2model_stages.teacher.limits import Permit, Rates
 from prompt2model_stages.teacher.patience import Patience
+from prompt2model_stages.teacher.rate_file import RateMemory
 from prompt2model_stages.teacher.replies import Reply
 from prompt2model_stages.teacher.requests import (
     TeacherAnswer,
@@ -97,6 +101,7 @@ class Teacher:
         *,
         http: httpx2.AsyncClient | None = None,
         dialect: Dialect | None = None,
+        rates: RateMemory | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -113,7 +118,7 @@ class Teacher:
         self._extra = changing_answers(settings)
         limits = settings.limits
         self._pace = AdaptiveConcurrency(limits.concurrency, clock, sleep)
-        self._rates = Rates(limits.requests_per_minute, limits.tokens_per_minute, clock, sleep)
+        self._rates = Rates(limits.requests_per_minute, limits.tokens_per_minute, clock, sleep, rates)
         for at, tokens in journal.ledger.recent:
             self._rates.remember(max(0.0, time.time() - at), tokens)
         self._purse = Purse(settings.budget, journal.ledger.spent())
@@ -178,6 +183,7 @@ class Teacher:
                 task.cancel()
             await asyncio.gather(*self._asked.values(), return_exceptions=True)
             await self._journal.close()
+            await self._rates.close()
             await self._exchange.close()
 
     async def _ask(self, request: TeacherRequest, key: str) -> TeacherAnswer:
@@ -226,7 +232,8 @@ class Teacher:
         assert task is not None
         self._sending.add(task)
         try:
-            reply = await self._exchange.post(one.way.spoken.body(one.request, self._settings, one.way.room))
+            body = one.way.spoken.body(one.request, self._settings, one.way.room)
+            reply = await self._exchange.post(body, partial(self._rates.hear, sent.permit))
             return await self._accept(one, reply, sent)
         except openai.APIStatusError as error:
             return await self._refused(error, one, sent)
@@ -236,6 +243,7 @@ class Teacher:
             return self._after(trouble, one, sent)
         finally:
             self._sending.discard(task)
+            self._rates.ended()
             if not sent.settled:  # cancelled on the wire: nobody knows what became of it
                 self._settle(sent, sent.cost)
                 self._journal.lost(sent.identifier)
@@ -271,6 +279,7 @@ class Teacher:
             identifier = await self._journal.reserve(one.key, request.purpose, cost, request.group, request.sample)
         except BaseException:
             self._purse.settle(cost, Cost())
+            self._rates.ended()
             raise
         return _Sent(identifier, cost, permit, self._clock())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
@@ -19,6 +19,8 @@ from prompt2model_stages.teacher.replies import Reply, SaidInSuccess, read_reply
 
 _OF_ONE_REQUEST = frozenset({b"content-length", b"idempotency-key"})
 """Headers that each request has of its own."""
+
+Heard = Callable[[int, Mapping[str, str]], None]
 
 
 class Exchange:
@@ -51,8 +53,12 @@ class Exchange:
             http_client=self._http,
         )
 
-    async def post(self, body: Mapping[str, Any]) -> Reply:
+    async def post(self, body: Mapping[str, Any], heard: Heard = lambda status, headers: None) -> Reply:
         """Sends a request's body.
+
+        Args:
+            body: of the request.
+            heard: is told the status and the headers of what comes back, whatever it is.
 
         Raises: openai.APIError, also for an error in a body that came with status 200; Garbage.
         """
@@ -61,6 +67,10 @@ class Exchange:
                 response = await self._post(body)
         except TimeoutError as error:
             raise openai.APITimeoutError(httpx2.Request("POST", self._endpoint.base_url)) from error
+        except openai.APIStatusError as error:
+            heard(error.status_code, error.response.headers)
+            raise
+        heard(response.status_code, response.headers)
         try:
             return read_reply(response.content)
         except SaidInSuccess as said:

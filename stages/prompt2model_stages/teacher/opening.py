@@ -13,6 +13,7 @@ import httpx2
 from prompt2model_api.names import stage_folder
 from prompt2model_api.spec.teacher import TeacherSpec
 from prompt2model_api.stage_job import StageJob
+from prompt2model_stages.cache import cache_root
 from prompt2model_stages.errors import StageError, failed
 from prompt2model_stages.job_folders import teacher_folder
 from prompt2model_stages.storage import Folder
@@ -21,6 +22,7 @@ from prompt2model_stages.teacher.dialect import Dialect
 from prompt2model_stages.teacher.journal import Journal
 from prompt2model_stages.teacher.keys import key_place, read_key
 from prompt2model_stages.teacher.patience import Patience
+from prompt2model_stages.teacher.rate_file import RateFile
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +58,9 @@ async def open_teacher(
     folder = teacher_folder(job)
     journal = await Journal.open(folder, stage, stage_folder(spec.stage, spec.digest))
     dialect = Dialect.kept(folder, settings)
-    teacher = Teacher(settings, journal, patience, key, place, http=http, dialect=dialect)
+    named = settings.limits.requests_per_minute or settings.limits.tokens_per_minute
+    rates = RateFile.of(cache_root(), settings.base_url, key) if named else None
+    teacher = Teacher(settings, journal, patience, key, place, http=http, dialect=dialect, rates=rates)
     interrupted = True
     try:
         yield teacher
