@@ -120,6 +120,8 @@ async def test_killed_again_and_again_nothing_answered_is_asked_twice(server: st
     spent = spent_by_run(Folder(str(tmp_path)) / "teacher")["generate-00000000"]
     assert spent.requests >= stats["requests"] - kills * 50 and spent.requests >= 400
     assert spent.requests >= stats["requests"], "a request in flight at a kill counts as spent"
+    assert 1.0 <= spent.prompt_tokens / stats["prompt_tokens"] <= 1.05, "as what it cost, as far as that is known"
+    assert spent.completion_tokens >= stats["completion_tokens"]
 
 
 async def test_requests_a_minute(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

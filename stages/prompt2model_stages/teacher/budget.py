@@ -12,11 +12,17 @@ from prompt2model_stages.errors import StageError, blocked
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one request, or of several together."""
+    """Of one request, or of several together.
+
+    prompt, completion: tokens.
+    usd: US dollars; 0 where no price is known.
+    prompt_usd: of these, what the prompt costs.
+    """
 
     prompt: int = 0
     completion: int = 0
     usd: float = 0.0
+    prompt_usd: float = 0.0
 
     @property
     def tokens(self) -> int:
@@ -34,8 +40,8 @@ def priced(prompt: int, completion: int, price: Price | None) -> Cost:
     """The cost of so many tokens; 0 dollars where no price is known."""
     if price is None:
         return Cost(prompt, completion)
-    usd = (prompt * price.input_per_million + completion * price.output_per_million) / 1e6
-    return Cost(prompt, completion, usd)
+    prompt_usd = prompt * price.input_per_million / 1e6
+    return Cost(prompt, completion, prompt_usd + completion * price.output_per_million / 1e6, prompt_usd)
 
 
 class Purse:

@@ -245,8 +245,7 @@ class Teacher:
             self._sending.discard(task)
             self._rates.ended()
             if not sent.settled:  # cancelled on the wire: nobody knows what became of it
-                self._settle(sent, sent.cost)
-                self._journal.lost(sent.identifier)
+                self._settle(sent, self._journal.lost(sent.identifier))
 
     async def _refused(self, error: openai.APIStatusError, one: _Try, sent: _Sent) -> TeacherAnswer | _Retry:
         """After an error with a status: a withheld answer, another way to ask, or trouble."""
@@ -274,7 +273,7 @@ class Teacher:
         cost = priced(int(prompt * self._overrun), int(completion * self._overrun), self._settings.price)
         await self._purse.reserve(cost)
         try:
-            permit = await self._rates.acquire(cost.tokens)
+            permit = await self._rates.acquire(self._journal.likely(request.purpose, cost).tokens)
             self._stop_if_over()
             identifier = await self._journal.reserve(one.key, request.purpose, cost, request.group, request.sample)
         except BaseException:
@@ -341,10 +340,8 @@ class Teacher:
         return _Retry(0.0 if paused else self._patience.wait(attempt, asked, self._jitter), way)
 
     async def _give_back(self, sent: _Sent, charged: bool) -> None:
-        self._settle(sent, sent.cost if charged else Cost())
-        if charged:
-            self._journal.lost(sent.identifier)
-        else:
+        self._settle(sent, self._journal.lost(sent.identifier) if charged else Cost())
+        if not charged:
             await self._journal.release(sent.identifier)
 
     def _settle(self, sent: _Sent, cost: Cost) -> None:

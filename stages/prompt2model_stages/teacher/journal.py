@@ -6,7 +6,8 @@ Records, one a line:
     spend    what came is of no use and is asked for again: id, run, and what it cost
     release  it was not served and cost nothing
     void     keys whose answers are of no use; they stay paid for, and may be asked again
-A reserve that nothing follows counts as spent in full: the process was killed while the request was in flight.
+A reserve that nothing follows counts as spent: the process was killed while the request was in flight. Its completion counts in
+full, its prompt as far as those of other requests tell (measuring.py).
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Journal:
                     "at": round(time.time(), 3),
                     "tokens": cost.tokens,
                     **_amounts(cost),
+                    **({"prompt_usd": round(cost.prompt_usd, 9)} if cost.prompt_usd else {}),
                     **_place(group, sample),
                 }
             )
@@ -115,9 +117,14 @@ class Journal:
         self.in_flight.discard(identifier)
         await self._write({"type": "release", "id": identifier})
 
-    def lost(self, identifier: str) -> None:
-        """Counts a request as spent in full: it was sent, and nobody knows what became of it."""
+    def lost(self, identifier: str) -> Cost:
+        """Counts a request as spent: it was sent, and nobody knows what became of it. Returns: at what it is booked."""
         self.in_flight.discard(identifier)
+        return self.ledger.lost(identifier)
+
+    def likely(self, purpose: str, cost: Cost) -> Cost:
+        """What a request of this stage run costs at most, by what was learnt so far; cost: the most that it can be."""
+        return self.ledger.at_most(self._run, purpose, cost)
 
     async def void(self, keys: Sequence[str]) -> None:
         """Notes that answers are of no use."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher.answers import Answers
 from prompt2model_stages.teacher.budget import Cost
 from prompt2model_stages.teacher.lines import Lines
+from prompt2model_stages.teacher.measuring import PromptShare
 from prompt2model_stages.teacher.requests import TeacherAnswer
 from prompt2model_stages.teacher.segment_files import lines_of
 
@@ -21,7 +22,10 @@ RECENT_S = 60.0
 
 @dataclass
 class _Reserved:
+    """cost: the most that it can be."""
+
     run: str
+    purpose: str
     cost: Cost
 
 
@@ -38,12 +42,17 @@ class Ledger:
         """By key; those of this process included."""
         self.next_sample: Counter[str] = Counter()
         """Of each group the number after the highest sample that was sent, answered or not."""
-        self.recent: deque[tuple[float, int]] = deque()
-        """When requests of the last minute were sent, and their tokens."""
+        self._recent: dict[str, tuple[float, int]] = {}
+        self._shares: defaultdict[tuple[str, str], PromptShare] = defaultdict(PromptShare)
         self._open: dict[str, _Reserved] = {}
         self._closed = _Ids()
         self._answered: dict[str, Spent] = {}
         self._since = time.time() - RECENT_S
+
+    @property
+    def recent(self) -> list[tuple[float, int]]:
+        """When requests of the last minute were sent, and their tokens."""
+        return list(self._recent.values())
 
     @classmethod
     def read(cls, folder: Folder, texts: bool = True) -> Ledger:
@@ -86,8 +95,23 @@ class Ledger:
         skipped = set(in_flight)
         for identifier, reserved in self._open.items():
             if identifier not in skipped and run in (None, reserved.run):
-                total = total.plus(reserved.cost.as_spent())
+                total = total.plus(self.lost(identifier).as_spent())
         return total
+
+    def at_most(self, run: str, purpose: str, cost: Cost) -> Cost:
+        """What a request costs at most, by what others of its stage run and purpose cost.
+
+        Args:
+            run: folder of the stage run.
+            purpose: of the request.
+            cost: the most that it can be.
+        """
+        return self._shares[run, purpose].at_most(cost)
+
+    def lost(self, identifier: str) -> Cost:
+        """What a request costs at most that was sent and will not be answered any more."""
+        reserved = self._open[identifier]
+        return self.at_most(reserved.run, reserved.purpose, reserved.cost)
 
     def of_group(self, group: str) -> Sequence[tuple[int, TeacherAnswer]]:
         """Sample and answer of all that was answered for a group and is not void, in order; read one by one."""
@@ -105,12 +129,12 @@ class Ledger:
     def _reserve(self, record: dict[str, Any]) -> None:
         if record["id"] in self._open or record["id"] in self._closed:
             return
-        cost = Cost(record["prompt"], record["completion"], record["usd"])
-        self._open[record["id"]] = _Reserved(record["run"], cost)
+        cost = Cost(record["prompt"], record["completion"], record["usd"], record.get("prompt_usd", 0.0))
+        self._open[record["id"]] = _Reserved(record["run"], record.get("purpose", ""), cost)
         if record["at"] > self._since:
-            while self.recent and self.recent[0][0] < record["at"] - RECENT_S:
-                self.recent.popleft()
-            self.recent.append((record["at"], cost.tokens))
+            while self._recent and (oldest := next(iter(self._recent.items())))[1][0] < record["at"] - RECENT_S:
+                del self._recent[oldest[0]]
+            self._recent[record["id"]] = (record["at"], cost.tokens)
 
     def _answer(self, record: dict[str, Any], segment: str, offset: int, line: bytes) -> None:
         identifier = record.get("id")
@@ -126,7 +150,10 @@ class Ledger:
             self._book(record["id"], record["run"], Cost(record["prompt"], record["completion"], record["usd"]))
 
     def _book(self, identifier: str, run: str, cost: Cost) -> None:
-        self._open.pop(identifier, None)
+        if (reserved := self._open.pop(identifier, None)) is not None:
+            self._shares[reserved.run, reserved.purpose].learn(reserved.cost, cost)
+        if identifier in self._recent:
+            self._recent[identifier] = (self._recent[identifier][0], cost.tokens)
         self._closed.add(identifier)
         self._answered[run] = self._answered.get(run, Spent()).plus(cost.as_spent())
 
