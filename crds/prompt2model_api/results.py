@@ -190,7 +190,9 @@ class Spent(Model):
     requests: int = Field(default=0, description="Requests sent.")
     prompt_tokens: int = Field(default=0, description="Tokens of the prompts.")
     completion_tokens: int = Field(default=0, description="Tokens of the answers.")
-    usd: float = Field(default=0.0, description="US dollars, where teacher.price is set.")
+    usd: float = Field(
+        default=0.0, description="US dollars, by teacher.price or the list price; 0 where neither is known."
+    )
 
     def plus(self, other: Spent) -> Spent:
         """Both together."""

@@ -143,7 +143,9 @@ class TeacherSpec(Model):
         description="Fields that are added to the body of each request, such as top_p. It must not hold secrets.",
     )
     price: Price | None = Field(
-        default=None, description="The price of tokens, to show costs in US dollars and to limit them."
+        default=None,
+        description="The price of tokens, to show costs in US dollars and to limit them. Without it the list price of a known "
+        "provider's model is shown.",
     )
 
     @model_validator(mode="after")

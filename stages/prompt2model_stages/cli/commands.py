@@ -24,10 +24,11 @@ from prompt2model_stages.cli.status_tables import all_table, one_tables
 from prompt2model_stages.differing_rows import ERRORS
 from prompt2model_stages.errors import StageError, disk_full
 from prompt2model_stages.golden_requests import read_golden
+from prompt2model_stages.local import money
 from prompt2model_stages.local.checks import load_checked
 from prompt2model_stages.local.companions import ServiceProcess
 from prompt2model_stages.local.display import Display
-from prompt2model_stages.local.planning import plan_table
+from prompt2model_stages.local.planning import plan_table, results_that_stand
 from prompt2model_stages.local.report import print_report
 from prompt2model_stages.local.run_folder import InUseError, RunFolder, runs_option
 from prompt2model_stages.local.runner import Runner
@@ -52,6 +53,8 @@ def run(console: Console, file: Path, runs: Path, port: int, *, keep_serving: bo
             raise InUseError(f"{run_folder.path} is in use by another run: wait for it, or end it.")
         with run_folder.locked():
             run_folder.write_origin(file)
+            if sentence := money.estimated(resource.spec, results_that_stand(resource, run_folder)):
+                console.print(sentence, highlight=False, soft_wrap=True)
             return _run_locked(console, file, resource, run_folder, port, keep_serving)
 
     return guarded(console, body)
@@ -185,6 +188,8 @@ def validate(console: Console, file: Path) -> int:
         console.print(f"{file}: {resource.metadata.namespace}/{resource.metadata.name} is valid.", highlight=False)
         for line in seen:
             console.print(escape(line), highlight=False, soft_wrap=True)
+        if sentence := money.estimated(resource.spec):
+            console.print(sentence, highlight=False, soft_wrap=True)
         return DONE
 
     return guarded(console, body)
@@ -224,7 +229,8 @@ def _report(console: Console, runner: Runner, status: Prompt2ModelStatus) -> Non
     errors = runner.run_folder.stage_path(evaluated) / ERRORS if evaluated else None
     wall = {stage: cost.wall_s for stage, cost in runner.costs.items() if cost.wall_s}
     memory = {stage: cost.peak_memory for stage, cost in runner.costs.items()}
-    print_report(console, status, current, errors if errors and errors.exists() else None, wall, memory)
+    cost = money.spent(runner.resource.spec, current)
+    print_report(console, status, current, errors if errors and errors.exists() else None, wall, memory, cost)
 
 
 def _ask_once(console: Console, run_folder: RunFolder, service: ServiceProcess) -> bool:

@@ -13,16 +13,15 @@ from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.snapshot import MakeStageRun, Snapshot, StartAttempt
 from prompt2model_api.stage_run import Stage
+from prompt2model_stages.local.money import priced
 from prompt2model_stages.local.run_folder import RunFolder
 from prompt2model_stages.local.runner import sources
 
 
 def plan_table(resource: Prompt2Model, run_folder: RunFolder) -> Table:
     """A line a stage: whether it would run and why, and the most that it would ask of the teacher."""
-    awake = resource.model_copy(update={"spec": resource.spec.model_copy(update={"suspend": False})})
-    stage_runs = run_folder.read_stage_runs()
-    snapshot = Snapshot(awake, str(run_folder.path), stage_runs, sources=sources(awake))
-    now = datetime.now(UTC)
+    snapshot, now = _snapshot(resource, run_folder), datetime.now(UTC)
+    stage_runs = snapshot.stage_runs
     outcome = decide(snapshot, now)
     made = {a.stage_run.spec.stage: a.why for a in outcome.actions if isinstance(a, MakeStageRun)}
     started = {
@@ -30,7 +29,7 @@ def plan_table(resource: Prompt2Model, run_folder: RunFolder) -> Table:
     }
     names = {run.spec.stage: run for run in stage_runs.values()}
     done = outputs_that_stand(snapshot, now)
-    estimates = estimate(resource.spec, done)
+    estimates = estimate(priced(resource.spec), done)
     table = Table(title=f"What `p2m run` would do for {resource.metadata.name}", title_justify="left")
     for column in ("stage", "would", "teacher requests", "tokens", "USD"):
         table.add_column(column, justify="left" if column in ("stage", "would") else "right")
@@ -41,6 +40,16 @@ def plan_table(resource: Prompt2Model, run_folder: RunFolder) -> Table:
         numbers = (f"<= {asked.requests:,}", f"<= {asked.tokens:,}") if asked else ("-", "-")
         table.add_row(stage.value, _verb(stage, made, started, done, stage in names), *numbers, usd)
     return table
+
+
+def results_that_stand(resource: Prompt2Model, run_folder: RunFolder) -> dict[Stage, StageOutputs]:
+    """Outputs of the stages that a run would not run again."""
+    return outputs_that_stand(_snapshot(resource, run_folder), datetime.now(UTC))
+
+
+def _snapshot(resource: Prompt2Model, run_folder: RunFolder) -> Snapshot:
+    awake = resource.model_copy(update={"spec": resource.spec.model_copy(update={"suspend": False})})
+    return Snapshot(awake, str(run_folder.path), run_folder.read_stage_runs(), sources=sources(awake))
 
 
 def _verb(stage: Stage, made: dict[Stage, str], started: set[Stage], done: dict[Stage, StageOutputs], ran: bool) -> str:

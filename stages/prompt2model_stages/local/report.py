@@ -102,8 +102,9 @@ def print_report(
     errors: Path | None,
     wall: Mapping[Stage, float],
     memory: Mapping[Stage, int],
+    sentence: str | None = None,
 ) -> None:
-    """The whole report but the service's answer."""
+    """The whole report but the service's answer; sentence: what the teacher cost, where there is anything to say."""
     console.print()
     if status.scores:
         console.print(*scores_tables(status.scores, console.width), sep="\n")
@@ -112,6 +113,8 @@ def print_report(
     if errors is not None and (table := differences_table(errors)) is not None:
         console.print(table)
     console.print(costs_table(stages, wall, memory))
+    if sentence:
+        console.print(sentence, highlight=False, soft_wrap=True)
 
 
 def _size(count: int) -> str:

@@ -22,6 +22,7 @@ from prompt2model_stages.teacher.dialect import Dialect
 from prompt2model_stages.teacher.journal import Journal
 from prompt2model_stages.teacher.keys import key_place, read_key
 from prompt2model_stages.teacher.patience import Patience
+from prompt2model_stages.teacher.prices import with_price
 from prompt2model_stages.teacher.rate_file import RateFile
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ async def open_teacher(
     journal = await Journal.open(folder, stage, stage_folder(spec.stage, spec.digest))
     dialect = Dialect.kept(folder, settings)
     named = settings.limits.requests_per_minute or settings.limits.tokens_per_minute
+    settings = with_price(settings)
     rates = RateFile.of(cache_root(), settings.base_url, key) if named else None
     teacher = Teacher(settings, journal, patience, key, place, http=http, dialect=dialect, rates=rates)
     interrupted = True
