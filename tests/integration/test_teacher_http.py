@@ -120,7 +120,9 @@ async def test_killed_again_and_again_nothing_answered_is_asked_twice(server: st
     spent = spent_by_run(Folder(str(tmp_path)) / "teacher")["generate-00000000"]
     assert spent.requests >= stats["requests"] - kills * 50 and spent.requests >= 400
     assert spent.requests >= stats["requests"], "a request in flight at a kill counts as spent"
-    assert 1.0 <= spent.prompt_tokens / stats["prompt_tokens"] <= 1.05, "as what it cost, as far as that is known"
+    served, booked = stats["prompt_tokens"] / stats["ok"], spent.prompt_tokens / spent.requests
+    assert booked <= 1.05 * served, "each as what it cost; some were killed before they arrived, which nobody knows"
+    assert spent.prompt_tokens >= stats["prompt_tokens"]
     assert spent.completion_tokens >= stats["completion_tokens"]
 
 
