@@ -82,13 +82,13 @@ async def test_a_yes_is_told_and_the_decision_repeats_it() -> None:
 
 
 async def test_a_no_refuses_every_unasked_use_and_says_why() -> None:
-    flags = {"combinable": True, "transformable": True}
+    flags = {"combinable": True}
     found = await asked(
         Judging(honest(a__best=False, a__2=False, a__3=True), "petals."), BEST.model_copy(update=flags),
         candidate("a/2", combinable=True), candidate("a/3", combinable=True),
     )  # fmt: skip
     best, second, third = found.candidates
-    assert (best.recommended, best.combinable, best.transformable) == (False, None, None)
+    assert (best.recommended, best.combinable) == (False, None)
     assert best.reason.endswith("your examples fit it, but it is not used unasked: the teacher says no (petals).")
     assert (second.combinable, third.combinable) == (None, True)
     gate = dataset_gate(Prompt2ModelSpec(prompt="x"), StageOutputs(dataset_candidates=found.candidates))
@@ -98,7 +98,7 @@ async def test_a_no_refuses_every_unasked_use_and_says_why() -> None:
 
 async def test_what_the_rules_refuse_is_not_asked_about() -> None:
     teacher = Judging(lambda name: True)
-    refused = [candidate(f"a/{n}") for n in range(25)]
+    refused = [candidate("a/another-form", transformable=True), *(candidate(f"a/{n}") for n in range(24))]
     assert (await asked(teacher, *refused)).candidates == refused and teacher.asked == []
     found = await asked(Judging(honest(a__best=True)), refused[0], BEST, *refused[1:])
     assert [one.recommended for one in found.candidates] == [False, True, *[False] * 24]

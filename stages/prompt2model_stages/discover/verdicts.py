@@ -160,8 +160,11 @@ def _words(text: str) -> set[str]:
 
 
 def _may_be_used(candidate: DatasetCandidate) -> bool:
-    """Whether the rules let it be used without a person: alone, beside another one, or rewritten."""
-    return bool(candidate.recommended or candidate.combinable or candidate.transformable)
+    """Whether the rules let it be used as it is without a person, alone or beside another one.
+
+    One to be rewritten is not asked about: its rows are of another form or direction, and the teacher will see each of them.
+    """
+    return bool(candidate.recommended or candidate.combinable)
 
 
 def _after(candidate: DatasetCandidate, verdict: Verdict) -> DatasetCandidate:
@@ -170,9 +173,7 @@ def _after(candidate: DatasetCandidate, verdict: Verdict) -> DatasetCandidate:
     if verdict.serves:
         return candidate.model_copy(update={"reason": cut(f"{candidate.reason} {AGREED}{why}.", 512)})
     reason = cut(f"{candidate.reason.removesuffix('.')}, {REFUSED}{why}.", 512)
-    return candidate.model_copy(
-        update={"recommended": False, "combinable": None, "transformable": None, "reason": reason}
-    )
+    return candidate.model_copy(update={"recommended": False, "combinable": None, "reason": reason})
 
 
 def _question(instruction: str, demonstrations: Sequence[Demonstration], lines: Sequence[str]) -> str:
