@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,21 @@ from rich.console import Console
 
 from prompt2model_api.loading import SpecError, load
 from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import Choice
+from prompt2model_api.results import Choice, DatasetCandidate, StageOutputs
 from prompt2model_stages.choosing import html
 from prompt2model_stages.choosing.chooser import LEAVE, NONE, Chooser
 from prompt2model_stages.choosing.local_place import AT_WORK, LocalPlace
-from prompt2model_stages.choosing.offers import Offers
-from prompt2model_stages.choosing.picking import Pick, choice_of, fields_of, given, problem_of
+from prompt2model_stages.choosing.offers import OfferedDataset, Offers, with_choice
+from prompt2model_stages.choosing.picking import (
+    CHOICE_PATH,
+    Pick,
+    choice_of,
+    config_of,
+    fields_of,
+    given,
+    note_of,
+    problem_of,
+)
 from prompt2model_stages.choosing.previewing import preprocessing_of, preview
 from prompt2model_stages.choosing.sampling import Sample, _types, column_paths, labelled, sample
 from prompt2model_stages.choosing.tables import (
@@ -317,3 +327,32 @@ def test_a_sample_of_one_split_is_read_once(chooser: Chooser, monkeypatch: pytes
     for _ in range(2):
         assert chooser.open_dataset("rajpurkar/squad").sample.table is SQUAD
     assert len(asked) == 1
+
+
+GLUE = {"name": "nyu-mll/glue", "inputColumns": ["sentence"], "outputColumn": "label"}
+
+
+def test_another_configuration_of_the_picked_dataset_stays_beside_it() -> None:
+    also = [{**GLUE, "config": "cola"}, {"name": "c/d"}]
+    spec = Prompt2ModelSpec.model_validate({"prompt": "p", "datasets": {"choice": {"name": "a/b", "also": also}}})
+    for config, kept in (("sst2", ["nyu-mll/glue", "c/d"]), ("cola", ["c/d"]), (None, ["c/d"])):
+        fields = fields_of(Choice.model_validate({**GLUE, "config": config}), "", spec)
+        assert [one["name"] for one in fields[CHOICE_PATH]["also"]] == kept, config
+        assert note_of(fields, spec) == f"Used beside it, as datasets.choice.also has it: {', '.join(kept)}."
+
+
+def test_the_columns_of_a_choice_are_those_of_its_configuration(chooser: Chooser) -> None:
+    made = [
+        DatasetCandidate(name="nyu-mll/glue", config=config, input_columns=[config], output_column="label", score=1.0)
+        for config in ("sst2", "cola")
+    ]
+    outputs = StageOutputs(dataset_candidates=made)
+    offers = replace(chooser.offers, outputs=outputs, datasets=[OfferedDataset(one) for one in made])
+    for config in ("sst2", "cola"):
+        choice = Choice(name="nyu-mll/glue", config=config)
+        pick = given(with_choice(offers.spec, choice, None), offers.known("nyu-mll/glue", config))
+        assert (pick.config, pick.inputs) == (config, (config,))
+        found = offers.dataset("nyu-mll/glue", config)
+        assert found is not None and found.candidate.config == config
+        assert config_of(pick, choice, pick) == config and config_of(pick, None, Pick()) == config
+    assert offers.known("nyu-mll/glue", None) is None

@@ -10,7 +10,16 @@ from prompt2model_api.gates import GateState
 from prompt2model_api.loading import SpecError
 from prompt2model_stages.choosing import html
 from prompt2model_stages.choosing.offers import Offers
-from prompt2model_stages.choosing.picking import Pick, choice_of, fields_of, given, note_of, problem_of, proposed
+from prompt2model_stages.choosing.picking import (
+    Pick,
+    choice_of,
+    config_of,
+    fields_of,
+    given,
+    note_of,
+    problem_of,
+    proposed,
+)
 from prompt2model_stages.choosing.previewing import preprocessing_of, preview
 from prompt2model_stages.choosing.proposing import Place, Proposal, refuse_others
 from prompt2model_stages.choosing.sampling import Sample, sample
@@ -99,8 +108,9 @@ class Chooser:
         if name in (LEAVE, NONE):
             said = self.offers.unasked_dataset.message if name == LEAVE else "No existing dataset is used."
             return Opened(html.note(said), Pick(none=name == NONE))
-        offered, pick = self.offers.dataset(name), self._given()
+        pick = self._given()
         named = pick.name == name
+        offered = self.offers.dataset(name, pick.config or None if named else None)
         if offered is None:
             card = html.card(name, "It is none of the candidates: nothing is known of it but what its rows show.", [])
             return self.read(Opened(card, pick if named else Pick(name, split="")))
@@ -114,7 +124,8 @@ class Chooser:
     def _given(self) -> Pick:
         """The dataset of the spec, as the page has it before anybody touched it."""
         choice = self.offers.spec.datasets.choice
-        pick = given(self.offers.spec, self.offers.known(choice.name) if choice and choice.name else None)
+        known = self.offers.known(choice.name, choice.config) if choice and choice.name else None
+        pick = given(self.offers.spec, known)
         found = self._read.get((pick.name, pick.config, pick.split))
         return replace(pick, config=found.config, split=found.split) if found else pick
 
@@ -163,7 +174,9 @@ class Chooser:
         try:
             present = self.place.present()
             refuse_others(self.offers.name, (self.offers.identity, self.offers.spec), present)
-            choice = choice_of(asked, present.spec.datasets.choice, as_given, self.offers.known(asked.name))
+            before = present.spec.datasets.choice
+            known = self.offers.known(asked.name, config_of(asked, before, as_given))
+            choice = choice_of(asked, before, as_given, known)
             fields = fields_of(choice, name, present.spec)
             offers = replace(self.offers, spec=present.spec)
             if objection := offers.objection(choice, name):

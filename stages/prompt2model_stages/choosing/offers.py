@@ -92,13 +92,14 @@ class Offers:
             return ""
         return f"{student} cannot be used: {sentence(offered.candidate.unusable)} Choose another student."
 
-    def known(self, dataset: str) -> DatasetCandidate | None:
-        """The candidate by which the gate knows a dataset's columns."""
-        return next((one for one in self.outputs.dataset_candidates or [] if one.name == dataset), None)
+    def known(self, dataset: str, config: str | None) -> DatasetCandidate | None:
+        """The candidate by which the gate knows the columns of a dataset's configuration."""
+        return next((one for one in self.outputs.dataset_candidates or [] if one.key == (dataset, config)), None)
 
-    def dataset(self, name: str) -> OfferedDataset | None:
-        """The candidate of this name."""
-        return next((offered for offered in self.datasets if offered.candidate.name == name), None)
+    def dataset(self, name: str, config: str | None = None) -> OfferedDataset | None:
+        """The candidate of this name: of this configuration, where it is one of them."""
+        of_name = [offered for offered in self.datasets if offered.candidate.name == name]
+        return next(iter([*(one for one in of_name if one.candidate.config == config), *of_name]), None)
 
     def student(self, name: str) -> OfferedStudent | None:
         """The candidate of this name."""

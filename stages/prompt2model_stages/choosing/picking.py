@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from prompt2model_api.named_datasets import with_columns
 from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import Choice, DatasetCandidate
+from prompt2model_api.results import Choice, DatasetCandidate, UsedDataset
 
 CHOICE_PATH = ("spec", "datasets", "choice")
 STUDENT_PATH = ("spec", "student", "name")
@@ -108,6 +108,12 @@ def choice_of(
     return bare if used and (used.input_columns, used.output_column, used.split) == wanted else whole
 
 
+def config_of(pick: Pick, before: Choice | None, given: Pick) -> str | None:
+    """The configuration that is meant: what nobody touched stays as the spec has it, such as none for the default one."""
+    is_untouched = before is not None and before.name == pick.name == given.name and pick.config == given.config
+    return before.config if before is not None and is_untouched else pick.config or None
+
+
 def fields_of(choice: Choice | None, student: str, spec: Prompt2ModelSpec) -> dict[tuple[str, ...], Any]:
     """The fields that change, by path.
 
@@ -121,14 +127,19 @@ def fields_of(choice: Choice | None, student: str, spec: Prompt2ModelSpec) -> di
     fields: dict[tuple[str, ...], Any] = {}
     before = spec.datasets.choice
     if choice is not None and before is not None and not choice.none:
-        moved = next((one for one in before.also or [] if one.name == choice.name), before)
-        also = [one for one in before.also or [] if one.name != choice.name]
+        moved = next((one for one in before.also or [] if _is_same(one, choice.name, choice.config)), before)
+        also = [one for one in before.also or [] if not _is_same(one, choice.name, choice.config)]
         choice = choice.model_copy(update={"share": moved.share, "also": also or None})
     if choice is not None and choice != before:
         fields[CHOICE_PATH] = written(choice)
     if student and student != spec.student.name:
         fields[STUDENT_PATH] = student
     return fields
+
+
+def _is_same(one: UsedDataset, name: str | None, config: str | None) -> bool:
+    """Whether an entry of datasets.choice.also is the dataset that was picked; the default configuration may have a name."""
+    return one.name == name and (one.config == config or None in (one.config, config))
 
 
 def note_of(fields: Fields, spec: Prompt2ModelSpec) -> str:
@@ -138,7 +149,8 @@ def note_of(fields: Fields, spec: Prompt2ModelSpec) -> str:
         return ""
     if fields[CHOICE_PATH].get("none"):
         return f"datasets.choice.also goes as well: {', '.join(one.name for one in also)} will not be used."
-    kept = [one.name for one in also if one.name != fields[CHOICE_PATH]["name"]]
+    picked = fields[CHOICE_PATH]
+    kept = [one.name for one in also if not _is_same(one, picked["name"], picked.get("config"))]
     return f"Used beside it, as datasets.choice.also has it: {', '.join(kept)}." if kept else ""
 
 
