@@ -6,6 +6,7 @@ work can go on without them; so the reading has a deadline here.
 
 from __future__ import annotations
 
+import importlib
 import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,12 +71,13 @@ def first_rows(
         split: None: train, else the one with the most rows, else the first.
         revision: a commit; None: the one of now.
         rows: how many.
-        deadline_s: seconds for all of it.
+        deadline_s: seconds for all that the hub is asked.
         where: the field of the spec that messages name.
 
     Raises: StageError DatasetUnknown, DatasetNeedsCode, ConfigUnnamed, SplitMissing, DatasetUnusable (Failed),
         DatasetGated, HubUnreachable, DatasetUnavailable (Blocked).
     """
+    importlib.import_module("datasets")  # takes seconds on a busy machine, which are not the hub's
     answer: queue.SimpleQueue[FirstRows | Exception] = queue.SimpleQueue()
 
     def read() -> None:
