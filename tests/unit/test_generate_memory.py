@@ -12,7 +12,7 @@ import pytest
 from prompt2model_stages.errors import disk_full
 from prompt2model_stages.examples import Pair, VotedExample
 from prompt2model_stages.generate.base import Order, Task
-from prompt2model_stages.generate.candidates import Candidates, hash_of
+from prompt2model_stages.generate.candidates import Candidate, Candidates, hash_of
 from prompt2model_stages.generate.collecting import Collection
 from prompt2model_stages.generate.handing_on import ExamplesOnDisk
 from prompt2model_stages.generate.labelling import Labeller
@@ -91,3 +91,27 @@ def test_a_file_that_is_streamed_appears_whole_or_not_at_all(tmp_path: Path) -> 
             stream.write(b"one")
             raise ZeroDivisionError
         assert folder.names() == ["whole"] and folder.read_bytes("whole") == b"one two"
+
+
+def test_inputs_are_not_read_again_and_again_to_say_how_far_it_is() -> None:
+    class Counted(Candidates):
+        reads = 0
+
+        def __getitem__(self, at: int) -> Candidate:  # type: ignore[override]
+            self.reads += 1
+            return super().__getitem__(at)
+
+    candidates = Counted()
+    for i in range(50):
+        candidates.add(Pair(f"{i}", "x"), hash_of(f"{i}"), hash_of(f"{i}"), "k")
+    labeller = Labeller(TASK, Order(50, outputs_per_input=3))
+    labeller.begin(candidates)
+    missing = []
+    while (label := labeller.next()) is not None:
+        missing.append(labeller.missing)
+        labeller.in_flight -= 1
+        labeller.take(label, TeacherAnswer(("y",), f"{len(missing)}"))
+    assert missing == [*range(100, 0, -1)] and labeller.done
+    labeller.begin(candidates)
+    assert labeller.missing == 0 and labeller.next() is None
+    assert candidates.reads <= 4 * 50

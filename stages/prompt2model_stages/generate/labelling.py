@@ -48,6 +48,7 @@ class Labeller:
         self._tokens = output_tokens(task)
         self._candidates = Candidates()
         self._next = 0
+        self._counts = array("I")
         self._further: dict[bytes, array[int]] = {}
         self._spool = Spool()
         self.in_flight = 0
@@ -55,6 +56,7 @@ class Labeller:
     def begin(self, candidates: Candidates) -> None:
         """Goes through these candidates, which may still grow, from the first on."""
         self._candidates, self._next = candidates, 0
+        self._counts = array("I")
 
     @property
     def done(self) -> bool:
@@ -74,7 +76,7 @@ class Labeller:
             if wants and (asked := self._asked(self._next)) < wants:
                 text = self._candidates[self._next].input
                 further = self._further.setdefault(hash_of(text), array("Q", bytes(8 * self._wanted)))
-                further[0] = asked + 1
+                further[0] = self._counts[self._next] = asked + 1
                 self.in_flight += 1
                 return self._label(text, asked + 1)
             self._next += 1
@@ -103,11 +105,11 @@ class Labeller:
         return max(0, self._wanted - self._candidates.votes(at))
 
     def _asked(self, at: int) -> int:
-        """Outputs that were asked for."""
-        if not self._further:
-            return 0
-        further = self._further.get(hash_of(self._candidates[at].input))
-        return further[0] if further is not None else 0
+        """Outputs that were asked for. An input is read from the disk once, to see whether it had some before."""
+        while len(self._counts) <= at:
+            further = self._further.get(hash_of(self._candidates[len(self._counts)].input)) if self._further else None
+            self._counts.append(further[0] if further is not None else 0)
+        return self._counts[at]
 
     def _label(self, text: str, sample: int) -> Label:
         request = TeacherRequest(
