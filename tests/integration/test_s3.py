@@ -203,7 +203,7 @@ def _check_chain(cluster: Cluster, served: Path) -> None:
     assert summary["beganAt"] > 0  # the second attempt went on from the checkpoint of the first
     steps = [json.loads(line)["step"] for line in train.read_bytes("metrics.jsonl").splitlines()]
     assert steps == sorted(set(steps)) and steps[-1] == summary["steps"]
-    assert {"log-1.txt", "log-2.txt"} & set(train.names()) == {"log-2.txt"}  # a kill keeps the last upload, if any
+    assert "log-2.txt" in train.names()  # that of the killed attempt is there as far as it was stored
     assert "checkpoints" not in train.names()
     assert Folder(cluster.storage).exists("resource.yaml")
     assert not [name for name in (Folder(cluster.storage) / "teacher").names() if name.startswith("lease-")]
