@@ -7,7 +7,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import httpx
@@ -101,8 +101,10 @@ class Kube:
     @contextmanager
     def started(self, *arguments: str) -> Iterator[None]:
         """A kubectl command that runs for as long as the block lasts, at most."""
-        process = subprocess.Popen(self._command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(self._command(*arguments), stdout=subprocess.DEVNULL)
         try:
+            with suppress(subprocess.TimeoutExpired):
+                raise AssertionError(f"kubectl {' '.join(arguments[:4])} ended at once, with status {process.wait(3)}")
             yield
         finally:
             _end(process)

@@ -104,7 +104,7 @@ def test_a_training_without_memory_goes_on_from_its_checkpoint_after_more(finish
         name = resource.wait_working("train", known, done=6)["metadata"]["name"]
         (head,) = resource.pods(f"prompt2model.dev/stage-run={name},ray.io/node-type=head")
         hog = (SCRIPTS / "memory_hog.py").read_text()
-        command = ("exec", "-n", resource.namespace, head["metadata"]["name"], "-c", "ray-head", "--", "python", "-c")
+        command = ("exec", "-n", resource.namespace, head["metadata"]["name"], "--", "python", "-c")
         with kube.started(*command, hog, "0.99"):
             found = wait_for("a training without memory", lambda: _without_memory(resource), RUN_S)
         assert "training.resources" in found["message"], found
