@@ -225,6 +225,30 @@ def test_labels_of_parts() -> None:
     assert Parts([Pair("no label at all", "x")]).fields == []
 
 
+@pytest.mark.parametrize(
+    ("question", "context"),
+    [
+        ("प्रश्न", "संदर्भ"),
+        ("คำถาม", "บริบท"),
+        ("Größe", "Straße"),
+        ("İfade", "Bağlam"),
+        ("السُّؤال", "السياق"),
+        ("问题", "上下文"),
+    ],
+)
+def test_labels_of_parts_in_many_languages(question: str, context: str) -> None:
+    texts = [f"{question}: {i}?\n{context}: a b" for i in range(20)]
+    layout = layout_of(texts)
+    assert list(layout.parts(texts[3]).values()) == ["3?", "a b"]
+    assert len(layout.labels) == 2
+    assert layout.parts(texts[3]).keys() == set(layout.labels)
+
+
+def test_a_label_is_the_same_in_capitals() -> None:
+    layout = layout_of([f"{'Größe' if i % 2 else 'GRÖSSE'}: {i}\nFarbe: rot" for i in range(20)])
+    assert layout.labels == ["farbe", "grösse"]
+
+
 def test_the_nearest_pairs_of_a_test_and_a_training_row() -> None:
     def row(text: str) -> Example:
         return Example(text, "x", "own", f"o#{text}")

@@ -8,6 +8,7 @@ A part is a *question* where rows that share it have the same output: who has se
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,8 +32,12 @@ SELDOM = 0.05
 """Where no more rows than this share a text, it is taken as a question without a measure."""
 MOST_ASKED, MOST_IN_CONTEXT, LEAST_CONTEXTS = 4 / 5, 1 / 10, 30
 """Of the rows, those of the largest question and of the largest context; and how many contexts there must be."""
+_MARKS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code))[0] == "M")
+"""Vowel signs, tones and dots of Hindi, Thai and others: parts of words, which `\\w` does not have."""
+_WORD = rf"(?:(?!_)[\w{_MARKS}])"
 _LABEL = re.compile(
-    r"(?:^|\n)[ \t]*\[?([^\W\d_][^\W_]*(?:[ _-][^\W_]+){0,3})[ \t]*[:：]|(?<=\s)([^\W\d]\w*(?: [0-9A-Z])?)[:：](?=\s)"
+    rf"(?:^|\n)[ \t]*\[?([^\W\d_]{_WORD}*(?:[ _-]{_WORD}+){{0,3}})[ \t]*[:：]"
+    rf"|(?<=\s)([^\W\d][\w{_MARKS}]*(?: [0-9A-Z])?)[:：](?=\s)"
 )
 
 
@@ -53,11 +58,16 @@ class Field:
 
 
 class Layout:
-    """The labels of the inputs, in no order."""
+    """The labels of the inputs, in no order, without case.
 
-    def __init__(self, labels: Iterable[str]) -> None:
-        self.labels = sorted(labels)
-        some = "|".join(re.escape(label) for label in sorted(self.labels, key=lambda label: (-len(label), label)))
+    Args:
+        spellings: the labels as they are written, in each way.
+    """
+
+    def __init__(self, spellings: Iterable[str]) -> None:
+        spellings = set(spellings)
+        self.labels = sorted(set(map(_without_case, spellings)))
+        some = "|".join(re.escape(label) for label in sorted(spellings, key=lambda label: (-len(label), label)))
         self._pattern = re.compile(rf"(?:^|(?<=\s))\[?({some})[ \t]*[:：]", re.IGNORECASE)
 
     def parts(self, text: str) -> dict[str, str]:
@@ -67,7 +77,7 @@ class Layout:
         text = text.strip()
         first: dict[str, re.Match[str]] = {}
         for found in self._pattern.finditer(text):
-            first.setdefault(found.group(1).casefold(), found)
+            first.setdefault(_without_case(found.group(1)), found)
         marks = list(first.items())
         if len(marks) < 2 or marks[0][1].start() != 0:
             return {}
@@ -80,9 +90,18 @@ def layout_of(texts: Sequence[str]) -> Layout:
     ordered = sorted(texts)
     some = ordered[:: max(1, len(ordered) // LOOKED_AT)]
     counts: Counter[str] = Counter()
+    spellings: dict[str, set[str]] = defaultdict(set)
     for text in some:
-        counts.update({(found.group(1) or found.group(2)).casefold() for found in _LABEL.finditer(text.strip())})
-    return Layout(label for label, rows in counts.items() if rows >= max(2, LEAST_ROWS * len(some)))
+        written = {found.group(1) or found.group(2) for found in _LABEL.finditer(text.strip())}
+        counts.update({_without_case(label) for label in written})
+        for label in written:
+            spellings[_without_case(label)].add(label)
+    enough = max(2, LEAST_ROWS * len(some))
+    return Layout(spelling for label, rows in counts.items() if rows >= enough for spelling in spellings[label])
+
+
+def _without_case(label: str) -> str:
+    return unicodedata.normalize("NFC", label.casefold())
 
 
 class Parts:
