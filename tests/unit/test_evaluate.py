@@ -52,6 +52,15 @@ def test_rows_are_sampled_by_split_with_the_seed_the_users_own_first(tmp_path: P
     assert rows[0].text == "do\ntest_own 0"
 
 
+def test_a_sample_has_the_labels_as_often_as_the_split(tmp_path: Path) -> None:
+    """A score of the sample is one of the split: no label counts more than it does there."""
+    folder = Folder(str(tmp_path))
+    rows = [Example(f"text {i}", "seldom" if i % 200 == 0 else "often", "own", "o") for i in range(400)]
+    write(Splits({"train": rows[:1], "validation": [], "test-own": rows}, Dropped()), Preprocessing("do"), folder)
+    seldom = sum(row.output == "seldom" for seed in range(200) for row in sampled_rows(folder, 20, seed))
+    assert 5 <= seldom <= 40  # of 4,000 rows, 20 expected; 200 and more were one added to each sample
+
+
 def test_an_attempt_goes_on_where_the_killed_one_was(tmp_path: Path) -> None:
     texts = [f"t{i}" for i in range(2 * CHUNK + 3)]
     asked: list[str] = []

@@ -10,7 +10,6 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from prompt2model_stages.classes import with_each_class
 from prompt2model_stages.splits import Row, parquet, read_split, test_split
 from prompt2model_stages.storage import Folder
 
@@ -37,14 +36,14 @@ CHUNK = 64
 
 
 def sampled_rows(prepared: Folder, most: int, seed: int) -> list[Row]:
-    """The test splits' rows, at most so many of each, drawn with the seed, each label among them; the user's own split first."""
+    """The test splits' rows, at most so many of each; drawn with the seed, each row alike. The user's own split first."""
     rows: list[Row] = []
     for name in SPLITS:
         found = read_split(prepared, name)
         drawn: Sequence[int] = range(len(found))
         if len(found) > most:
-            sample = random.Random(f"{seed}:{name}").sample(drawn, most)
-            drawn = with_each_class([row.output for row in found], sample, 1, seed)
+            # As they come: rows added for seldom labels would make the score another than the split's.
+            drawn = sorted(random.Random(f"{seed}:{name}").sample(drawn, most))
         rows += [found[i] for i in drawn]
     return rows
 
