@@ -125,6 +125,7 @@ GRAPH: dict[Stage, StageNode] = {
         asks_hub=True,  # datasets
         licenses="datasets.licenses",
         artifacts=("statistics.json", "transformed.jsonl", "plan.txt"),
+        version=2,  # the rows that it rewrites: of lists, choices and labels (prepare.textualizing)
     ),
     Stage.PREPARE: StageNode(
         reads=(

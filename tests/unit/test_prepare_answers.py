@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from prompt2model_stages.evaluate.metrics import ChrFPlusPlus, ExactMatch
 from prompt2model_stages.evaluate.predictions import STUDENT, TEACHER, UNTRAINED
 from prompt2model_stages.examples import Example
 from prompt2model_stages.prepare.hub_datasets import drawn_from
-from prompt2model_stages.prepare.own_data import read_own
+from prompt2model_stages.prepare.own_data import read_alike, read_own
 from prompt2model_stages.prepare.references import are_references
+from prompt2model_stages.prepare.splitting import split
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.textualizing import examples_of
 from prompt2model_stages.preprocessing import Preprocessing
@@ -145,6 +148,107 @@ def test_the_number_of_a_choice_becomes_its_text(answers: list[object], labels: 
 def test_what_is_no_number_of_a_choice_stays(answers: list[object], column: str) -> None:
     found = examples_of(choice_rows(answers, column, labels=False), ["question"], column, "own")
     assert [example.output for example in found] == [str(answer) for answer in answers]
+
+
+def shuffled_choices(texts: str, rows: int = 40) -> list[dict[str, object]]:
+    """Rows whose answer is the text of a choice, in whatever place."""
+    chance = random.Random(1)
+    return [
+        {"q": f"{i}?", "choices": chance.sample(texts, len(texts)), "answer": chance.choice(texts)} for i in range(rows)
+    ]
+
+
+@pytest.mark.parametrize("texts", ["12345", "0123", "ABCD", "１２３"])
+def test_an_answer_that_is_a_text_of_its_choices_stays(texts: str) -> None:
+    rows = shuffled_choices(texts)
+    found = examples_of(table(*rows), ["q"], "answer", "own")
+    assert [example.output for example in found] == [row["answer"] for row in rows]
+
+
+def test_stars_whose_options_come_from_the_best() -> None:
+    labels = ["2", "5", "1", "4", "3"] * 10
+    rows = [
+        {"review": f"text {i}", "options": ["5", "4", "3", "2", "1"], "label": label} for i, label in enumerate(labels)
+    ]
+    rows[7]["label"] = "0"  # one wrong row makes no places of all others
+    assert [one.output for one in examples_of(table(*rows), ["review"], "label", "own")] == [
+        row["label"] for row in rows
+    ]
+
+
+def test_numbers_that_do_not_tell_where_they_begin_stay() -> None:
+    """Twenty rows of ten options have no 0 in one of eight draws; shifted by one, each of them would be wrong."""
+    options = [f"text {i}" for i in range(10)]
+    rows = [{"q": f"{i}?", "options": options, "answer": 1 + i % 8} for i in range(40)]
+    notes: list[str] = []
+    found = examples_of(table(*rows), ["q"], "answer", "own", notes=notes)
+    assert [example.output for example in found] == [str(row["answer"]) for row in rows]
+    assert "do not tell whether options are counted from 0 or from 1" in notes[0]
+
+
+@pytest.mark.parametrize(("last", "expected"), [({"answer": 0}, "text 2"), ({"answer": 4}, "text 1")])
+def test_test_data_are_read_as_train_data_are(tmp_path: Path, last: dict[str, object], expected: str) -> None:
+    row = {"input": "?", "options": [f"text {i}" for i in range(4)], "answer": 2}
+    (tmp_path / "train.jsonl").write_text("\n".join(json.dumps(one) for one in [row, {**row, **last}]))
+    (tmp_path / "test.jsonl").write_text(json.dumps(row))
+    data = OwnData(uri="x.jsonl", output_column="answer")
+    train = read_own(str(tmp_path / "train.jsonl"), data, "datasets.own")
+    test = read_own(str(tmp_path / "test.jsonl"), data, "evaluation.testData")
+    assert test.examples[0].output == "2"
+    alike = read_alike(test, data, train, data)
+    assert alike.examples[0].output == read_alike(train, data, test, data).examples[0].output == expected
+    assert [note for note in alike.table.notes if "options" in note] == [
+        f"{alike.table.name}, column answer: it says which of options is right; the output is its text. The student does not "
+        "see the choices: name options in inputColumns."
+    ]
+
+
+WORDS = [
+    "To",
+    "whom",
+    ",",
+    "did",
+    "the",
+    "Virgin",
+    "Mary",
+    ",",
+    "appear",
+    "in",
+    "1858",
+    ",",
+    "in",
+    "Lourdes",
+    ",",
+    "France",
+]
+
+
+def test_lists_that_are_all_wanted_stay_one_output() -> None:
+    tokens = [{"text": f"t {i}", "tokens": [*WORDS, str(i)]} for i in range(30)]
+    assert examples_of(table(*tokens), ["text"], "tokens", "own")[0].output == ", ".join([*WORDS, "0"])
+    roots = [{"q": f"(x-{a})(x-{b})=0", "answer": [a, b]} for a in range(1, 9) for b in range(a + 1, 9)]
+    notes: list[str] = []
+    found = examples_of(table(*roots), ["q"], "answer", "own", notes=notes)
+    assert (found[0].output, found[0].references) == ("1, 2", ())
+    assert notes[0].startswith(
+        "t, column answer: 28 of 28 rows have a list, and the items of most have no words in common."
+    )
+    assert are_references(
+        "aliases", [["Sinclair Lewis", "Harry Sinclair Lewis"], ["14 December 1972 UTC", "December 1972"]]
+    )
+    assert not are_references("output", [["x = 1", "x = 2"], [",", "."], ["!", "?"]])
+    assert not are_references("answers", [["x = 1", "x = 2"]] * 3)
+
+
+def test_references_of_rows_that_ask_the_same_are_kept_together() -> None:
+    def row(number: int, output: str, *references: str) -> Example:
+        return Example("Who?", output, "own", f"t#{number}", references=references)
+
+    rows = [row(1, "a", "a", "b"), row(2, "a", "a", "c"), row(3, "c"), row(4, "d")]
+    result = split([Example("z", "y", "own", "o")], 1, rows)
+    (kept,) = result.examples["test-own"]
+    assert (kept.output, kept.references) == ("a", ("a", "b", "c"))
+    assert (result.dropped.duplicates["own"], result.dropped.conflicts["own"]) == (2, 1)
 
 
 OUTPUTS = st.lists(st.sampled_from("aaaaaaaaabbbcd"), min_size=5, max_size=200)

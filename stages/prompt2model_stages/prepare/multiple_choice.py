@@ -28,8 +28,12 @@ ANSWERS = frozenset(
         *("output", "solution"),
     }
 )
-ENOUGH = 20
-"""Rows from which on numbers that never are 0 are counted from 1."""
+WRITTEN = 0.9
+"""Answers are the choices' texts where so many of them are: numbers and letters are choices, too."""
+
+Place = Callable[[Any, Sequence[str], Sequence[str]], int | None]
+_Found = list[tuple[Any, list[str], list[str]]]
+"""Of each row: the answer, the texts of its choices and their labels."""
 
 
 @dataclass(frozen=True)
@@ -37,36 +41,78 @@ class Choices:
     """Where a table has the choices, and which of them an answer is.
 
     column: of the choices.
+    place: of an answer among its row's choices; None where the numbers do not tell whether they count from 0 or 1.
     """
 
     column: str
-    place: Callable[[Any, Sequence[str], Sequence[str]], int | None]
+    place: Place | None
 
     def answer(self, table: Table, row: Mapping[str, Any], answer: Any) -> str | None:
-        """The text of the choice; None where the row has no answer."""
+        """The text of the choice; None where the row has no answer. Not for answers whose places are unknown."""
+        assert self.place is not None
         texts, labels = choices_in(table.cell(row, self.column)) or ([], [])
         place = self.place(answer, texts, labels)
         return texts[place] if place is not None and 0 <= place < len(texts) else None
 
 
-def choices_of(table: Table, rows: Sequence[Mapping[str, Any]], answers: str) -> Choices | None:
+@dataclass(frozen=True)
+class Answered:
+    """A table whose rows have answers.
+
+    rows: those that are used.
+    answers: the output column.
+    """
+
+    table: Table
+    rows: Sequence[Mapping[str, Any]]
+    answers: str
+
+
+def choices_of(own: Answered, other: Answered | None = None) -> Choices | None:
     """The choices that a column's answers number; None where it has none, or any answer is none of its row's choices.
 
     Args:
-        table: with all columns.
-        rows: those that are used.
-        answers: the output column.
+        own: where the answers are.
+        other: counts, too, for how they are numbered: train and test data, of which one may be small, are read alike.
     """
-    if answers.casefold().split(".")[-1] not in ANSWERS:
+    if own.answers.casefold().split(".")[-1] not in ANSWERS:
         return None
-    for column in table.columns:
-        if column.casefold() in CHOICES and column != table.column(answers):
-            cells = [(table.cell(row, answers), choices_in(table.cell(row, column))) for row in rows]
-            found = [(answer, *cell) for answer, cell in cells if cell is not None and answer not in (None, "")]
-            for place in (_by_label, _by_letter, *((_from(start),) if (start := _start(found)) is not None else ())):
-                if found and all(_is_one(place(*one), one[1]) for one in found):
-                    return Choices(column, place)
+    for column in own.table.columns:
+        if column.casefold() in CHOICES and column != own.table.column(own.answers):
+            found = _found(own, column)
+            beside = _found(other, column) if other is not None and column in other.table.columns else []
+            for rows in (found + beside, found) if found else ():
+                if _are_written(rows):
+                    return None
+                if (places := _places(rows)) is not None:
+                    return Choices(column, places[0])
     return None
+
+
+def _found(answered: Answered, column: str) -> _Found:
+    table = answered.table
+    cells = [(table.cell(row, answered.answers), choices_in(table.cell(row, column))) for row in answered.rows]
+    return [(answer, *cell) for answer, cell in cells if cell is not None and answer not in (None, "")]
+
+
+def _are_written(rows: _Found) -> bool:
+    """Whether the answers are the choices' texts already."""
+    return sum(_written(answer) in {text.strip() for text in texts} for answer, texts, _ in rows) >= WRITTEN * len(rows)
+
+
+def _written(answer: Any) -> str:
+    return str(int(answer)) if isinstance(answer, float) and answer.is_integer() else str(answer).strip()
+
+
+def _places(rows: _Found) -> tuple[Place | None] | None:
+    """How the answers say which choice is right, in a tuple; None where they say none."""
+    for place in (_by_label, _by_letter):
+        if all(_is_one(place(*one), one[1]) for one in rows):
+            return (place,)
+    able = [start for start in (0, 1) if all(_is_one(_from(start)(*one), one[1]) for one in rows)]
+    if not able:
+        return None
+    return (_from(able[0]) if len(able) == 1 else None,)
 
 
 def choices_in(cell: Any) -> tuple[list[str], list[str]] | None:
@@ -100,24 +146,12 @@ def _by_letter(answer: Any, texts: Sequence[str], labels: Sequence[str]) -> int 
     return string.ascii_uppercase.index(text) if len(text) == 1 and text in string.ascii_uppercase else None
 
 
-def _from(start: int) -> Callable[[Any, Sequence[str], Sequence[str]], int | None]:
+def _from(start: int) -> Place:
     def place(answer: Any, texts: Sequence[str], labels: Sequence[str]) -> int | None:
         number = _number(answer)
         return None if number is None else number - start
 
     return place
-
-
-def _start(rows: Sequence[tuple[Any, Sequence[str], Sequence[str]]]) -> int | None:
-    """Whether numbers count from 0 or 1; None where they do not tell."""
-    numbers = [(_number(answer), len(texts)) for answer, texts, _ in rows]
-    if any(number is None for number, _ in numbers):
-        return None
-    if any(number == 0 for number, _ in numbers):
-        return 0
-    if any(number == count for number, count in numbers):
-        return 1
-    return 1 if len(numbers) >= ENOUGH else None
 
 
 def _number(answer: Any) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.errors import failed
 from prompt2model_stages.examples import Example
+from prompt2model_stages.prepare.multiple_choice import CHOICES, Answered
 from prompt2model_stages.prepare.tables import Table, read_table
 from prompt2model_stages.prepare.textualizing import examples_of
 from prompt2model_stages.prepare.web import discreet, is_web
@@ -14,10 +15,14 @@ from prompt2model_stages.prepare.web import discreet, is_web
 
 @dataclass(frozen=True)
 class OwnExamples:
-    """A file of the user's, and its rows as examples, in the file's order; some may lack an input or an output."""
+    """A file of the user's, and its rows as examples, in the file's order; some may lack an input or an output.
+
+    told: those of the table's notes that are about its answers; None where nothing may be noted.
+    """
 
     table: Table
     examples: list[Example]
+    told: tuple[str, ...] | None = None
 
 
 def read_own(place: str, own: OwnData, where: str) -> OwnExamples:
@@ -36,6 +41,26 @@ def read_own(place: str, own: OwnData, where: str) -> OwnExamples:
     return OwnExamples(replace(read.table, notes=()), read.examples) if is_web(place) else read
 
 
+def read_alike(own: OwnExamples, data: OwnData, other: OwnExamples, other_data: OwnData) -> OwnExamples:
+    """The examples again, their answers read as those of the other file: whether lists are right answers, and choices numbers.
+
+    Args:
+        own, data: the file, and what the spec says of it.
+        other, other_data: the test data of train data, or the other way round.
+    """
+    table = own.table
+    is_plain = not any(column.casefold() in CHOICES for column in table.columns)
+    if is_plain and not any(isinstance(table.cell(row, data.output_column), list | dict) for row in table.rows):
+        return own
+    notes: list[str] = []
+    beside = Answered(other.table, other.table.rows, other_data.output_column)
+    examples = examples_of(table, data.input_columns, data.output_column, "own", notes=notes, beside=beside)
+    if own.told is None:
+        return replace(own, examples=examples)
+    before = table.notes[: len(table.notes) - len(own.told)]
+    return OwnExamples(replace(table, notes=(*before, *notes)), examples, tuple(notes))
+
+
 def _read(place: str, own: OwnData, where: str) -> OwnExamples:
     wanted = [*own.input_columns, own.output_column]
     table = read_table(place, where, wanted, own.format)
@@ -48,4 +73,4 @@ def _read(place: str, own: OwnData, where: str) -> OwnExamples:
             f"{where}: none of the {len(examples)} rows of {table.name} has both an input and an output.",
             f"Fill the columns {', '.join(wanted)}, or name others in {where}.",
         )
-    return OwnExamples(replace(table, notes=(*table.notes, *notes)), examples)
+    return OwnExamples(replace(table, notes=(*table.notes, *notes)), examples, tuple(notes))

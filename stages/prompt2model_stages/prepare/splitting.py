@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from prompt2model_stages.examples import SOURCES, Example, Pair, Source, same_text
 from prompt2model_stages.prepare.grouping import Grouping, Groups
@@ -134,7 +134,10 @@ def _believed(rows: list[Example], dropped: Dropped) -> list[Example]:
 
 
 def _distinct(rows: Iterable[Example], dropped: Dropped) -> list[Example]:
-    """Each wording once, with its most frequent output (ties: the shortest), and each answer once in a group."""
+    """Each wording once, with its most frequent output (ties: the shortest), and each answer once in a group.
+
+    The references of rows that have the same answer, or one that is right by these, are kept together.
+    """
     wordings: dict[str, list[Example]] = defaultdict(list)
     for example in sorted(rows, key=_order):
         wordings[same_text(example.input)].append(example)
@@ -143,12 +146,21 @@ def _distinct(rows: Iterable[Example], dropped: Dropped) -> list[Example]:
         votes = Counter(example.output for example in same)
         output = min(votes, key=lambda text: (-votes[text], len(text), text))
         chosen = next(example for example in same if example.output == output)
-        dropped.duplicates[chosen.source] += votes[output] - 1
-        dropped.conflicts[chosen.source] += len(same) - votes[output]
-        if (chosen.group, output) in kept:
+        chosen = _with_references(chosen, [example for example in same if example.output == output])
+        alike = [example for example in same if example.output == output or example.output in chosen.references]
+        dropped.duplicates[chosen.source] += len(alike) - 1
+        dropped.conflicts[chosen.source] += len(same) - len(alike)
+        if (first := kept.get((chosen.group, output))) is not None:
             dropped.duplicates[chosen.source] += 1
-        kept.setdefault((chosen.group, output), chosen)
+            chosen = _with_references(first, [first, chosen])
+        kept[chosen.group, output] = _with_references(chosen, [chosen, *alike])
     return list(kept.values())
+
+
+def _with_references(example: Example, others: Iterable[Example]) -> Example:
+    """The example with all references of the others, which have the same question, each once."""
+    right = tuple(dict.fromkeys(text for other in others for text in other.references))
+    return example if right == example.references else replace(example, references=right)
 
 
 def _lend_to_validation(splits: dict[str, list[Example]], seed: int, family_of: Mapping[str, str]) -> None:

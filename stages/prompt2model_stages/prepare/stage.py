@@ -29,7 +29,7 @@ from prompt2model_stages.examples import (
     VotedExample,
 )
 from prompt2model_stages.prepare.chosen import chosen_rows, dataset_license
-from prompt2model_stages.prepare.own_data import read_own
+from prompt2model_stages.prepare.own_data import OwnExamples, read_alike, read_own
 from prompt2model_stages.prepare.splitting import Splits, split
 from prompt2model_stages.prepare.statistics import rows_read, statistics_of
 from prompt2model_stages.prepare.tables import Table
@@ -61,9 +61,10 @@ def run(context: StageContext) -> StageOutputs:
         _transformed(context) if is_transformed else chosen_rows(context, notes, say=partial(_progress, context, 0))
     )
     _progress(context, 1)
-    files: dict[str, Table] = {}
-    examples += _own(context, context.spec.datasets.own, "datasets.own", files) or []
-    own_test = _own(context, context.spec.evaluation.test_data, "evaluation.testData", files)
+    own, tests = _own_files(context)
+    files = {where: one.table for where, one in (("datasets.own", own), ("evaluation.testData", tests)) if one}
+    examples += own.examples if own else []
+    own_test = tests.examples if tests else None
     _progress(context, 2)
     examples += _generated(context)
     _progress(context, 3)
@@ -136,8 +137,21 @@ def _transformed(context: StageContext) -> list[Example]:
     ]
 
 
-def _own(context: StageContext, data: OwnData | None, where: str, files: dict[str, Table]) -> list[Example] | None:
-    """Examples in the user's file, which is added to `files`.
+def _own_files(context: StageContext) -> tuple[OwnExamples | None, OwnExamples | None]:
+    """The user's data and test data, their answers read alike."""
+    data, test_data = context.spec.datasets.own, context.spec.evaluation.test_data
+    own, tests = _own(context, data, "datasets.own"), _own(context, test_data, "evaluation.testData")
+    if own is not None and data is not None and tests is not None and test_data is not None:
+        own, tests = read_alike(own, data, tests, test_data), read_alike(tests, test_data, own, data)
+    for where, read in (("datasets.own", own), ("evaluation.testData", tests)):
+        if read is not None:
+            for note in read.table.notes:
+                logger.info("%s: of %s: %s", where, read.table.name, note)
+    return own, tests
+
+
+def _own(context: StageContext, data: OwnData | None, where: str) -> OwnExamples | None:
+    """The user's file.
 
     Raises: StageError, also Blocked, SourceChanged, where it is not the file that the stage run was made for.
     """
@@ -147,13 +161,9 @@ def _own(context: StageContext, data: OwnData | None, where: str, files: dict[st
     if data.config_map is not None:  # what a pod still sees of an earlier content may be malformed: that is no failure
         _check_content(named, where, place, hashlib.sha256(Path(place).read_bytes()).hexdigest())
     read = read_own(place, data, where)
-    table = read.table
     if named is not None:
-        _check_content(named, where, table.name, table.sha256)
-    for note in table.notes:
-        logger.info("%s: of %s: %s", where, table.name, note)
-    files[where] = table
-    return read.examples
+        _check_content(named, where, read.table.name, read.table.sha256)
+    return read
 
 
 def _check_content(named: str | None, where: str, file: str, found: str) -> None:

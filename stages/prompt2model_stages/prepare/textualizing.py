@@ -11,8 +11,8 @@ from typing import Any
 
 from prompt2model_stages.errors import failed
 from prompt2model_stages.examples import Example, Source
-from prompt2model_stages.prepare.multiple_choice import CHOICES, choices_of, choices_text
-from prompt2model_stages.prepare.references import are_references, listed, target_of
+from prompt2model_stages.prepare.multiple_choice import CHOICES, Answered, choices_of, choices_text
+from prompt2model_stages.prepare.references import are_references, is_named_so, listed, target_of
 from prompt2model_stages.prepare.tables.class_names import named
 from prompt2model_stages.prepare.tables.table import Table
 
@@ -29,6 +29,7 @@ def examples_of(
     seed: int = 0,
     integral: Mapping[str, bool] | None = None,
     notes: list[str] | None = None,
+    beside: Answered | None = None,
 ) -> list[Example]:
     """The table's rows as examples; one without an input or an output comes with an empty text.
 
@@ -42,13 +43,14 @@ def examples_of(
         seed: of the sample.
         integral: as from integral_columns, where the table is a part of the rows that count for it.
         notes: what a person should know of the answers is added.
+        beside: rows that are read in the same way: test data beside train data.
 
     Raises: StageError DataMalformed for a class id that no class has, or bytes that are no text, with row and count.
     """
     drawn = table.sample(len(table.rows) if rows is None else rows, seed, output_column)
     columns = [*input_columns, output_column]
     integral = {**integral_columns(table, columns, [row for _, row in drawn]), **(integral or {})}
-    answers = _Answers(table, drawn, output_column, integral[output_column])
+    answers = _Answers(table, drawn, output_column, integral[output_column], beside)
     examples, wrong = [], []
     for number, row in drawn:
         try:
@@ -82,18 +84,29 @@ class _Answers:
     """The output column: texts, numbers of choices, or lists of answers that are each right."""
 
     def __init__(
-        self, table: Table, drawn: Sequence[tuple[int, Mapping[str, Any]]], column: str, integral: bool
+        self,
+        table: Table,
+        drawn: Sequence[tuple[int, Mapping[str, Any]]],
+        column: str,
+        integral: bool,
+        beside: Answered | None,
     ) -> None:
         self._table, self._column, self._integral = table, column, integral
         rows = [row for _, row in drawn]
-        self._choices = None if table.column(column) in table.labels else choices_of(table, rows, column)
-        self._several = self._choices is None and are_references(column, (table.cell(row, column) for row in rows))
+        is_class = table.column(column) in table.labels
+        self._choices = None if is_class else choices_of(Answered(table, rows, column), beside)
+        cells = [table.cell(row, column) for row in rows]
+        others = [] if beside is None else [beside.table.cell(row, beside.answers) for row in beside.rows]
+        self._several = self._choices is None and are_references(column, cells + others)
+        self._joined = 0
+        if not self._several and self._choices is None and is_named_so(column):
+            self._joined = sum(len(listed(cell) or ()) > 1 for cell in cells)
         self._unanswered = 0
 
     def of(self, row: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """A row's output, and all that are right where there are several. Raises: ValueError for a value that is no text."""
         cell = self._table.cell(row, self._column)
-        if self._choices is not None:
+        if self._choices is not None and self._choices.place is not None:
             return (self._choices.answer(self._table, row, cell) or "").strip(), ()
         answers = listed(cell) if self._several else None
         if answers is None:
@@ -117,7 +130,17 @@ class _Answers:
                 f"{name}: {self._unanswered:,} of {len(examples):,} rows have no answer (an empty list) and are left out. "
                 'To train on them, write what the student should say there, such as "unanswerable".'
             )
-        if self._choices is not None:
+        if self._joined:
+            told.append(
+                f"{name}: {self._joined:,} of {len(examples):,} rows have a list, and the items of most have no words in common. "
+                "All of them are the answer, joined by commas. Where each is right by itself, write one of them as text."
+            )
+        if self._choices is not None and self._choices.place is None:
+            told.append(
+                f"{name}: its numbers do not tell whether {self._choices.column} are counted from 0 or from 1 (none is 0, none "
+                "is that of a last choice), so the output is the number as it is. Write the choice's text instead."
+            )
+        elif self._choices is not None:
             seen = self._choices.column in {self._table.column(column) for column in input_columns}
             hint = (
                 "" if seen else f" The student does not see the choices: name {self._choices.column} in inputColumns."
