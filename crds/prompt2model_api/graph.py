@@ -139,7 +139,7 @@ GRAPH: dict[Stage, StageNode] = {
         asks_hub=True,  # datasets
         licenses="datasets.licenses",
         artifacts=("statistics.json", "preprocessing.json"),
-        version=2,  # near-duplicates and common questions are never in two splits, classes are in all of them
+        version=3,  # near-duplicates and common questions are never in two splits, classes are in all of them
     ),
     Stage.TRAIN: StageNode(
         reads=(

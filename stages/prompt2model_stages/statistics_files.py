@@ -133,6 +133,9 @@ class GroupStatistics(Model):
     near_tests: int = Field(
         default=0, description="Groups that were left out since they ask in other words what your own test data asks."
     )
+    own_asked: int = Field(
+        default=0, description="Rows that were left out since they ask what your own test data asks, in any words."
+    )
     own_context: int = Field(
         default=0, description="Rows not left out that share a context, but no question, with your own test data."
     )

@@ -127,6 +127,53 @@ def test_a_question_of_the_own_test_data_is_left_out_in_other_contexts_and_other
     assert result.grouping.near_tests >= 1
 
 
+TICKETS = {"billing": "Finance", "refund": "Finance", "login": "IT", "password": "IT", "returns": "Logistics"}
+
+
+@pytest.mark.parametrize("category", ["{}", "all messages about {} of customers"])
+@pytest.mark.parametrize("certain", [0.9, 1.0])
+def test_a_category_that_tells_the_output_is_no_question(category: str, certain: float) -> None:
+    """Own test data with each category leaves the rows, and no category stands in one split alone."""
+    chance = random.Random(4)
+    words = [f"{a}{b}{c}{a}{d}" for a in "bcdfg" for b in "aeiou" for c in "lmnrst" for d in "aeiou"]
+
+    def ticket(number: int, source: str) -> Example:
+        kind = chance.choice(list(TICKETS))
+        output = TICKETS[kind] if chance.random() < certain else chance.choice(["Finance", "IT", "Logistics"])
+        text = f"Category: {category.format(kind)}\nMessage: {' '.join(chance.sample(words, 10))}"
+        return Example(text, output, source, f"d#{number}")  # type: ignore[arg-type]
+
+    rows = [ticket(number, "retrieved") for number in range(400)]
+    result = split(rows, 1, [ticket(number, "own") for number in range(40)])
+    assert {field.name: field.use for field in result.grouping.fields}["category"] == "neither"
+    assert not +result.dropped.leaks
+    for found in result.examples.values():
+        assert len({part(row.input, "category") for row in found}) == len(TICKETS)
+
+
+def test_a_few_rows_say_nothing_about_agreement() -> None:
+    rows = [Example(f"premise: {chr(97 + i % 26)}{i} stands on a hill\nhypothesis: it {i} is there", f"{i % 2}", "own", "o")
+            for i in range(0, 200, 2)]  # fmt: skip
+    twice = [Example(row.input.replace("it", "she"), row.output, "own", "o") for row in rows[:3]]
+    fields = split([*rows, *twice], 0).grouping.fields
+    assert {field.name: field.agreement for field in fields} == {"premise": 0.0, "hypothesis": 0.0}
+
+
+@pytest.mark.parametrize("count", [190, 210])
+def test_each_class_stands_in_every_split_whatever_their_number(count: int) -> None:
+    """Beyond 200 values as well as below, with inputs of one template."""
+    words = "alpha bravo charly delta echo foxtrot".split()  # noqa: SIM905
+    names = [f"item{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(count)]
+    rows = [
+        Example(f"please tell me about {name} service number {word}", f"intent {name}", "retrieved", f"d#{name}")
+        for name in names for word in words
+    ]  # fmt: skip
+    result = split(rows, 1)
+    assert {name: len({row.output for row in found}) for name, found in result.examples.items()} == dict.fromkeys(
+        (TRAIN, VALIDATION, "test-retrieved"), count
+    )
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_rare_class_stands_in_every_split(seed: int) -> None:
     chance = random.Random(seed)

@@ -201,6 +201,19 @@ def test_own_test_data_is_a_split_of_its_own(tmp_path: Path) -> None:
     assert at.folder.read_json("statistics.json")["dropped"]["leaks"] == {"generated": 1}
 
 
+def test_rows_that_the_own_test_data_leaves_out_are_told(tmp_path: Path) -> None:
+    numbers(tmp_path / "test.csv", 10, ("q", "a"))
+    test = {"uri": str(tmp_path / "test.csv"), "inputColumns": ["q"], "outputColumn": "a"}
+    leaks = [{"input": f"Number {number}!", "output": f"{number}", "requests": []} for number in range(3)]
+    at = context(tmp_path, {"evaluation.testData": test}, None, [*generated_rows(20), *leaks])
+    assert run(at).notes == [
+        "3 rows are left out since they ask what your own test data asks; 0 of their inputs ask it in other words."
+    ]
+    reason, message = failure(context(tmp_path, {"evaluation.testData": test}, None, leaks))
+    assert reason == "NoTrainingData"
+    assert "all rows are left out (3 leaks), 3 of them since they ask what your own test data asks" in message
+
+
 def failure(at: StageContext) -> tuple[str, str]:
     with pytest.raises(StageError) as error:
         run(at)

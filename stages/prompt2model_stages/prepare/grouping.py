@@ -26,6 +26,7 @@ class Grouping:
     families: how many there are, of how many groups; `largest` has so many groups.
     near: pairs of groups that were joined as near-duplicates.
     near_tests: groups that were left out since they ask what the user's own test data asks, in nearly its words.
+    own_asked: rows that were left out since they ask what the user's own test data asks, in its words or others.
     own_context: rows to train on or validate with that stand on a context of the user's own test data.
     """
 
@@ -34,6 +35,7 @@ class Grouping:
     largest: int = 0
     near: int = 0
     near_tests: int = 0
+    own_asked: int = 0
     own_context: int = 0
     fields: list[Field] = field(default_factory=list)
 
@@ -101,6 +103,7 @@ class Groups:
             largest=max(sizes.values(), default=0),
             near=len(self._near),
             near_tests=len(self.leaking - self._of_asked(self._own_asked)),
+            own_asked=sum(row.group in self.leaking for row in self._examples),
             own_context=sum(not own.isdisjoint(self._contexts.get(row.group, ())) for row in rows) if own else 0,
             fields=self._parts.fields,
         )

@@ -4,8 +4,8 @@ Two texts ask the same where they differ
 
 - in case, accents, punctuation and articles alone, whatever their outputs are;
 - in more than that (a typo, the order of words, a word more or another one), but have the same numbers, most of their words
-  and the same output. So an input whose number, date or name differs is another question where its output differs, and
-  an input whose numbers differ always is.
+  and the same output but for case, accents, punctuation and articles. So an input whose number, date or name differs is
+  another question where its output differs, and an input whose numbers differ always is.
 
 The second kind is found by MinHash among the texts that share output and numbers, and each pair is then compared word by word.
 Nothing here depends on the order of the texts (docs/decisions/0094).
@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from prompt2model_stages.classes import are_labels
+from prompt2model_stages.classes import ROWS_A_VALUE, are_labels
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.prepare.folding import folded, is_number, numbers_of, without_articles, words_of
 from prompt2model_stages.prepare.sketches import pairs_among, pairs_between, signatures_of
@@ -36,10 +36,10 @@ SMALLEST = 8
 """Characters of the shortest text that can have a near-duplicate; it has two words at least."""
 FILLERS = 3
 """Where a text has more words than this in one place, in texts of one label, the place is a variable and no matter of wording."""
-FREE_WORDS = 4
-"""Outputs of so many words are free text: nearly the same output is the same one."""
 TYPO_LETTERS, LONG_LETTERS = 4, 8
 """A word of so many letters may have one typo, of the latter two."""
+OFTEN = 3
+"""Two words that so many texts have each are no typos of each other: `Juni` and `Juli`."""
 MOST_TYPOS = 6
 """Texts with more words apart than this differ by more than typos."""
 
@@ -62,13 +62,15 @@ def near_duplicates(pairs: Sequence[Pair], known: Sequence[str] = ()) -> list[Tw
     """
     texts = [folded(pair.input) for pair in pairs]
     order = sorted(range(len(pairs)), key=lambda place: (pairs[place].input, pairs[place].output))
-    labels = are_labels(pair.output for pair in pairs)
+    outputs = _Outputs(pairs)
+    often = _frequent(texts)
     found = list(_worded_alike(order, texts))
-    for places in _comparable(order, texts, pairs, labels):
+    for places in _comparable(order, texts, pairs, outputs):
         some = [texts[place] for place in places]
         one, other = pairs_among(signatures_of(some), _least_signed(some))
         near = ((places[i], places[j]) for i, j in zip(one.tolist(), other.tolist(), strict=True))
-        found += _compared(((i, j) for i, j in near if not known or known[i] != known[j]), texts, pairs, labels)
+        distinct = ((i, j) for i, j in near if not known or known[i] != known[j])
+        found += _compared(distinct, texts, outputs.is_class(pairs[places[0]].output), often)
     return _each_once(found)
 
 
@@ -76,20 +78,22 @@ def near_tests(tests: Sequence[Pair], pairs: Sequence[Pair]) -> list[Twins]:
     """The pairs that ask what a test row asks: all of them, each with each test row. `one` is the test row's place."""
     both = [*tests, *pairs]
     texts = [folded(pair.input) for pair in both]
-    labels = are_labels(pair.output for pair in both)
+    outputs = _Outputs(both)
+    often = _frequent(texts)
     asked: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for place in range(len(tests)):
-        asked[without_articles(texts[place].split())].append(place)
+        if texts[place]:  # of punctuation alone nothing is left
+            asked[without_articles(texts[place].split())].append(place)
     words = (without_articles(text.split()) for text in texts[len(tests) :])
     found = [Twins(test, place, 1.0) for place, wording in enumerate(words) for test in asked.get(wording, ())]
-    for places in _comparable(range(len(both)), texts, both, labels):
+    for places in _comparable(range(len(both)), texts, both, outputs):
         split = sum(place < len(tests) for place in places)
         if not 0 < split < len(places):
             continue
         some = [texts[place] for place in places]
         one, other = pairs_between(signatures_of(some), split, _least_signed(some))
         near = ((places[i], places[j]) for i, j in zip(one.tolist(), other.tolist(), strict=True))
-        close = _compared(near, texts, both, labels)
+        close = _compared(near, texts, outputs.is_class(both[places[0]].output), often)
         found += [Twins(twins.one, twins.other - len(tests), twins.similarity) for twins in close]
     return _each_once(found)
 
@@ -109,43 +113,60 @@ def _wording(text: str) -> tuple[str, ...]:
 
 def _worded_alike(order: Sequence[int], texts: Sequence[str]) -> Iterator[Twins]:
     first: dict[tuple[str, ...], int] = {}
-    for place in order:
+    for place in filter(texts.__getitem__, order):
         if (before := first.setdefault(without_articles(texts[place].split()), place)) != place:
             yield Twins(before, place, 1.0)
 
 
-def _comparable(order: Iterable[int], texts: Sequence[str], pairs: Sequence[Pair], labels: bool) -> Iterator[list[int]]:
-    """Places of texts with the same numbers and output: none of another one can ask the same. Free outputs are one."""
+class _Outputs:
+    """The outputs of all pairs: which are the same, and which so many texts have that they are a class."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self._closed = are_labels(pair.output for pair in pairs)
+        self._counts = Counter(self.key(pair.output) for pair in pairs)
+
+    def key(self, output: str) -> tuple[str, ...]:
+        """Outputs with one key say the same."""
+        return (output,) if self._closed else _wording(output) or (output,)
+
+    def is_class(self, output: str) -> bool:
+        """Whether the same output says little about whether two inputs are the same."""
+        return self._closed or self._counts[self.key(output)] >= ROWS_A_VALUE
+
+
+def _frequent(texts: Iterable[str]) -> frozenset[str]:
+    """Words that many texts have."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update({*text.split()})
+    return frozenset(word for word, rows in counts.items() if rows >= OFTEN)
+
+
+def _comparable(
+    order: Iterable[int], texts: Sequence[str], pairs: Sequence[Pair], outputs: _Outputs
+) -> Iterator[list[int]]:
+    """Places of texts with the same numbers and output: none of another one can ask the same."""
     alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for place in order:
         words = texts[place].split()
         if len(words) < 2 or sum(map(len, words)) < SMALLEST:
             continue
-        alike[(*numbers_of(words), "->", *_output_key(pairs[place].output, labels))].append(place)
+        alike[(*numbers_of(words), "->", *outputs.key(pairs[place].output))].append(place)
     yield from (places for _, places in sorted(alike.items()) if len(places) > 1)
 
 
-def _output_key(output: str, labels: bool) -> tuple[str, ...]:
-    if labels:
-        return (output,)
-    words = _wording(output)
-    return () if len(words) >= FREE_WORDS else words
-
-
 def _compared(
-    near: Iterable[tuple[int, int]], texts: Sequence[str], pairs: Sequence[Pair], labels: bool
+    near: Iterable[tuple[int, int]], texts: Sequence[str], is_class: bool, often: frozenset[str]
 ) -> list[Twins]:
-    """Those of the pairs that ask the same, of texts with the same numbers, and output unless it is free text."""
+    """Those of the pairs that ask the same, of texts with the same numbers and output."""
     found: list[tuple[Twins, tuple[str, ...]]] = []
     fillers: dict[tuple[str, ...], set[tuple[str, ...]]] = defaultdict(set)
     for one, other in near:
         words = texts[one].split(), texts[other].split()
-        apart = _apart(*words)
+        apart = _apart(*words, often)
         if apart.share < _least(min(map(len, words))):
             continue
-        if not labels and not _same_output(pairs[one].output, pairs[other].output, apart):
-            continue
-        slot = _common(*words) if labels and apart.left and apart.right else ()
+        slot = _common(*words) if is_class and apart.left and apart.right else ()
         if slot:
             fillers[slot] |= {apart.left, apart.right}
         found.append((Twins(one, other, apart.share), slot))
@@ -177,24 +198,13 @@ def _common(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted((Counter(one) & Counter(other)).elements()))
 
 
-def _same_output(one: str, other: str, inputs: _Apart) -> bool:
-    """Whether two outputs that are no labels say the same. What inputs and outputs both have apart is a name or a value."""
-    if (ones := _wording(one)) == (others := _wording(other)):
-        return True
-    numbers = [numbers_of(words) for words in (ones, others)]
-    if min(len(ones), len(others)) < FREE_WORDS or numbers[0] != numbers[1]:
-        return False
-    outputs = _apart(ones, others)
-    carried = not {*inputs.left}.isdisjoint(outputs.left) and not {*inputs.right}.isdisjoint(outputs.right)
-    return outputs.share >= LEAST and not carried
-
-
-def _apart(one: Sequence[str], other: Sequence[str]) -> _Apart:
+def _apart(one: Sequence[str], other: Sequence[str], often: frozenset[str] = frozenset()) -> _Apart:
     ones, others = Counter(one), Counter(other)
     left, right = (sorted(counts.elements()) for counts in (ones - others, others - ones))
     if 0 < len(left) <= MOST_TYPOS and 0 < len(right) <= MOST_TYPOS:
         for word in tuple(left):
-            meant = next((candidate for candidate in right if is_typo(word, candidate)), None)
+            known = word in often
+            meant = next((c for c in right if not (known and c in often) and is_typo(word, c)), None)
             if meant is not None:
                 left.remove(word)
                 right.remove(meant)

@@ -82,9 +82,10 @@ def run(context: StageContext) -> StageOutputs:
 def _left_out(splits: Splits) -> list[str]:
     """What a person should know of the user's own test data and what is trained on."""
     grouping, told = splits.grouping, []
-    if grouping.near_tests:
+    if grouping.own_asked:
         told.append(
-            f"{grouping.near_tests:,} inputs are left out since they ask, in other words, what your own test data asks."
+            f"{grouping.own_asked:,} rows are left out since they ask what your own test data asks; {grouping.near_tests:,} "
+            "of their inputs ask it in other words."
         )
     if grouping.own_context:
         told.append(
@@ -206,6 +207,13 @@ def _generated(context: StageContext) -> list[Example]:
 def _no_training_data(splits: Splits) -> Exception:
     dropped = {kind: sum(counts.values()) for kind, counts in vars(splits.dropped).items()}
     left_out = ", ".join(f"{count} {kind}" for kind, count in dropped.items() if count)
+    if splits.grouping.own_asked:
+        return failed(
+            "NoTrainingData",
+            f"There is nothing to train on: all rows are left out ({left_out}), {splits.grouping.own_asked} of them since they "
+            "ask what your own test data asks.",
+            "Bring test data that asks other questions than the rows to train on, or more rows to train on.",
+        )
     why = f" What there was is left out: {left_out}." if left_out else ""
     return failed(
         "NoTrainingData",

@@ -10,13 +10,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from prompt2model_stages.classes import are_labels
+from prompt2model_stages.classes import ROWS_A_VALUE, are_labels
 from prompt2model_stages.examples import Example
 
 LEAST_FAMILIES = 3
 """With fewer, nothing is held out: one is needed for each split."""
-FREQUENT = 30
-"""Of outputs that are no labels, one that so many families have is a class too: `N/A`, say."""
+SHORT, FREQUENT = 4, 30
+"""Of outputs that are no closed set, one is a class too where ROWS_A_VALUE families have it and it has at most so many words,
+or where so many families have it, whatever its length."""
 SLACK = 1.25
 """A held-out split may be so many times as large as its tenth, where the last family is."""
 
@@ -74,13 +75,20 @@ def _strata(families: Families, seed: int) -> Iterable[list[str]]:
     outputs = {family: {example.output for example in rows} for family, rows in families.items()}
     counts = Counter(output for found in outputs.values() for output in found)
     labels = are_labels(example.output for rows in families.values() for example in rows)
-    least = LEAST_FAMILIES if labels else FREQUENT
+    least = {output: _least_families(output, labels) for output in counts}
     strata: dict[str | None, list[str]] = defaultdict(list)
     for family in sorted(families, key=lambda family: rank(family, seed)):
-        classes = [output for output in outputs[family] if counts[output] >= least]
+        classes = [output for output in outputs[family] if counts[output] >= least[output]]
         strata[min(classes, key=lambda output: (counts[output], output)) if classes else None].append(family)
     large = [found for name, found in strata.items() if name is not None and len(found) >= LEAST_FAMILIES]
     if labels and large:  # what is left are labels that are too rare to be held out
         return large
     held = {family for found in large for family in found}
     return [*large, sorted(families.keys() - held, key=lambda family: rank(family, seed))]
+
+
+def _least_families(output: str, labels: bool) -> int:
+    """So many families with an output make it a class."""
+    if labels:
+        return LEAST_FAMILIES
+    return ROWS_A_VALUE if len(output.split()) <= SHORT else FREQUENT
