@@ -133,6 +133,12 @@ DATA = (
         FAILED,
     ),
     KnownReason(
+        "RevisionNotCached",
+        "Offline, the commit of the dataset that was decided is not in the cache of this machine; another one may be.",
+        "Unset HF_HUB_OFFLINE, load that revision into the cache, or correct the revision.",
+        BLOCKED,
+    ),
+    KnownReason(
         "HubUnreachable",
         "The Hugging Face hub does not answer, and the files are not in the local cache.",
         "Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE (in a cluster: `settings.huggingFace`), or name a folder.",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from prompt2model_stages.classes import CLOSED_VALUES, with_each_class
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.hub_data import hub_data_error
 from prompt2model_stages.hub_data.streaming import open_stream
+from prompt2model_stages.prepare.cached_datasets import COMMIT, load_cached
 from prompt2model_stages.prepare.tables import LEAST_OF_A_CLASS, OutputOf, Table
 from prompt2model_stages.prepare.tables.class_names import class_names_of
 from prompt2model_stages.student.hub import PATIENCE_S
@@ -29,7 +29,6 @@ FIELD = "datasets.choice"
 WINDOW_FACTOR = 20
 LARGEST_MARGIN = 200_000
 """Rows that are read beyond those that are wanted, at most."""
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def drawn_from(
 
 def _streamed(choice: Choice | UsedDataset, revision: str | None, rows: int, seed: int) -> Table:
     assert choice.name is not None
-    commit = revision if revision and _COMMIT.fullmatch(revision) else _commit_of(choice.name, revision)
+    commit = revision if revision and COMMIT.fullmatch(revision) else _commit_of(choice.name, revision)
     stream = open_stream(choice.name, choice.config, choice.split, commit)
     if stream.features is None:
         stream = stream._resolve_features()
@@ -138,10 +137,9 @@ def _streamed(choice: Choice | UsedDataset, revision: str | None, rows: int, see
 
 def _cached(choice: Choice | UsedDataset, revision: str | None) -> Table:
     """What lies in the cache of this machine, whole: nothing can be streamed without the hub."""
-    import datasets
-
-    loaded = datasets.load_dataset(choice.name, choice.config, split=choice.split, revision=revision)
-    at = f"{choice.name}@{revision[:12]}" if revision else choice.name
+    assert choice.name is not None
+    loaded, commit = load_cached(choice.name, choice.config, choice.split, revision, FIELD)
+    at = f"{choice.name}@{commit[:12]}" if commit else choice.name
     return Table(f"{at}/{_part(choice)}", tuple(loaded.column_names), HubRows(loaded), _labels(loaded.features))
 
 
