@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 
 DOTTED = ("./", "../", "~")
+FILES = (*DOTTED, "/", "file://")
 STORES = ("s3://", "gs://", "gcs://")
 
 
@@ -35,6 +36,8 @@ class Place:
         return f"{left_out} || {self.check.format(value)}"
 
 
+_FILE_CHECK = "!(" + " || ".join(f"{{0}}.startsWith('{start}')" for start in FILES) + ")"
+"""A chosen dataset that is a file of a pod's has no hash there that a digest could name, so that an edit of it went unseen."""
 _DOTTED_CHECK = "!(" + " || ".join(f"{{0}}.startsWith('{start}')" for start in DOTTED) + ")"
 
 STORAGE = Place(
@@ -61,18 +64,20 @@ ENCODER = Place(
     "encoder is a relative path, which a pod cannot read: write the name of a model at the Hugging Face Hub, "
     "embedded:MiniLM, or an absolute path on the claim or in the image",
 )
+_FILE = (
+    "path, and a changed file would not be noticed in a cluster: write the name of a dataset at the Hugging Face Hub, or bring "
+    "your own data in datasets.own"
+)
 CHOICE = Place(
     "choice.name",
-    _DOTTED_CHECK,
-    "choice.name is a relative path, which a pod cannot read: write the name of a dataset at the Hugging Face Hub, or bring "
-    "your own data in datasets.own",
+    _FILE_CHECK,
+    f"choice.name is a {_FILE}",
 )
 
 ANOTHER_DATASET = Place(
     "name",
-    _DOTTED_CHECK,
-    "name is a relative path, which a pod cannot read: write the name of a dataset at the Hugging Face Hub, or bring your own "
-    "data in datasets.own",
+    _FILE_CHECK,
+    f"name is a {_FILE}",
 )
 
 
@@ -92,10 +97,10 @@ def unusable_places(spec: Prompt2ModelSpec) -> list[str]:
         found.append(f"spec.student.{STUDENT.message}")
     if encoder.startswith(DOTTED):
         found.append(f"spec.evaluation.{ENCODER.message}")
-    if choice is not None and choice.name is not None and choice.name.startswith(DOTTED):
+    if choice is not None and choice.name is not None and choice.name.startswith(FILES):
         found.append(f"spec.datasets.{CHOICE.message}")
     for number, another in enumerate((choice.also if choice is not None else None) or []):
-        if another.name.startswith(DOTTED):
+        if another.name.startswith(FILES):
             found.append(f"spec.datasets.choice.also[{number}].{ANOTHER_DATASET.message}")
     return found
 

@@ -27,6 +27,8 @@ from prompt2model_api.teacher_requests import Done, Request
 FORMAT_VERSION = 2
 """Raised when all stages' results change their form, so that old results are made again; of one stage, see StageNode.version."""
 
+CHOSEN = ("datasets.choice", *(f"datasets.choice.also[{number}]" for number in range(4)))
+"""The fields that may name a file as a dataset."""
 TEACHER = ("teacher.baseURL", "teacher.model", "teacher.reasoning.effort", "teacher.extraBody")
 
 
@@ -121,6 +123,7 @@ GRAPH: dict[Stage, StageNode] = {
         after=(Stage.DISCOVER,),
         needed=stage_needs.rows_are_rewritten,
         waits_for=(Stage.GENERATE,),
+        sources=CHOSEN,
         teacher_requests=teacher_requests.of_transform,
         asks_hub=True,  # datasets
         licenses="datasets.licenses",
@@ -135,7 +138,7 @@ GRAPH: dict[Stage, StageNode] = {
         condition=ConditionType.DATA_READY,
         compute=Compute("250m", "1Gi", "4Gi"),
         after=(Stage.DISCOVER, Stage.GENERATE, Stage.TRANSFORM),
-        sources=("datasets.own", "evaluation.testData"),
+        sources=(*CHOSEN, "datasets.own", "evaluation.testData"),
         asks_hub=True,  # datasets
         licenses="datasets.licenses",
         artifacts=("statistics.json", "preprocessing.json"),

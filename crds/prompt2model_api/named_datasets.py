@@ -28,6 +28,8 @@ TRAIN = "train"
 WHERE = (
     f"status.discovered shows up to {SHOWN} of them, {FILE} of the discover stage (in storage and in MLflow) has all."
 )
+UNSEEN = "A later change of what is there is not noticed: give it another address."
+"""Of an address that is no dataset's at the hub: nobody takes the hash of what lies there before the stage that reads it."""
 MOST_NAMED = 12
 """Configurations in a sentence."""
 
@@ -52,8 +54,12 @@ class Found:
 
 def entries(choice: Choice) -> list[tuple[str, UsedDataset]]:
     """The datasets that a choice names, each with the field that names it."""
-    paths = [FIELD, *(f"{FIELD}.also[{number}]" for number in range(len(choice.also or [])))]
-    return list(zip(paths, choice.datasets(), strict=False))
+    return [(field_of(number), one) for number, one in enumerate(choice.datasets())]
+
+
+def field_of(number: int) -> str:
+    """The field that names one of the datasets of a choice; number: its place, from 0."""
+    return f"{FIELD}.also[{number - 1}]" if number else FIELD
 
 
 def named_gate(choice: Choice, found: Found, licenses: Sequence[str] | None) -> GateState:
@@ -71,6 +77,8 @@ def named_gate(choice: Choice, found: Found, licenses: Sequence[str] | None) -> 
             continue
         if not one.has_columns and candidate is not None:
             reasons.append((one.name, candidate.columns_reason or "The columns are the catalog's."))
+        if "://" in one.name and not one.name.startswith("file://"):
+            reasons.append((one.name, UNSEEN))
         revision = one.revision or (proposed.revision if proposed is not None else None)
         used.append(whole.model_copy(update={"revision": revision}))
     if wanted:

@@ -49,7 +49,10 @@ def load(revision: str | None, **fields: Any) -> tuple[str, list[Any]]:
 
 @pytest.mark.usefixtures("cached")
 def test_the_commit_that_is_asked_for_is_read_whichever_was_cached_last() -> None:
-    old, new = (f"o/v@{OLD[:12]}/train", ["old 0", "old 1", "old 2"]), (f"o/v@{NEW[:12]}/train", ["new 0", "new 1", "new 2"])
+    old, new = (
+        (f"o/v@{OLD[:12]}/train", ["old 0", "old 1", "old 2"]),
+        (f"o/v@{NEW[:12]}/train", ["new 0", "new 1", "new 2"]),
+    )
     assert load(OLD) == old and load("v1") == old
     assert load(NEW) == new
     assert load(None) == new, "the commit that was read is named"

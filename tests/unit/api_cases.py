@@ -356,11 +356,19 @@ LOCAL_ONLY: dict[str, tuple[dict[str, Any], str]] = {
     "encoder": ({"prompt": "p", "evaluation": {"encoder": "~/bert"}}, "spec.evaluation.encoder is a relative path"),
     "choice": (
         {"prompt": "p", "datasets": {"choice": {**CHOICE, "name": "../rows.csv"}}},
-        "spec.datasets.choice.name is a relative path",
+        "spec.datasets.choice.name is a path, and a changed file would not be noticed",
+    ),
+    "choice-absolute": (
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "name": "/data/rows.csv"}}},
+        "spec.datasets.choice.name is a path",
+    ),
+    "choice-file": (
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "also": [{**CHOICE, "name": "file:///data/rows.csv"}]}}},
+        "spec.datasets.choice.also[0].name is a path",
     ),
     "another-dataset": (
         {"prompt": "p", "datasets": {"choice": {**CHOICE, "also": [{**CHOICE, "name": "./rows.csv"}]}}},
-        "spec.datasets.choice.also[0].name is a relative path",
+        "spec.datasets.choice.also[0].name is a path, and a changed file",
     ),
 }
 """Taken for a local run, refused by an API server: with a part of the sentence, which begins with the field's path."""

@@ -5,17 +5,15 @@ Killed at any moment, the same command goes on where it was: what was decided st
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.decide import decide
-from prompt2model_api.graph import GRAPH, licenses_for, own_data, own_resources, stages_of
+from prompt2model_api.graph import GRAPH, licenses_for, own_resources, stages_of
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.retrying import after_step_in
 from prompt2model_api.snapshot import (
@@ -40,6 +38,7 @@ from prompt2model_stages.catalogs.opening import catalogs_named
 from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.local.companions import EmbeddedTeacherProcess, ServiceProcess
 from prompt2model_stages.local.run_folder import RunFolder
+from prompt2model_stages.local.sources import sources
 from prompt2model_stages.local.stand_by import StandBys, command
 from prompt2model_stages.reporting import ResultFile
 from prompt2model_stages.stage_process import LOG
@@ -292,14 +291,3 @@ class Runner:
         for run in self.run_folder.read_stage_runs().values():
             if run.status.phase in (StageRunPhase.FAILED, StageRunPhase.BLOCKED, StageRunPhase.RETRYING):
                 self.run_folder.write_stage_run(run.model_copy(update={"status": after_step_in(run.status)}))
-
-
-def sources(resource: Prompt2Model) -> dict[str, str]:
-    """SHA-256 of the user's local files, by the path of the field that names them."""
-    found = {}
-    for path, own in own_data(resource.spec).items():
-        file = Path((own.uri or "").removeprefix("file://"))
-        if file.is_file():
-            with file.open("rb") as stream:
-                found[path] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from prompt2model_api.named_datasets import field_of
 from prompt2model_api.results import UsedDataset
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.catalogs.entries import Kind
@@ -14,6 +15,7 @@ from prompt2model_stages.examples import Example
 from prompt2model_stages.hub_data import told_waits
 from prompt2model_stages.prepare.hub_datasets import FIELD, Drawn
 from prompt2model_stages.prepare.retrieving import is_path, load_choice
+from prompt2model_stages.prepare.source_content import check_content, chosen_sha256
 from prompt2model_stages.prepare.textualizing import examples_of
 
 LICENSE_LIMIT = 253
@@ -42,10 +44,13 @@ def chosen_rows(
     read: list[_Read] = []
     spare = 0
     rows_wanted = context.spec.datasets.max_rows if most is None else most
-    for dataset, part in zip(datasets, parts_of(rows_wanted, datasets), strict=True):
+    named = context.job.stage_run.spec.sources
+    for number, (dataset, part) in enumerate(zip(datasets, parts_of(rows_wanted, datasets), strict=True)):
         wanted = part + spare
         with told_waits(dataset.name, FIELD, say):
             table = load_choice(dataset, dataset.revision, wanted, seed)
+        if (content := named.get(where := field_of(number))) is not None:
+            check_content(content, where, dataset.name, chosen_sha256(dataset))
         if isinstance(table, Drawn) and table.note:
             notes.append(table.note)
         columns = dataset.input_columns, str(dataset.output_column)

@@ -60,8 +60,8 @@ def read_split(uri: str, split: str, config: str | None = None, wanted: Sequence
     if not filesystem.isdir(path):
         return read_table(uri, FIELD, wanted)
     folder = Folder(uri) / config if config else Folder(uri)
-    files = [name for name in folder.names() if name.rsplit(".", 1)[-1].lower() in READERS]
-    parts = [name for name in files if name.rsplit(".", 1)[0] == split or name.startswith(f"{split}-")]
+    files = readable(folder.names())
+    parts = files_of_split(files, split)
     if not parts:
         there = ", ".join(files) or "none"
         raise failed(
@@ -70,6 +70,16 @@ def read_split(uri: str, split: str, config: str | None = None, wanted: Sequence
             f"Correct {FIELD}.split, or name a file.",
         )
     return _joined(uri, [read_table(f"{folder.uri}/{name}", FIELD, wanted, may_be_empty=True) for name in parts])
+
+
+def readable(names: Sequence[str]) -> list[str]:
+    """The files of a folder that can be read as data, by their suffixes."""
+    return [name for name in names if name.rsplit(".", 1)[-1].lower() in READERS]
+
+
+def files_of_split(names: Sequence[str], split: str) -> list[str]:
+    """The files of a folder that make one split: `<split>.<suffix>` or `<split>-*.<suffix>`."""
+    return [name for name in readable(names) if name.rsplit(".", 1)[0] == split or name.startswith(f"{split}-")]
 
 
 def _joined(name: str, tables: Sequence[Table]) -> Table:

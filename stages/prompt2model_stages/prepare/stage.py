@@ -30,6 +30,7 @@ from prompt2model_stages.examples import (
 )
 from prompt2model_stages.prepare.chosen import chosen_rows, dataset_license
 from prompt2model_stages.prepare.own_data import OwnExamples, read_alike, read_own
+from prompt2model_stages.prepare.source_content import check_content
 from prompt2model_stages.prepare.splitting import Splits, split
 from prompt2model_stages.prepare.statistics import rows_read, statistics_of
 from prompt2model_stages.prepare.tables import Table
@@ -160,24 +161,11 @@ def _own(context: StageContext, data: OwnData | None, where: str) -> OwnExamples
         return None
     place, named = _place(data, where), context.job.stage_run.spec.sources.get(where)
     if data.config_map is not None:  # what a pod still sees of an earlier content may be malformed: that is no failure
-        _check_content(named, where, place, hashlib.sha256(Path(place).read_bytes()).hexdigest())
+        check_content(named, where, place, hashlib.sha256(Path(place).read_bytes()).hexdigest())
     read = read_own(place, data, where)
     if named is not None:
-        _check_content(named, where, read.table.name, read.table.sha256)
+        check_content(named, where, read.table.name, read.table.sha256)
     return read
-
-
-def _check_content(named: str | None, where: str, file: str, found: str) -> None:
-    """Nothing is trained on content that the digest does not name. Raises: StageError, Blocked, SourceChanged."""
-    if named == found:
-        return
-    made_for = f"was made for SHA-256 {named[:12]}" if named else "names no content for it"
-    raise blocked(
-        "SourceChanged",
-        f"{where}: {file} has SHA-256 {found[:12]}, and the stage run {made_for}.",
-        "Nothing, where it was changed just now: a stage run for the new content takes the place of this one, or the next "
-        "attempt sees it.",
-    )
 
 
 def _place(data: OwnData, where: str) -> str:

@@ -1,0 +1,96 @@
+"""A dataset of datasets.choice that is a file or folder: its content is part of the digest of the stages that read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prompt2model_api.choice_gate import dataset_gate
+from prompt2model_api.conditions import FailureState
+from prompt2model_api.graph import digest
+from prompt2model_api.prompt2model import Prompt2Model
+from prompt2model_api.results import StageOutputs
+from prompt2model_api.stage_run import Stage
+from prompt2model_stages.errors import StageError
+from prompt2model_stages.local.sources import sources
+from prompt2model_stages.prepare.stage import run
+from tests.unit.test_prepare_stage import context
+
+pytestmark = pytest.mark.unit
+
+COLUMNS = {"inputColumns": ["q"], "outputColumn": "a"}
+
+
+def resource(**choice: Any) -> Prompt2Model:
+    told = {"apiVersion": "prompt2model.dev/v1alpha1", "kind": "Prompt2Model", "metadata": {"name": "n"}}
+    return Prompt2Model.model_validate({**told, "spec": {"prompt": "p", "datasets": {"choice": {**COLUMNS, **choice}}}})
+
+
+def digest_of(one: Prompt2Model, stage: Stage = Stage.PREPARE) -> str:
+    gate = dataset_gate(one.spec, StageOutputs())
+    return digest(one.spec, stage, {}, gate.decision, sources(one))
+
+
+def rows(file: Path, *answers: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("q,a\n" + "".join(f"{n},{answer}\n" for n, answer in enumerate(answers)))
+    return file
+
+
+@pytest.mark.parametrize("stage", [Stage.PREPARE, Stage.TRANSFORM])
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_an_edited_file_is_other_work(tmp_path: Path, stage: Stage, scheme: str) -> None:
+    file = rows(tmp_path / "a.csv", "one")
+    one = resource(name=f"{scheme}{file}")
+    before = digest_of(one, stage)
+    assert digest_of(one, stage) == before
+    rows(file, "ZWEI")
+    assert digest_of(one, stage) != before
+    rows(file, "one")
+    assert digest_of(one, stage) == before, "the same content is the same work"
+
+
+def test_each_entry_counts_and_those_at_the_hub_have_no_hash(tmp_path: Path) -> None:
+    file = rows(tmp_path / "b.csv", "one")
+    one = resource(name="o/d", also=[{"name": "o/e", **COLUMNS}, {"name": str(file), **COLUMNS}])
+    assert list(sources(one)) == ["datasets.choice.also[1]"]
+    before = digest_of(one)
+    rows(file, "two")
+    assert digest_of(one) != before
+
+
+def test_of_a_folder_the_files_of_the_split_count(tmp_path: Path) -> None:
+    for name in ("train-0.csv", "train-1.csv", "test.csv"):
+        rows(tmp_path / "c" / name, name)
+    one = resource(name=str(tmp_path), config="c")
+    before = digest_of(one)
+    rows(tmp_path / "c" / "test.csv", "other")
+    (tmp_path / "c" / "README.md").write_text("other")
+    assert digest_of(one) == before
+    rows(tmp_path / "c" / "train-1.csv", "other")
+    changed = digest_of(one)
+    rows(tmp_path / "c" / "train-2.csv", "more")
+    assert len({before, changed, digest_of(one)}) == 3
+    assert sources(resource(name=str(tmp_path), split="none")) == {}
+
+
+def test_what_lies_at_an_address_is_said_not_to_be_watched() -> None:
+    reason = dataset_gate(resource(name="s3://b/rows.csv").spec, StageOutputs()).message
+    assert "A later change of what is there is not noticed" in reason
+    assert "not noticed" not in dataset_gate(resource(name="file:///rows.csv").spec, StageOutputs()).message
+
+
+def test_a_file_that_was_edited_since_is_not_trained_on(tmp_path: Path) -> None:
+    file = rows(tmp_path / "a.csv", *map(str, range(30)))
+    one = resource(name=str(file))
+    at = context(tmp_path / "run", {})
+    decision = dataset_gate(one.spec, StageOutputs()).decision
+    spec = at.job.stage_run.spec.model_copy(update={"sources": sources(one), "decision": decision})
+    at.job = at.job.model_copy(update={"stage_run": at.job.stage_run.model_copy(update={"spec": spec})})
+    assert (run(at).rows or {})["train"] > 0
+    rows(file, *map(str, range(31)))
+    with pytest.raises(StageError, match=r"datasets\.choice: .*a\.csv has SHA-256 .*was made for SHA-256") as error:
+        run(at)
+    assert (error.value.failure.state, error.value.failure.reason) == (FailureState.BLOCKED, "SourceChanged")
