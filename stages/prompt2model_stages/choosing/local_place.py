@@ -21,7 +21,7 @@ from prompt2model_stages.choosing.proposing import Present, Proposal
 from prompt2model_stages.choosing.yaml_edit import with_fields
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.local.run_folder import RunFolder, runs_option
-from prompt2model_stages.local.runner import sources
+from prompt2model_stages.local.sources import sources
 from prompt2model_stages.parts import with_pinned_parts
 from prompt2model_stages.stage_files import Candidates, DiscoveredTask
 from prompt2model_stages.storage import Folder

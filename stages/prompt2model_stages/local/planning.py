@@ -15,7 +15,7 @@ from prompt2model_api.snapshot import MakeStageRun, Snapshot, StartAttempt
 from prompt2model_api.stage_run import Stage
 from prompt2model_stages.local.money import priced
 from prompt2model_stages.local.run_folder import RunFolder
-from prompt2model_stages.local.runner import sources
+from prompt2model_stages.local.sources import sources
 
 
 def plan_table(resource: Prompt2Model, run_folder: RunFolder) -> Table:
