@@ -17,11 +17,12 @@ C = TypeVar("C", DatasetCandidate, StudentCandidate)
 def dataset_shortlist(
     candidates: Sequence[DatasetCandidate], named: Sequence[UsedDataset]
 ) -> tuple[list[DatasetCandidate], list[OtherCandidate]]:
-    """The datasets to show, in their order, and the others: those that are named, the recommended one, what goes with it, the
-    nearest."""
+    """The datasets to show, in their order, and the others: those that are named, the recommended one or else the
+    first one to rewrite, those to combine, the nearest."""
     recommended = [c for c in candidates if c.recommended][:1]
     chosen = [candidate_of(one, candidates) for one in named]
-    return _split(candidates, [*recommended, *chosen], [c for c in candidates if c.combinable])
+    rewritten = [] if recommended else [c for c in candidates if c.transformable][:1]
+    return _split(candidates, [*recommended, *chosen], [c for c in candidates if c.combinable], rewritten)
 
 
 def candidate_of(used: UsedDataset, candidates: Sequence[DatasetCandidate]) -> DatasetCandidate | None:
@@ -43,13 +44,17 @@ def students_to_show(candidates: Sequence[StudentCandidate], named: str | None) 
 
 
 def _split(
-    candidates: Sequence[C], needed: Sequence[C | None], wanted: Sequence[C] = ()
+    candidates: Sequence[C], needed: Sequence[C | None], wanted: Sequence[C] = (), beside: Sequence[C] = ()
 ) -> tuple[list[C], list[OtherCandidate]]:
-    """Those that are needed are all shown, whatever their place, then those that are wanted, then the first ones."""
+    """Those that are needed are all shown, whatever their place, then those that are wanted, then the first ones.
+
+    beside: shown in any case, and in nobody's place.
+    """
     order = sorted(
         range(len(candidates)), key=lambda at: (candidates[at] not in needed, candidates[at] not in wanted, at)
     )
     shown = set(order[: max(SHOWN, sum(candidate in needed for candidate in candidates))])
+    shown |= {at for at, c in enumerate(candidates) if c in beside}
     others = [c for at, c in enumerate(candidates) if at not in shown]
     return [c for at, c in enumerate(candidates) if at in shown], [_in_short(c) for c in others]
 

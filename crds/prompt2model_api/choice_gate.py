@@ -65,7 +65,7 @@ def _dataset_choice(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateSta
 
 def _chosen(spec: Prompt2ModelSpec, choice: Choice, found: Found) -> GateState:
     if choice.none:
-        return _open(Decision(dataset=choice, reason="datasets.choice asks for no dataset."))
+        return _open(Decision(dataset=Choice(none=True), reason="datasets.choice asks for no dataset."))
     gate = named_gate(choice, found, spec.datasets.licenses)
     if gate.decision is None or gate.decision.dataset is None:
         return gate

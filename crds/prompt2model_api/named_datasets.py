@@ -20,6 +20,7 @@ from prompt2model_api.results import (
     OtherCandidate,
     UsedDataset,
 )
+from prompt2model_api.shares import with_shares
 from prompt2model_api.stage_run import Decision
 from prompt2model_api.texts import MESSAGE_LIMIT, cut, told
 
@@ -120,8 +121,8 @@ def used_as(candidate: DatasetCandidate, revision: str | None = None) -> UsedDat
 
 def joined(datasets: Sequence[UsedDataset]) -> Choice:
     """The choice of all of them. The revision of the first one stands beside it, in the decision."""
-    first = datasets[0].model_dump(exclude={"revision"})
-    return Choice(**first, also=list(datasets[1:]) or None)
+    first, *others = with_shares(datasets)
+    return Choice(**first.model_dump(exclude={"revision"}), also=others or None)
 
 
 def with_licenses(decision: Decision, licenses: dict[str, str]) -> Decision:

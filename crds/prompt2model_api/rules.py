@@ -25,7 +25,7 @@ from prompt2model_api.prompt2model import (
     Prompt2ModelSpec,
 )
 from prompt2model_api.results import NAMED_TWICE, NOTHING_LEFT, Choice, UsedDataset
-from prompt2model_api.spec.datasets import Datasets
+from prompt2model_api.spec.datasets import NONE_ALONE, Datasets
 from prompt2model_api.spec.evaluation import Evaluation
 from prompt2model_api.spec.generation import Temperature
 from prompt2model_api.spec.references import DataFormat, OwnData
@@ -211,7 +211,15 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
         Rule("has(self.uri) != has(self.configMap)", "name exactly one of uri and configMap"),
         _place_rule(OWN_DATA),
     ),
-    Datasets: (_place_rule(CHOICE),),
+    Datasets: (
+        _place_rule(CHOICE),
+        Rule(
+            "!has(self.choice) || !has(self.choice.none) || !self.choice.none || (!has(self.choice.config) &&"
+            " !has(self.choice.share) && !has(self.choice.outputColumn) && size(self.choice.inputColumns) == 0)",
+            NONE_ALONE,
+            ".choice.none",
+        ),
+    ),
     StudentSpec: (_place_rule(STUDENT),),
     UsedDataset: (
         _place_rule(ANOTHER_DATASET),

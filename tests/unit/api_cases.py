@@ -221,6 +221,13 @@ REFUSED: dict[str, Refused] = {
         {"prompt": "p", "datasets": {"choice": {**CHOICE, "also": [{"name": "c/d", "config": "e"}] * 2}}},
         "choice names one dataset twice, with the same configuration, split and columns: remove one of the two",
     ),
+    "none-and-columns": Refused(
+        {"prompt": "p", "datasets": {"choice": {"none": True, "inputColumns": ["a"], "outputColumn": "b"}}},
+        "choice.none excludes config, inputColumns, outputColumn and share",
+    ),
+    "none-and-share": Refused(
+        {"prompt": "p", "datasets": {"choice": {"none": True, "share": 20}}}, "choice.none excludes config"
+    ),
     "choice-and-none": Refused(
         {"prompt": "p", "datasets": {"choice": {**CHOICE, "none": True}}}, "none and name exclude each other"
     ),

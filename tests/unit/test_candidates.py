@@ -65,6 +65,21 @@ def short(recommended: int | None) -> StageOutputs:
     )
 
 
+def test_the_dataset_that_would_be_rewritten_is_shown_and_takes_no_place() -> None:
+    """Behind several that could be combined, which are preferred: the gate takes what it would take of all of them."""
+    near = [one.model_copy(update={"combinable": True}) for one in datasets(None)[:6]]
+    rewritten = datasets(None)[6].model_copy(update={"transformable": True})
+    shown, others = dataset_shortlist([*near, rewritten], ())
+    assert [one.name for one in shown] == [*(one.name for one in near[:5]), rewritten.name]
+    teacher = {"baseURL": "http://x/v1", "model": "m"}
+    for most in (None, 5):
+        told = {"prompt": "p", "teacher": teacher, "datasets": {"transform": "Auto", "most": most}}
+        spec = Prompt2ModelSpec.model_validate(told)
+        short = dataset_gate(spec, StageOutputs(dataset_candidates=shown, other_datasets=others))
+        assert short == dataset_gate(spec, StageOutputs(dataset_candidates=[*near, rewritten]))
+        assert short.decision is not None and short.decision.transform is (True if most is None else None)
+
+
 @pytest.mark.parametrize("recommended", [None, 0, 12], ids=["none", "first", "thirteenth"])
 @pytest.mark.parametrize("fields", SPECS, ids=["unasked", "chosen-behind", "chosen-shown", "unknown", "manual"])
 def test_the_gates_decide_as_with_all_candidates(fields: dict[str, object], recommended: int | None) -> None:

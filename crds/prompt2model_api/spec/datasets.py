@@ -5,12 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from prompt2model_api.base import Model
 from prompt2model_api.licenses import Licenses
 from prompt2model_api.results import Choice
 from prompt2model_api.spec.references import OwnData
+
+NONE_ALONE = "choice.none excludes config, inputColumns, outputColumn and share: keep none alone"
 
 
 class Selection(StrEnum):
@@ -50,3 +52,10 @@ class Datasets(Model):
         "used. Own data is not looked at.",
     )
     own: OwnData | None = Field(default=None, description="Your own labelled data, to train on.")
+
+    @model_validator(mode="after")
+    def _none_alone(self) -> Datasets:
+        one = self.choice
+        if one is not None and one.none and (one.config or one.share or one.output_column or one.input_columns):
+            raise ValueError(NONE_ALONE)
+        return self

@@ -127,9 +127,10 @@ def fields_of(choice: Choice | None, student: str, spec: Prompt2ModelSpec) -> di
     fields: dict[tuple[str, ...], Any] = {}
     before = spec.datasets.choice
     if choice is not None and before is not None and not choice.none:
-        moved = next((one for one in before.also or [] if _is_same(one, choice.name, choice.config)), before)
-        also = [one for one in before.also or [] if not _is_same(one, choice.name, choice.config)]
-        choice = choice.model_copy(update={"share": moved.share, "also": also or None})
+        moved = moved_of(choice, before)
+        also = [one for one in before.also or [] if one is not moved]
+        share = before.share if moved is None else moved.share
+        choice = choice.model_copy(update={"share": share, "also": also or None})
     if choice is not None and choice != before:
         fields[CHOICE_PATH] = written(choice)
     if student and student != spec.student.name:
@@ -137,9 +138,18 @@ def fields_of(choice: Choice | None, student: str, spec: Prompt2ModelSpec) -> di
     return fields
 
 
-def _is_same(one: UsedDataset, name: str | None, config: str | None) -> bool:
-    """Whether an entry of datasets.choice.also is the dataset that was picked; the default configuration may have a name."""
-    return one.name == name and (one.config == config or None in (one.config, config))
+def moved_of(choice: Choice, before: Choice) -> UsedDataset | None:
+    """The entry of `also` that becomes the first dataset; None where that is a new one, or the first one read otherwise.
+
+    One that is read just as picked, else one of that configuration: other configurations of a dataset are other datasets.
+    """
+    also, first = before.also or [], choice.datasets()[0]
+    same = next((one for one in also if one.rows_of == first.rows_of), None)
+    if same is not None or [one.key for one in before.datasets()[:1]] == [first.key]:
+        return same
+    of_name = [one for one in also if one.name == first.name]
+    loosely = [one for one in of_name if None in (one.config, first.config)]  # the page may know the default one's name
+    return next(iter([*(one for one in of_name if one.config == first.config), *loosely]), None)
 
 
 def note_of(fields: Fields, spec: Prompt2ModelSpec) -> str:
@@ -149,9 +159,16 @@ def note_of(fields: Fields, spec: Prompt2ModelSpec) -> str:
         return ""
     if fields[CHOICE_PATH].get("none"):
         return f"datasets.choice.also goes as well: {', '.join(one.name for one in also)} will not be used."
-    picked = fields[CHOICE_PATH]
-    kept = [one.name for one in also if not _is_same(one, picked["name"], picked.get("config"))]
-    return f"Used beside it, as datasets.choice.also has it: {', '.join(kept)}." if kept else ""
+    before, now = spec.datasets.choice, Choice.model_validate(fields[CHOICE_PATH])
+    moved = moved_of(now, before) if before is not None else None
+    kept = ", ".join(one.name for one in now.also or [])
+    said = [f"Used beside it, as datasets.choice.also has it: {kept}."] if kept else []
+    if moved is not None and moved.revision is not None:
+        said.append(
+            f"The revision {moved.revision} of {moved.name} goes, since only datasets of also have one: the commit that discover "
+            "found is read."
+        )
+    return " ".join(said)
 
 
 def written(choice: Choice) -> dict[str, Any]:

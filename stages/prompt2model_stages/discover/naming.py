@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prompt2model_api.conditions import FailureState
+from prompt2model_api.named_datasets import entries
 from prompt2model_api.results import DatasetCandidate, StudentCandidate, UsedDataset
 from prompt2model_api.stage_job import Named
 from prompt2model_api.texts import cut
@@ -70,18 +71,18 @@ def named_datasets(named: Named, revisions: RevisionResolver, catalogs: str | No
 
     Raises: StageError DatasetUnknown and those of the catalog, Blocked.
     """
-    chosen = [one for one in (named.dataset.datasets() if named.dataset is not None else []) if not is_path(one.name)]
+    chosen = [(path, one) for path, one in entries(named.dataset) if not is_path(one.name)] if named.dataset else []
     if not chosen:
         return []
     catalog = open_datasets(catalogs)
-    for one in chosen:
+    for path, one in chosen:
         if revisions.is_unknown_dataset(one.name):
             raise blocked(
                 "DatasetUnknown",
-                f"spec.datasets.choice: the hub knows no dataset {one.name}.",
+                f"spec.{path}: the hub knows no dataset {one.name}.",
                 f"Correct the name; for a private dataset {TOKEN}.",
             )
-    unique = {one.key: _in_catalog(one, catalog) for one in chosen}
+    unique = {one.key: _in_catalog(one, catalog) for _, one in chosen}
     return revisions.of_datasets(list(unique.values()))
 
 

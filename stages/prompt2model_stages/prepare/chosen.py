@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from prompt2model_api.named_datasets import field_of
 from prompt2model_api.results import UsedDataset
+from prompt2model_api.shares import shares_of
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.catalogs.entries import Kind
 from prompt2model_stages.catalogs.licensing import known_license
@@ -76,14 +76,10 @@ def dataset_license(context: StageContext) -> str | None:
 def parts_of(rows: int, datasets: Sequence[UsedDataset]) -> list[int]:
     """How many rows each dataset gives, so many together as are wanted.
 
-    Its share in percent, and equal parts of what is left for those without one; dealt by the largest remainder. Where there are
+    Its share (see shares_of), dealt by the largest remainder. Where there are
     rows enough, each dataset gives one at least: it was named to be used.
     """
-    named = [dataset.share for dataset in datasets]
-    without = named.count(None)
-    left = 100 - sum(share for share in named if share is not None)
-    shares = [Fraction(left, without) if share is None else Fraction(share) for share in named]
-    exact = [rows * share / sum(shares) for share in shares]
+    exact = [rows * share for share in shares_of(datasets)]
     parts = [int(part) for part in exact]
     by_remainder = sorted(range(len(parts)), key=lambda at: (parts[at] - exact[at], at))
     for at in by_remainder[: rows - sum(parts)]:
