@@ -12,24 +12,20 @@ from prompt2model_api.named_datasets import (
     WHERE,
     Found,
     columns_to_set,
-    is_used_as,
     joined,
     licenses_of,
     named_gate,
     used_as,
+    why_read,
     with_licenses,
     with_reasons,
 )
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import Choice, DatasetCandidate, StageOutputs
+from prompt2model_api.rewriting import may_transform, transform_of, used_as_found, why_not_rewritten
 from prompt2model_api.spec.datasets import Selection
 from prompt2model_api.stage_run import Decision
 from prompt2model_api.texts import cut, told
-
-
-def may_transform(spec: Prompt2ModelSpec) -> bool:
-    """Whether rows may be rewritten at all: the spec asks for it, and names a teacher; the embedded one is too weak."""
-    return spec.datasets.transform != "None" and spec.teacher is not None
 
 
 def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
@@ -66,12 +62,13 @@ def _dataset_choice(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateSta
 def _chosen(spec: Prompt2ModelSpec, choice: Choice, found: Found) -> GateState:
     if choice.none:
         return _open(Decision(dataset=Choice(none=True), reason="datasets.choice asks for no dataset."))
-    gate = named_gate(choice, found, spec.datasets.licenses)
+    transform = transform_of(spec, used_as_found(choice.datasets()[0], found.candidates))
+    gate = named_gate(choice, found, spec.datasets.licenses, are_rewritten=bool(transform))
     if gate.decision is None or gate.decision.dataset is None:
         return gate
-    first = gate.decision.dataset.datasets()[0]
-    transform = _transform(spec, next((c for c in found.candidates if is_used_as(c, first)), None))
-    return _open(gate.decision.model_copy(update={"transform": transform}))
+    kept = "" if transform else why_not_rewritten(spec, gate.decision.dataset, found.candidates)
+    reason = cut(" ".join(filter(None, (kept, gate.decision.reason))))
+    return _open(gate.decision.model_copy(update={"transform": transform, "reason": reason}))
 
 
 def _unasked(spec: Prompt2ModelSpec, found: Found) -> GateState:
@@ -88,11 +85,11 @@ def _unasked(spec: Prompt2ModelSpec, found: Found) -> GateState:
         if found.candidates:
             reason = cut(f"{reason} The nearest is {found.candidates[0].name}. {found.candidates[0].reason}")
         return _open(Decision(dataset=Choice(none=True), reason=reason))
-    transform = _transform(spec, best)
+    transform = transform_of(spec, best)
     beside = [] if transform else _beside(best, allowed, spec)
     choice = joined([used_as(best), *(used_as(c, c.revision) for c in beside)])
     head = f"{_why(best, beside)} Its rows are rewritten by the teacher." if transform else _why(best, beside)
-    reasons = [(c.name, c.columns_reason) for c in (best, *beside) if c.columns_reason]
+    reasons = [(c.name, why) for c in (best, *beside) if (why := why_read(c, c.split))]
     decision = Decision(
         dataset=choice, dataset_revision=best.revision, transform=transform, reason=with_reasons(head, reasons)
     )
@@ -165,14 +162,6 @@ def _beside(
 ) -> list[DatasetCandidate]:
     """The other datasets that are used unasked: those that permission has nothing against, with columns, nearest first."""
     return [c for c in _combinable(allowed) if c.key != best.key][: (spec.datasets.most or 1) - 1]
-
-
-def _transform(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None) -> bool | None:
-    """Whether the rows of the chosen dataset are rewritten; candidate: what discover found of it."""
-    if not may_transform(spec):
-        return None
-    another_form = candidate is not None and candidate.transformable and not candidate.recommended
-    return True if spec.datasets.transform == "Always" or another_form else None
 
 
 def _open(decision: Decision) -> GateState:

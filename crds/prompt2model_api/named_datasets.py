@@ -15,6 +15,7 @@ from prompt2model_api.gates import GateState
 from prompt2model_api.licenses import spdx
 from prompt2model_api.results import (
     NAMED_TWICE,
+    TRAIN,
     Choice,
     DatasetCandidate,
     OtherCandidate,
@@ -25,7 +26,8 @@ from prompt2model_api.stage_run import Decision
 from prompt2model_api.texts import MESSAGE_LIMIT, cut, told
 
 FIELD = "datasets.choice"
-TRAIN = "train"
+CATALOG = "Catalog"
+"""Who proposed the columns of a candidate that a catalog lists."""
 WHERE = (
     f"status.discovered shows up to {SHOWN} of them, {FILE} of the discover stage (in storage and in MLflow) has all."
 )
@@ -63,21 +65,31 @@ def field_of(number: int) -> str:
     return f"{FIELD}.also[{number - 1}]" if number else FIELD
 
 
-def named_gate(choice: Choice, found: Found, licenses: Sequence[str] | None) -> GateState:
-    """The gate of a choice that names datasets; it is open where all of them are whole."""
+def named_gate(
+    choice: Choice, found: Found, licenses: Sequence[str] | None, *, are_rewritten: bool = False
+) -> GateState:
+    """The gate of a choice that names datasets; it is open where all of them are whole.
+
+    Args:
+        choice: what the spec names.
+        found: what discover found.
+        licenses: that a dataset may have; None: any.
+        are_rewritten: the rows need not be as the demonstrations are.
+    """
     used, reasons, wanted = [], [], []
     for path, one in entries(choice):
         proposed = proposed_as(one.name, found.candidates, found.others)
         if (closed := not_licensed(proposed, licenses, "datasets", path)) is not None:
             return closed
         candidate = candidate_of(one, found.candidates)
-        whole = one if one.has_columns else with_columns(one, candidate)
+        whole = with_columns(one, candidate, are_rewritten=are_rewritten)
         asked = _config_wanted(path, one, candidate, found)
         if whole is None or asked:
             wanted.append(asked or _columns_wanted(path, one, candidate))
             continue
         if not one.has_columns and candidate is not None:
-            reasons.append((one.name, candidate.columns_reason or "The columns are the catalog's."))
+            why = why_read(candidate, whole.split_to_read)
+            reasons.append((one.name, why or "The columns are the catalog's."))
         if "://" in one.name and not one.name.startswith("file://"):
             reasons.append((one.name, UNSEEN))
         revision = one.revision or (proposed.revision if proposed is not None else None)
@@ -93,18 +105,40 @@ def named_gate(choice: Choice, found: Found, licenses: Sequence[str] | None) -> 
     return GateState(True, "Chosen", decision.reason, with_licenses(decision, licensed))
 
 
-def with_columns(one: UsedDataset, candidate: DatasetCandidate | None) -> UsedDataset | None:
-    """What is named, with the columns that discover found; None where it found none of this configuration."""
+def with_columns(
+    one: UsedDataset, candidate: DatasetCandidate | None, *, are_rewritten: bool = False
+) -> UsedDataset | None:
+    """What is named with its split, and its columns or those that discover found.
+
+    None where it found none of this configuration, or none that a person must not confirm (_is_doubtful).
+    """
+    if one.has_columns:
+        return one.model_copy(update={"split": one.split_to_read})
     if (
         candidate is None
         or candidate.key != one.key
         or candidate.output_column is None
         or candidate.undecided is not None
+        or (_is_doubtful(candidate) and not are_rewritten)
     ):
         return None
     used = used_as(candidate)
-    split = used.split if one.split == TRAIN else one.split  # another one than train is the user's word
-    return used.model_copy(update={"split": split, "share": one.share})
+    return used.model_copy(update={"split": one.split or used.split, "share": one.share})
+
+
+def _is_doubtful(candidate: DatasetCandidate) -> bool:
+    """Whether rows of these columns are not what the demonstrations show, and nobody stands for the columns.
+
+    Who names a dataset of the catalog has looked at what it is; what teacher or rules propose, nobody has looked at.
+    """
+    return candidate.unlike is not None and candidate.columns_by != CATALOG
+
+
+def why_read(candidate: DatasetCandidate, split: str) -> str:
+    """Why a dataset is read as it is, with the split where that is not train; empty where nothing is known."""
+    why, said = candidate.columns_reason or "", f"the split {split}"
+    is_told = said in why or (split == TRAIN and candidate.split == TRAIN)
+    return why if is_told else " ".join(filter(None, (f"It is read from {said}.", why)))
 
 
 def used_as(candidate: DatasetCandidate, revision: str | None = None) -> UsedDataset:
@@ -151,13 +185,6 @@ def with_reasons(head: str, reasons: Sequence[tuple[str, str]]) -> str:
     return " ".join([head, *(cut(part, room) for part in parts)])
 
 
-def is_used_as(candidate: DatasetCandidate, chosen: UsedDataset) -> bool:
-    """Whether what discover found of the candidate's form holds for the choice: other columns of a dataset are another task."""
-    same = (*candidate.key, candidate.split) == (*chosen.key, chosen.split)
-    columns = sorted(candidate.input_columns) == sorted(chosen.input_columns)
-    return same and columns and candidate.output_column == chosen.output_column
-
-
 def columns_to_set(path: str) -> str:
     """The fields that name the columns of one dataset."""
     return f"{path}.inputColumns and {path}.outputColumn"
@@ -194,6 +221,10 @@ def _config_wanted(path: str, one: UsedDataset, candidate: DatasetCandidate | No
 def _columns_wanted(path: str, one: UsedDataset, candidate: DatasetCandidate | None) -> str:
     """The sentence that asks for the columns of this very entry. What discover found is the cause, never the remedy."""
     remedy = f"Set {columns_to_set(path)} for {one.name}."
+    if candidate is not None and candidate.undecided is None and candidate.unlike is not None:
+        shown = f"{', '.join(candidate.input_columns)} → {candidate.output_column}"
+        cause = f"the {str(candidate.columns_by).lower()} would take {shown}, but {candidate.unlike}."
+        return told(f"{path}: {one.name}: {cause}", remedy)
     if candidate is None or candidate.undecided is None:
         return f"{remedy} {WHERE}"
     return told(f"{path}: {one.name}: {candidate.undecided}", remedy)

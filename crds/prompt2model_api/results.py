@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 from prompt2model_api.base import Architecture, Column, Digest, Metric, Model, Name, TeacherPrompt, Uri
 
 ShortText = Annotated[str, StringConstraints(max_length=512)]
+TRAIN = "train"
 Share = Annotated[int, Field(ge=1, le=100)]
 
 NOTHING_LEFT = (
@@ -25,13 +26,22 @@ class ReadAs(Model):
 
     name: Uri | None = Field(default=None, description="The dataset's name in the catalog.")
     config: Name | None = Field(default=None, description="The dataset's configuration, where it has several.")
-    split: Name = Field(default="train", description="The dataset's split to read.")
+    split: Name | None = Field(
+        default=None,
+        description="The dataset's split to read. Without it, train is read, or where no columns are named here, the split that "
+        "discover found.",
+    )
     input_columns: list[Column] = Field(default=[], max_length=32, description="Columns that make the input, in order.")
     output_column: Column | None = Field(default=None, description="The column that is the output.")
     share: Share | None = Field(
         default=None,
         description="Its part of datasets.maxRows in percent. Datasets without one get equal parts of what is left.",
     )
+
+    @property
+    def split_to_read(self) -> str:
+        """The split, train where none is named."""
+        return self.split or TRAIN
 
     @property
     def has_columns(self) -> bool:
@@ -62,7 +72,7 @@ class UsedDataset(ReadAs):
     @property
     def rows_of(self) -> tuple[object, ...]:
         """What tells its rows from those of another one."""
-        return (*self.key, self.split, tuple(self.input_columns), self.output_column)
+        return (*self.key, self.split_to_read, tuple(self.input_columns), self.output_column)
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> UsedDataset:
@@ -85,6 +95,11 @@ class Choice(ReadAs):
             return []
         as_read = {field: getattr(self, field) for field in ReadAs.model_fields}
         return [UsedDataset(**as_read, revision=revision), *(self.also or [])]
+
+    def with_splits(self) -> Choice:
+        """The same datasets, each with the name of its split."""
+        also = [one.model_copy(update={"split": one.split_to_read}) for one in self.also or []]
+        return self.model_copy(update={"split": self.split_to_read, "also": also or self.also})
 
     @model_validator(mode="after")
     def _whole(self) -> Choice:
@@ -135,6 +150,11 @@ class DatasetCandidate(Model):
     undecided: ShortText | None = Field(
         default=None,
         description="Why it is not known how to read this dataset: a person has to say so in datasets.choice.",
+    )
+    unlike: ShortText | None = Field(
+        default=None,
+        description="Why its rows, read with these columns, are not what the demonstrations show. They are not used unasked as "
+        "they are.",
     )
     config_wanted: bool | None = Field(
         default=None,

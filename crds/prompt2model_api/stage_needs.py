@@ -5,8 +5,9 @@ Before the outputs are there that decide, the answer is whether the stage may be
 
 from __future__ import annotations
 
-from prompt2model_api.choice_gate import dataset_gate, may_transform
+from prompt2model_api.choice_gate import dataset_gate
 from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.rewriting import may_transform
 from prompt2model_api.stage_run import Stage
 from prompt2model_api.teacher_requests import Done
 

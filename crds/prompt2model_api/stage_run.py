@@ -59,7 +59,13 @@ class Decision(Model):
     @property
     def in_digest(self) -> dict[str, object]:
         """What changes the result."""
-        told = {"reason": "", "dataset_license": None, "also_licenses": None, "student_license": None}
+        told: dict[str, object] = {
+            "reason": "",
+            "dataset_license": None,
+            "also_licenses": None,
+            "student_license": None,
+        }
+        told |= {"dataset": self.dataset.with_splits()} if self.dataset is not None else {}
         return self.model_copy(update=told).dump()
 
 

@@ -56,8 +56,7 @@ def of_discover(spec: Prompt2ModelSpec, done: Done) -> list[Request]:
         of_datasets = of_datasets if spec.datasets.enabled else []
         choice = spec.datasets.choice
         named = choice.datasets() if choice is not None else []
-        without = sum(not one.has_columns for one in named)
-        columns = SHOWN if choice is None and spec.datasets.enabled else without
+        columns = SHOWN if choice is None and spec.datasets.enabled else len(named)
         requests += [*of_datasets, (columns, task + 4000, 192), (1, task + 1200, 192)]
     return requests
 

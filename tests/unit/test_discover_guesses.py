@@ -70,6 +70,52 @@ def test_a_rule_is_sure_where_nothing_else_could_be_meant(
     assert found is not None and found.sure is sure
 
 
+BOOL = {"dtype": "bool", "_type": "Value"}
+FLOAT = {"dtype": "float64", "_type": "Value"}
+ORIGIN = ["ann", "ben", "eva", "kim"]
+LONG = [Demonstration(input="I really liked this film and would watch it again any time", output="positive")]
+
+
+@pytest.mark.parametrize("kind", [NUMBER, FLOAT, BOOL], ids=["int", "float", "bool"])
+@pytest.mark.parametrize(
+    ("texts", "output"), [(("text", "label"), LABEL), (("tweet", "user"), TEXT), (("text", "title"), TEXT)]
+)
+@pytest.mark.parametrize("output_of", ["positive", "5"])
+def test_a_column_of_numbers_may_be_what_is_meant(
+    kind: dict[str, str], texts: tuple[str, str], output: dict[str, Any], output_of: str
+) -> None:
+    """A person named the dataset alone: the score, rating or yes/no may be the output, so the columns are asked for."""
+    one, other = texts
+    cells = {"int64": lambda n: n % 2, "float64": lambda n: n * 0.37, "bool": lambda n: n % 2 == 0}
+    rows = [
+        {
+            one: f"the film was long and dull and we left early, row {n}",
+            other: n % 2 if output == LABEL else ORIGIN[n % 4],
+            "stars": cells[kind["dtype"]](n),
+        }
+        for n in range(24)
+    ]
+    read = rows_of({one: TEXT, other: output, "stars": kind}, rows)
+    shown = [d.model_copy(update={"output": output_of}) for d in LONG]
+    found = guess(read, shown)
+    assert found is not None and not found.sure
+    (named,) = decided(read, candidate(), demonstrations=shown, named=Choice(name="o/d")).candidates
+    assert named.output_column is None and "stars" in (named.undecided or "")
+
+
+def test_of_two_columns_of_numbers_none_is_taken() -> None:
+    rows = [{"text": f"film {n} was fine", "label": n % 2, "rating": 1 + n % 5} for n in range(24)]
+    shown = [Demonstration(input="I liked it", output="5"), Demonstration(input="It was awful", output="1")]
+    found = guess(rows_of({"text": TEXT, "label": NUMBER, "rating": NUMBER}, rows), shown)
+    assert found is not None and not found.sure
+
+
+def test_numbers_that_count_the_rows_are_no_output() -> None:
+    rows = [{"text": f"film {n} was fine", "label": n % 2, "at": 3 + 2 * n} for n in range(12)]
+    found = guess(rows_of({"text": TEXT, "label": LABEL, "at": NUMBER}, rows), GOOD)
+    assert found is not None and found.sure
+
+
 def test_usual_names_against_the_demonstrations_are_never_sure() -> None:
     found = guess(reviews(), STARS)
     assert found is not None and (found.output, found.sure) == ("label", False)

@@ -9,14 +9,15 @@ import pytest
 from prompt2model_api.choice_gate import dataset_gate
 from prompt2model_api.gates import GateState
 from prompt2model_api.graph import digest
-from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
 from prompt2model_api.results import Choice, DatasetCandidate, OtherCandidate, StageOutputs, UsedDataset
-from prompt2model_api.stage_run import Stage
+from prompt2model_api.stage_run import Decision, Stage
 from prompt2model_stages.discover.columns.named import check_named, read_named
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.hub_data import FirstRows
 from prompt2model_stages.hub_data.errors import config_unnamed, split_missing
 from tests.unit.column_cases import REVIEWS, candidate, decided, hand_written, reviews, rows_of
+from tests.unit.discover_cases import FakeTeacher
 
 pytestmark = pytest.mark.unit
 
@@ -50,6 +51,87 @@ def test_a_choice_that_was_removed_or_shortened_leaves_nothing_behind(before: di
     assert shorter == now
     assert "Choice" not in str(found.candidates) + str(found.reads)
     assert found == decided(reviews(), hand_written(), named=Choice(name="o/d"))
+
+
+UNLIKE = [
+    Demonstration(input="I liked it a lot and will come again", output="positive"),
+    Demonstration(input="It was awful from start to end", output="negative"),
+]
+
+
+@pytest.mark.parametrize("teacher", [None, '{"input": ["text"], "output": "label"}', '{"input": [], "output": ""}'])
+@pytest.mark.parametrize("known", [{}, {"transformable": True}, {"input_columns": ["gone"]}, {"input_columns": []}])
+def test_the_record_is_the_same_whatever_is_named(known: dict[str, Any], teacher: str | None) -> None:
+    """Refusals as well: what was refused while nothing was named is not used after a choice was removed."""
+
+    def found(choice: dict[str, Any] | None) -> object:
+        asked = FakeTeacher({"columns": [teacher]}) if teacher else None
+        named = Choice.model_validate(choice) if choice else None
+        candidate = hand_written(combinable=True, **known)
+        return decided(reviews(), candidate, teacher=asked, demonstrations=UNLIKE, named=named)
+
+    unnamed = found(None)
+    assert found({"name": "o/d"}) == unnamed
+    assert found({"name": "o/d", "split": "test"}) == unnamed
+    assert found({"name": "o/d", **COLUMNS}) == unnamed
+
+
+def test_a_dataset_that_the_demonstrations_refuse_is_used_by_its_name_alone() -> None:
+    """What the catalog knows counts for a person who names the dataset, and is no license to use it unasked."""
+    (best,) = decided(reviews(), hand_written(), demonstrations=UNLIKE, named=Choice(name="o/d")).candidates
+    assert (best.recommended, best.columns_by) == (False, "Catalog")
+    assert best.unlike == "its outputs are bad, good, and your demonstrations have 'positive'"
+    state = gate([best], {"name": "o/d"})
+    assert [one.output_column for one in used(state)] == ["label"]
+    assert "your demonstrations have 'positive'" in state.message
+    unasked = gate([best], None).decision
+    assert unasked is not None and unasked.dataset is not None and unasked.dataset.none
+
+
+def test_the_teacher_is_asked_although_the_spec_names_columns() -> None:
+    teacher = FakeTeacher({"columns": ['{"input": ["text"], "output": "label"}']})
+    named = Choice.model_validate({"name": "o/d", **COLUMNS})
+    (best,) = decided(reviews(), candidate(), teacher=teacher, named=named).candidates
+    assert (best.columns_by, best.output_column) == ("Teacher", "label")
+
+
+def test_a_split_that_is_written_is_the_one_that_is_read() -> None:
+    """train is a word like any other; without one, the split is the one that discover found, and the reason names it."""
+    found = candidate(input_columns=["text"], output_column="label", split="test")
+
+    def reading(**split: str) -> tuple[str | None, str]:
+        state = gate([found], {"name": "o/d", **split})
+        return used(state)[0].split, state.message
+
+    assert reading(split="train")[0] == "train" and "the split train" in reading(split="train")[1]
+    assert reading()[0] == "test" and "It is read from the split test." in reading()[1]
+    assert reading(split="dev")[0] == "dev" and "It is read from the split dev." in reading(split="dev")[1]
+    unasked = gate([found.model_copy(update={"recommended": True})], None)
+    assert used(unasked)[0].split == "test" and "It is read from the split test." in unasked.message
+    assert used(gate([found], {"name": "o/d", **COLUMNS}))[0].split == "train"
+
+
+def test_a_split_train_that_is_not_there_blocks_discover() -> None:
+    def read(name: str, config: str | None, split: str | None, *_: object) -> FirstRows:
+        if split == "train":
+            raise split_missing("o/d", "train", ["test"], "datasets.choice")
+        return rows_of(REVIEWS, reviews().rows, split="test")
+
+    with pytest.raises(StageError, match=r"has no split train; its splits are test\."):
+        read_named([hand_written()], Choice(name="o/d", split="train"), read)
+    read_named([hand_written()], Choice(name="o/d"), read)
+
+
+def test_a_split_that_is_not_written_changes_no_digest() -> None:
+    spec, written = Prompt2ModelSpec(prompt="p"), {"split": "train"}
+    for choice in ({"name": "o/d"}, {"name": "o/d", **COLUMNS}, {"none": True}):
+        digests = {
+            digest(spec, Stage.PREPARE, {}, gate([hand_written()], one).decision)
+            for one in (choice, choice if choice.get("none") else {**choice, **written})
+        }
+        assert len(digests) == 1
+    none = Decision(dataset=Choice(none=True)).in_digest["dataset"]
+    assert none == {"none": True, "split": "train", "inputColumns": []}, "as before splits could be left out"
 
 
 def test_what_discover_read_does_not_depend_on_the_columns_of_the_choice() -> None:

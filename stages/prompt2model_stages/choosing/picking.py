@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from prompt2model_api.named_datasets import with_columns
 from prompt2model_api.prompt2model import Prompt2ModelSpec
-from prompt2model_api.results import Choice, DatasetCandidate, UsedDataset
+from prompt2model_api.results import TRAIN, Choice, DatasetCandidate, UsedDataset
 
 CHOICE_PATH = ("spec", "datasets", "choice")
 STUDENT_PATH = ("spec", "student", "name")
@@ -105,6 +105,8 @@ def choice_of(
     bare = before.model_copy(update=touched)
     used = with_columns(bare.datasets()[0], candidate)
     wanted = (list(pick.inputs), pick.output, pick.split)
+    if touched.get("split") == TRAIN and candidate is not None and candidate.split != TRAIN:
+        return whole  # discover passed train over, so what it found says nothing of its columns
     return bare if used and (used.input_columns, used.output_column, used.split) == wanted else whole
 
 
@@ -183,8 +185,10 @@ def given(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None = None) -> 
     if choice is None or not choice.datasets():
         return Pick(none=bool(choice and choice.none))
     first = choice.datasets()[0]
-    used = first if first.has_columns else with_columns(first, candidate) or first
-    return Pick(used.name, False, used.config or "", used.split, tuple(used.input_columns), used.output_column or "")
+    used = with_columns(first, candidate) or first
+    return Pick(
+        used.name, False, used.config or "", used.split_to_read, tuple(used.input_columns), used.output_column or ""
+    )
 
 
 def proposed(candidate: DatasetCandidate) -> Pick:

@@ -115,7 +115,7 @@ def drawn_from(
 def _streamed(choice: Choice | UsedDataset, revision: str | None, rows: int, seed: int) -> Table:
     assert choice.name is not None
     commit = revision if revision and COMMIT.fullmatch(revision) else _commit_of(choice.name, revision)
-    stream = open_stream(choice.name, choice.config, choice.split, commit)
+    stream = open_stream(choice.name, choice.config, choice.split_to_read, commit)
     if stream.features is None:
         stream = stream._resolve_features()
     stream = stream.decode(
@@ -138,14 +138,14 @@ def _streamed(choice: Choice | UsedDataset, revision: str | None, rows: int, see
 def _cached(choice: Choice | UsedDataset, revision: str | None) -> Table:
     """What lies in the cache of this machine, whole: nothing can be streamed without the hub."""
     assert choice.name is not None
-    loaded, commit = load_cached(choice.name, choice.config, choice.split, revision, FIELD)
+    loaded, commit = load_cached(choice.name, choice.config, choice.split_to_read, revision, FIELD)
     at = f"{choice.name}@{commit[:12]}" if commit else choice.name
     return Table(f"{at}/{_part(choice)}", tuple(loaded.column_names), HubRows(loaded), _labels(loaded.features))
 
 
 def _part(choice: Choice | UsedDataset) -> str:
     """Configuration and split: what tells the rows of one dataset apart."""
-    return f"{choice.config}/{choice.split}" if choice.config else choice.split
+    return f"{choice.config}/{choice.split_to_read}" if choice.config else choice.split_to_read
 
 
 def _commit_of(name: str, revision: str | None) -> str:

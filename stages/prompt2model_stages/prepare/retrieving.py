@@ -32,10 +32,10 @@ def load_choice(choice: Choice | UsedDataset, revision: str | None, rows: int = 
     assert choice.name is not None
     assert choice.output_column is not None
     if choice.name.startswith(BUILTIN):
-        table = _builtin(choice.name, choice.split)
+        table = _builtin(choice.name, choice.split_to_read)
     elif is_path(choice.name):
         wanted = [*choice.input_columns, choice.output_column]
-        table = read_split(choice.name, choice.split, choice.config, wanted)
+        table = read_split(choice.name, choice.split_to_read, choice.config, wanted)
     else:
         table = load_hub_dataset(choice, revision, rows, seed)
     with discreet(choice.name, FIELD):

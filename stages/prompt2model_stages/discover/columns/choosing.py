@@ -1,8 +1,8 @@
 """Decides the columns, the configuration and the split of the datasets that were read.
 
-Who proposes: the catalog, the teacher, the rules, until one proposal stands. What the spec says of a dataset is never written into
-its candidate: the spec may be another one when the choice gate reads it. Where the hub does not answer, the catalog's columns
-stay as they are, and the candidate says so.
+Who proposes: the catalog, the teacher, the rules, until one proposal stands. A candidate is the same whether the spec names the
+dataset or not, and with what columns: the spec may be another one when the choice gate reads it. Where the hub does not answer, the
+catalog's columns stay as they are, and the candidate says so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from prompt2model_api.conditions import Failure
 from prompt2model_api.prompt2model import Demonstration
-from prompt2model_api.results import Choice, DatasetCandidate, UsedDataset
+from prompt2model_api.results import Choice, DatasetCandidate
 from prompt2model_api.texts import cut
 from prompt2model_stages.discover.asking import Asks
 from prompt2model_stages.discover.columns.checking import Proposal, Verdict, check
@@ -85,7 +85,7 @@ async def with_columns(
             reads.append(DatasetRead(name=found[row].name, config=found[row].config, problem=result.message))
             found[row] = _unread(found[row], result)
             continue
-        dataset = _Dataset(found[row], asked, read, deadline_s, named.get(row))
+        dataset = _Dataset(found[row], asked, read, deadline_s)
         found[row], said = await _decided(dataset, result)
         reads.append(said)
     for row, candidate in enumerate(found):
@@ -96,22 +96,35 @@ async def with_columns(
 
 @dataclass(frozen=True)
 class _Dataset:
-    """A dataset whose columns are decided. named: what the spec says of it; None where it does not name it."""
+    """A dataset whose columns are decided, whether the spec names it or not."""
 
     candidate: DatasetCandidate
     asked: Asked
     read: Reader
     deadline_s: float
-    named: UsedDataset | None
 
     def judge(self, proposal: Proposal, rows: FirstRows) -> Verdict:
-        """What the rules say of a proposal.
+        """What the rules say of a proposal."""
+        return check(proposal, rows, self.asked.demonstrations)
 
-        The catalog's columns are not held against the demonstrations where a person names the dataset, since they have looked
-        at it, and where the rows will be rewritten. What the teacher or the rules propose always is.
+    def stands(self, verdict: Verdict) -> bool:
+        """Whether the columns can be used; rows that may be rewritten need not be what the demonstrations show."""
+        return not (verdict.wrong or verdict.doubt or (verdict.unlike and not self.candidate.transformable))
+
+    def guess(self, rows: FirstRows) -> Proposal | None:
+        """The columns that the rules propose; for rows that may be rewritten, where the demonstrations tell none, without them."""
+        found = guess(rows, self.asked.demonstrations)
+        if self.candidate.transformable and (found is None or not found.sure):
+            return guess(rows, ())
+        return found
+
+    def taken(self, judged: Judged) -> tuple[Proposal, Verdict] | None:
+        """The first proposal that stands; else the catalog's columns where nothing but the demonstrations speaks against them.
+
+        Those are for a person who names the dataset: they have looked at it.
         """
-        is_free = proposal.by == CATALOG and (self.named is not None or self.candidate.transformable)
-        return check(proposal, rows, () if is_free else self.asked.demonstrations)
+        readable = (pair for pair in judged if pair[0].by == CATALOG and not (pair[1].wrong or pair[1].doubt))
+        return next((pair for pair in judged if pair[0].sure and self.stands(pair[1])), None) or next(readable, None)
 
 
 def _unread(candidate: DatasetCandidate, failure: Failure) -> DatasetCandidate:
@@ -147,17 +160,20 @@ async def _decided(dataset: _Dataset, rows: FirstRows) -> tuple[DatasetCandidate
     """The candidate with its columns, and all that was proposed for them."""
     candidate = dataset.candidate
     rows, judged = await _labelled(dataset, rows, await _proposed(dataset, rows))
-    taken = next((pair for pair in judged if pair[0].sure and not pair[1].against), None)
+    taken = dataset.taken(judged)
     said = read_of(candidate, rows, judged, taken[0] if taken else None)
     config = candidate.config if candidate.config == rows.config else None
     decided = candidate.model_copy(update={"config": config, "split": rows.split})
-    if judged and judged[0][0].by == CATALOG and judged[0][1].unlike:
-        decided = refused(decided, judged[0][1].unlike)
+    against = [pair[1].unlike for pair in judged if pair[0].by == CATALOG or pair is taken]
+    if unlike := next(filter(None, against), ""):
+        decided = refused(decided, unlike)
     if taken is None:
         return decided.model_copy(update={"undecided": why_undecided(rows, judged)}), said
     proposal, verdict = taken
     update = {"input_columns": list(proposal.inputs), "output_column": proposal.output, "columns_by": proposal.by}
-    return decided.model_copy(update={**update, "columns_reason": why_taken(rows, proposal, verdict, judged)}), said
+    update |= {"columns_reason": why_taken(rows, proposal, verdict, judged)}
+    update |= {"unlike": cut(verdict.unlike, 512)} if verdict.unlike else {}
+    return decided.model_copy(update=update), said
 
 
 async def _proposed(dataset: _Dataset, rows: FirstRows) -> Judged:
@@ -167,13 +183,13 @@ async def _proposed(dataset: _Dataset, rows: FirstRows) -> Judged:
     if candidate.output_column is not None and candidate.input_columns:
         own = Proposal(CATALOG, tuple(candidate.input_columns), candidate.output_column)
         judged.append((own, dataset.judge(own, rows)))
-        if not judged[0][1].against:
+        if dataset.stands(judged[0][1]):
             return judged
-    if asked.teacher is not None and not (dataset.named and dataset.named.has_columns):
+    if asked.teacher is not None:
         answer = await ask_for_columns(asked.teacher, rows, asked.instruction, asked.demonstrations)
         if isinstance(answer, Proposal):
             judged.append((answer, dataset.judge(answer, rows)))
-    if (ruled := guess(rows, asked.demonstrations)) is not None:
+    if (ruled := dataset.guess(rows)) is not None:
         judged.append((ruled, dataset.judge(ruled, rows)))
     return judged
 
@@ -191,14 +207,14 @@ async def _labelled(dataset: _Dataset, rows: FirstRows, judged: Judged) -> tuple
         again = await asyncio.to_thread(read_first, other, reading)
         if isinstance(again, Failure):
             break
-        proposals = [_anew(proposal, again, dataset.asked.demonstrations) for proposal, _ in judged]
+        proposals = [_anew(dataset, proposal, again) for proposal, _ in judged]
         rows, judged = again, [(proposal, dataset.judge(proposal, again)) for proposal in proposals]
     return rows, judged
 
 
-def _anew(proposal: Proposal, rows: FirstRows, demonstrations: Sequence[Demonstration]) -> Proposal:
+def _anew(dataset: _Dataset, proposal: Proposal, rows: FirstRows) -> Proposal:
     """The proposal for other rows: the rules guess again, since without outputs they could not be sure."""
-    return (guess(rows, demonstrations) or proposal) if proposal.by == RULES else proposal
+    return (dataset.guess(rows) or proposal) if proposal.by == RULES else proposal
 
 
 def _other_splits(rows: FirstRows) -> list[str]:

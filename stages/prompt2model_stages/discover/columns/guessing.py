@@ -1,13 +1,15 @@
 """Columns by rule: by their usual names, their types, and what the demonstrations look like.
 
 A proposal is sure where only one is possible, or where the demonstrations tell which. Otherwise a person is asked: so where
-another column could be meant as well, where the demonstrations say the contrary, and where the outputs are bare numbers.
+another column of texts, classes or numbers could be meant as well, where the demonstrations say the contrary, and where the
+outputs are bare numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from statistics import mean
 
 from prompt2model_api.prompt2model import Demonstration
@@ -107,7 +109,8 @@ def _judged(
 ) -> Proposal:
     """The proposal; not sure where something else could be meant, or where the demonstrations say the contrary."""
     others = [column for column in columns if column.path not in (*proposal.inputs, proposal.output)]
-    is_only = not any(column.says_something and not _is_id(column, read) for column in others)
+    meant = (column for column in others if column.says_something or column.is_numeric)
+    is_only = all(_is_id(column, read) for column in meant)
     return replace(proposal, sure=proposal.sure and is_only and not _is_contradicted(proposal, read, demonstrations))
 
 
@@ -162,10 +165,19 @@ def _texts(column: str, read: FirstRows) -> list[str]:
 
 
 def _is_id(column: Column, read: FirstRows) -> bool:
-    """Whether a column names rows rather than saying anything: by its name, or since each value is one different word."""
+    """Whether a column names rows rather than saying anything: by its name, or by its values.
+
+    Each is one different word with a digit; numbers, of which a score has different ones too, count the rows up.
+    """
     name = column.path.rpartition(".")[2].casefold()
     if name in _IDS or name.endswith(("_id", "_url", "_idx")):
         return True
     values = _texts(column.path, read)
+    if column.is_numeric:
+        return len(values) > 1 and all(value.isdigit() for value in values) and _rises([int(value) for value in values])
     coded = [value for value in values if value and " " not in value and any(letter.isdigit() for letter in value)]
     return len(values) > 1 and len(set(coded)) == len(values)
+
+
+def _rises(numbers: Sequence[int]) -> bool:
+    return all(one < following for one, following in pairwise(numbers))

@@ -13,7 +13,6 @@ from prompt2model_api.named_datasets import FIELD, columns_to_set, entries
 from prompt2model_api.results import Choice, DatasetCandidate, UsedDataset
 from prompt2model_stages.discover.columns.checking import Proposal, check
 from prompt2model_stages.discover.columns.reading import (
-    TRAIN,
     Place,
     Reader,
     Reading,
@@ -68,12 +67,13 @@ def check_named(candidates: Sequence[DatasetCandidate], named: Choice | None, ro
 
 def says_more(one: UsedDataset) -> bool:
     """Whether the spec says which split or revision to read."""
-    return one.split != TRAIN or one.revision is not None
+    return one.split is not None or one.revision is not None
 
 
 def place_said(one: UsedDataset, candidate: DatasetCandidate) -> Place:
     """What the spec says, as it is read."""
-    return one.name, one.config, one.split, one.revision or candidate.revision
+    split = one.split_to_read if one.has_columns else one.split or candidate.split
+    return one.name, one.config, split, one.revision or candidate.revision
 
 
 def _there(found: FirstRows | Failure, path: str) -> FirstRows | Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ DEPTH = 4
 TEXT = ("string", "large_string", "string_view")
 LABEL = "class label"
 LIST = "list of "
+_NUMERIC = re.compile(r"u?int\d|float|double|decimal|bool")
+"""How Arrow's types of numbers begin."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ class Column:
     def says_something(self) -> bool:
         """Whether it holds texts or classes, or lists of them: what an input or an output is made of."""
         return self.is_text or self.type.removeprefix(LIST) == LABEL
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether each row has a number, or yes or no: a score, a class by its id."""
+        return _NUMERIC.match(self.type) is not None
 
 
 def columns_of(read: FirstRows) -> list[Column]:
