@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 from prompt2model_stages.classes import are_labels
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.prepare.folding import folded, words_of
-from prompt2model_stages.prepare.near_duplicates import (
-    is_typo,
-    near_duplicates,
-    near_tests,
-    similarity,
-)
+from prompt2model_stages.prepare.near_duplicates import MISSES, _apart, near_duplicates, near_tests, similarity
 from prompt2model_stages.prepare.sketches import BRUTE, VALUES, pairs_among, signatures_of
+from prompt2model_stages.prepare.typos import is_typo
 
 pytestmark = pytest.mark.unit
 
@@ -178,6 +174,35 @@ def test_short_texts_and_single_words_have_no_near_duplicates() -> None:
 def test_typos(one: str, other: str, typo: bool) -> None:
     assert is_typo(one, other) is typo
     assert is_typo(other, one) is typo
+
+
+def templated(count: int, seed: int) -> list[Pair]:
+    chance = random.Random(seed)
+    words = ["".join(chance.choices(string.ascii_lowercase, k=7)) for _ in range(2 * count)]
+    return [
+        Pair(f"Please classify this review of a movie about {one} {other}", "pos")
+        for one, other in zip(words[::2], words[1::2], strict=True)
+    ]
+
+
+def test_rows_of_one_template_are_compared_as_often_as_there_are_test_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the test row's own twin, the nearest of all, is found among them."""
+    tests, rows = templated(40, 1), templated(1500, 2)
+    twin = Pair(tests[7].input.replace("Please", "Please also"), "pos")
+    compared = []
+    monkeypatch.setattr(
+        "prompt2model_stages.prepare.near_duplicates._apart", lambda *given: compared.append(given) or _apart(*given)
+    )
+    found = near_tests(tests, [*rows, twin])
+    assert [(twins.one, twins.other) for twins in found] == [(7, len(rows))]
+    assert len(compared) <= len(tests) * (MISSES + 4)
+
+
+def test_all_twins_of_a_test_row_are_found_however_many() -> None:
+    test = Pair("I was charged twice in March and nobody of your team answers", "billing")
+    words = ["".join(letters) for letters in zip(string.ascii_lowercase * 8, string.ascii_lowercase[::-1] * 8, "abcdefgh" * 26)]  # fmt: skip  # noqa: B905, E501
+    rows = [Pair(f"{test.input} {word}", "billing") for word in words]
+    assert len(near_tests([test], rows)) == len(rows) > 2 * MISSES
 
 
 VOCABULARY = [

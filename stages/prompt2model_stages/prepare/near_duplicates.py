@@ -16,15 +16,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from prompt2model_stages.classes import ROWS_A_VALUE, are_labels
 from prompt2model_stages.examples import Pair
-from prompt2model_stages.prepare.folding import folded, is_number, numbers_of, without_articles, words_of
-from prompt2model_stages.prepare.sketches import pairs_among, pairs_between, signatures_of
+from prompt2model_stages.prepare.folding import folded, numbers_of, without_articles, words_of
+from prompt2model_stages.prepare.sketches import nearest_behind, pairs_among, signatures_of
+from prompt2model_stages.prepare.typos import is_typo
 
 LEAST = 0.6
 """Two short texts with the same output ask the same where so much of their words is the same, counted in characters."""
@@ -36,10 +36,10 @@ SMALLEST = 8
 """Characters of the shortest text that can have a near-duplicate; it has two words at least."""
 FILLERS = 3
 """Where a text has more words than this in one place, in texts of one label, the place is a variable and no matter of wording."""
-TYPO_LETTERS, LONG_LETTERS = 4, 8
-"""A word of so many letters may have one typo, of the latter two."""
 OFTEN = 3
 """Two words that so many texts have each are no typos of each other: `Juni` and `Juli`."""
+MISSES = 64
+"""Of a test row's neighbours, the nearest first, no more are compared after so many in a row that do not ask the same."""
 MOST_TYPOS = 6
 """Texts with more words apart than this differ by more than typos."""
 
@@ -69,13 +69,20 @@ def near_duplicates(pairs: Sequence[Pair], known: Sequence[str] = ()) -> list[Tw
         some = [texts[place] for place in places]
         one, other = pairs_among(signatures_of(some), _least_signed(some))
         near = ((places[i], places[j]) for i, j in zip(one.tolist(), other.tolist(), strict=True))
-        distinct = ((i, j) for i, j in near if not known or known[i] != known[j])
-        found += _compared(distinct, texts, outputs.is_class(pairs[places[0]].output), often)
+        compared = _Comparison(texts, outputs.is_class(pairs[places[0]].output), often)
+        for i, j in near:
+            if not known or known[i] != known[j]:
+                compared.add(i, j)
+        found += compared.twins()
     return _each_once(found)
 
 
 def near_tests(tests: Sequence[Pair], pairs: Sequence[Pair]) -> list[Twins]:
-    """The pairs that ask what a test row asks: all of them, each with each test row. `one` is the test row's place."""
+    """The pairs that ask what a test row asks, each with each test row. `one` is the test row's place.
+
+    Of each test row the neighbours are compared from the nearest on, as long as there are some that ask the same among MISSES, so
+    that rows of one template take time and memory that grow with the rows.
+    """
     both = [*tests, *pairs]
     texts = [folded(pair.input) for pair in both]
     outputs = _Outputs(both)
@@ -86,15 +93,16 @@ def near_tests(tests: Sequence[Pair], pairs: Sequence[Pair]) -> list[Twins]:
             asked[without_articles(texts[place].split())].append(place)
     words = (without_articles(text.split()) for text in texts[len(tests) :])
     found = [Twins(test, place, 1.0) for place, wording in enumerate(words) for test in asked.get(wording, ())]
-    for places in _comparable(range(len(both)), texts, both, outputs):
+    order = sorted(range(len(both)), key=lambda place: (place >= len(tests), both[place].input, both[place].output))
+    for places in _comparable(order, texts, both, outputs):
         split = sum(place < len(tests) for place in places)
         if not 0 < split < len(places):
             continue
         some = [texts[place] for place in places]
-        one, other = pairs_between(signatures_of(some), split, _least_signed(some))
-        near = ((places[i], places[j]) for i, j in zip(one.tolist(), other.tolist(), strict=True))
-        close = _compared(near, texts, outputs.is_class(both[places[0]].output), often)
-        found += [Twins(twins.one, twins.other - len(tests), twins.similarity) for twins in close]
+        compared = _Comparison(texts, outputs.is_class(both[places[0]].output), often)
+        for test, near in enumerate(nearest_behind(signatures_of(some), split, _least_signed(some))):
+            _compare_nearest(compared, places[test], (places[other] for other in near.tolist()))
+        found += [Twins(twins.one, twins.other - len(tests), twins.similarity) for twins in compared.twins()]
     return _each_once(found)
 
 
@@ -155,22 +163,46 @@ def _comparable(
     yield from (places for _, places in sorted(alike.items()) if len(places) > 1)
 
 
-def _compared(
-    near: Iterable[tuple[int, int]], texts: Sequence[str], is_class: bool, often: frozenset[str]
-) -> list[Twins]:
-    """Those of the pairs that ask the same, of texts with the same numbers and output."""
-    found: list[tuple[Twins, tuple[str, ...]]] = []
-    fillers: dict[tuple[str, ...], set[tuple[str, ...]]] = defaultdict(set)
-    for one, other in near:
-        words = texts[one].split(), texts[other].split()
-        apart = _apart(*words, often)
+class _Comparison:
+    """Pairs of texts with the same numbers and output, compared word by word.
+
+    Args:
+        is_class: the output says little, so that a place that many words fill is a variable.
+        often: words that are no typos of each other.
+    """
+
+    def __init__(self, texts: Sequence[str], is_class: bool, often: frozenset[str]) -> None:
+        self._texts, self._is_class, self._often = texts, is_class, often
+        self._found: list[tuple[Twins, tuple[str, ...]]] = []
+        self._fillers: dict[tuple[str, ...], set[tuple[str, ...]]] = defaultdict(set)
+
+    def add(self, one: int, other: int) -> bool:
+        """Compares two texts. Returns: whether they ask the same, as far as is known."""
+        words = self._texts[one].split(), self._texts[other].split()
+        apart = _apart(*words, self._often)
         if apart.share < _least(min(map(len, words))):
-            continue
-        slot = _common(*words) if is_class and apart.left and apart.right else ()
+            return False
+        slot = _common(*words) if self._is_class and apart.left and apart.right else ()
         if slot:
-            fillers[slot] |= {apart.left, apart.right}
-        found.append((Twins(one, other, apart.share), slot))
-    return [twins for twins, slot in found if not slot or len(fillers[slot]) <= FILLERS]
+            fillers = self._fillers[slot]
+            if len(fillers) <= FILLERS:
+                fillers |= {apart.left, apart.right}
+            if len(fillers) > FILLERS:
+                return False
+        self._found.append((Twins(one, other, apart.share), slot))
+        return True
+
+    def twins(self) -> list[Twins]:
+        """Those that ask the same."""
+        return [twins for twins, slot in self._found if not slot or len(self._fillers[slot]) <= FILLERS]
+
+
+def _compare_nearest(compared: _Comparison, test: int, near: Iterable[int]) -> None:
+    misses = 0
+    for other in near:
+        misses = 0 if compared.add(test, other) else misses + 1
+        if misses == MISSES:
+            return
 
 
 def _least(words: int) -> float:
@@ -211,29 +243,3 @@ def _apart(one: Sequence[str], other: Sequence[str], often: frozenset[str] = fro
     total = sum(map(len, one)) + sum(map(len, other))
     alone = sum(map(len, left)) + sum(map(len, right))
     return _Apart(1 - alone / total if total else 1.0, tuple(left), tuple(right))
-
-
-@lru_cache(1 << 16)
-def is_typo(one: str, other: str) -> bool:
-    """Whether two words differ as by a typo: a letter more, less, another, or two that changed places; twice in long words."""
-    shorter = min(len(one), len(other))
-    if shorter < TYPO_LETTERS or is_number(one) or is_number(other):
-        return False
-    most = 2 if shorter >= LONG_LETTERS else 1
-    if abs(len(one) - len(other)) > most or len({*one} ^ {*other}) > 2 * most:
-        return False
-    return _edits(one, other) <= most
-
-
-def _edits(one: str, other: str) -> int:
-    """Edits from one word to the other (optimal string alignment)."""
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, start=1):
-        earlier, before, row = before, row, [i]
-        for j, wanted in enumerate(other, start=1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
-                cost = min(cost, earlier[j - 2] + 1)
-            row.append(cost)
-    return row[-1]

@@ -121,12 +121,12 @@ def forest(signatures: Signatures) -> Iterator[tuple[Places, Places]]:
             yield order[shared], order[shared + distance]
 
 
-def pairs_between(signatures: Signatures, split: int, least: Similarities) -> tuple[Places, Places]:
-    """As pairs_among, of a text before the place `split` and one behind it; each with each, whatever their number."""
-    ones, others = [_NONE], [_NONE]
+def nearest_behind(signatures: Signatures, split: int, least: Similarities) -> Iterator[Places]:
+    """For each text before the place `split` those behind it that pairs_among would pair it with, the most similar first.
+
+    Each is compared with each, one text at a time. Equally similar texts are in the order of their places.
+    """
     for one in range(split):
         similar = (signatures[split:] == signatures[one]).mean(axis=1, dtype=np.float32)
         near = np.flatnonzero(similar >= np.minimum(least[split:], least[one]))
-        ones.append(np.full(len(near), one))
-        others.append(near + split)
-    return np.concatenate(ones), np.concatenate(others)
+        yield near[np.argsort(-similar[near], kind="stable")] + split
