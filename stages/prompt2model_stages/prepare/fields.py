@@ -28,14 +28,14 @@ TEXT_WORDS = 4
 """A part is a text where half of its values have so many words; a category, a name or a date is none."""
 AGREEMENT, SURE = 0.75, 0.95
 """How far between chance (0) and always (1) the outputs of rows that share a question agree; the latter where there are few."""
-SELDOM = 0.05
-"""Where no more rows than this share a text, it is taken as a question without a measure."""
 LEAST_SHARED = 30
 """Rows that share a question, without which their agreement says nothing."""
-LEAST_QUESTIONS, LEAST_VALUES = 10, 30
-"""A part with fewer values is a category, whatever it says of the output; and how many make sure that it is none."""
-MOST_ASKED, MOST_OF_ONE = 4 / 5, 1 / 10
-"""Of the rows, those of the largest question; and those of half of the questions and of the largest context."""
+LEAST_QUESTIONS, MANY_QUESTIONS, MOST_OF_HALF = 10, 30, 1 / 10
+"""A part with fewer values is a category, whatever it says of the output; so is one of which half have more of the rows each."""
+SELDOM = 0.05
+"""Where no more rows than this share a text, it is taken as a question without a measure."""
+MOST_ASKED, MOST_IN_CONTEXT, LEAST_CONTEXTS = 4 / 5, 1 / 10, 30
+"""Of the rows, those of the largest question and of the largest context; and how many contexts there must be."""
 _MARKS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code))[0] == "M")
 """Vowel signs, tones and dots of Hindi, Thai and others: parts of words, which `\\w` does not have."""
 _WORD = rf"(?:(?!_)[\w{_MARKS}])"
@@ -166,7 +166,7 @@ def _field(name: str, rows: Mapping[str, Sequence[str]], texts: Iterable[str], c
     use: Use = "neither"
     if is_text and _are_questions(rows, total, agreement, count):
         use = "question"
-    elif is_text and max(map(len, rows.values())) <= MOST_OF_ONE * total and len(rows) >= LEAST_VALUES:
+    elif is_text and max(map(len, rows.values())) <= MOST_IN_CONTEXT * total and len(rows) >= LEAST_CONTEXTS:
         use = "context"
     return Field(name, use, len(rows), count, round(agreement, 3))
 
@@ -174,9 +174,9 @@ def _field(name: str, rows: Mapping[str, Sequence[str]], texts: Iterable[str], c
 def _are_questions(rows: Mapping[str, Sequence[str]], total: int, agreement: float, shared: int) -> bool:
     """Whether rows that share a text have the same output, or hardly any do, and the texts are no categories of the rows."""
     sizes = list(map(len, rows.values()))
-    if len(sizes) < LEAST_QUESTIONS or max(sizes) > MOST_ASKED * total or median(sizes) > MOST_OF_ONE * total:
+    if len(sizes) < LEAST_QUESTIONS or max(sizes) > MOST_ASKED * total or median(sizes) > MOST_OF_HALF * total:
         return False
-    return agreement >= (AGREEMENT if len(sizes) >= LEAST_VALUES else SURE) or shared <= SELDOM * total
+    return agreement >= (AGREEMENT if len(sizes) >= MANY_QUESTIONS else SURE) or shared <= SELDOM * total
 
 
 def _chance(counts: Counter[str]) -> float:

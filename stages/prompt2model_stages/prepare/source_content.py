@@ -34,7 +34,9 @@ def chosen_sha256(chosen: UsedDataset) -> str | None:
     if path.is_file():
         return file_sha256(path)
     folder = path / chosen.config if chosen.config else path
-    files = sorted(files_of_split([one.name for one in folder.iterdir()], chosen.split_to_read)) if folder.is_dir() else []
+    files = (
+        sorted(files_of_split([one.name for one in folder.iterdir()], chosen.split_to_read)) if folder.is_dir() else []
+    )
     listed = "".join(f"{file_sha256(folder / name)} {name}\n" for name in files)
     return hashlib.sha256(listed.encode()).hexdigest() if files else None
 
