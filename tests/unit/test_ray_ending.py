@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from ray.exceptions import ActorDiedError, OutOfMemoryError
 
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.ray_texts import memory_shortage
@@ -55,6 +56,13 @@ def test_the_training_names_the_shortage_without_the_dump() -> None:
     cause = cause_of(RuntimeError(DUMP), 0)
     assert isinstance(cause, StageError) and cause.failure.reason == "OutOfMemory"
     assert USED in cause.failure.message and "spillable" not in cause.failure.message
+
+
+def test_an_end_of_rays_own_controller_has_its_cause() -> None:
+    shortage, death = cause_of(OutOfMemoryError(DUMP), 0), cause_of(ActorDiedError(), 0)
+    assert isinstance(shortage, StageError) and shortage.failure.reason == "OutOfMemory"
+    assert "training.resources.memory" in shortage.failure.remedy
+    assert isinstance(death, StageError) and death.failure.reason == "WorkerDied"
 
 
 TRACEBACK = """Training failed due to controller error:

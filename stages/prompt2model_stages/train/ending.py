@@ -30,7 +30,7 @@ def cause_of(error: Exception, gpus: int) -> Exception:
     from ray.exceptions import RayError
 
     failures: dict[int, Any] = getattr(error, "worker_failures", {})
-    causes = [_root(failure) for failure in failures.values()]
+    causes = [_root(failure) for failure in failures.values()] or ([error] if isinstance(error, RayError) else [])
     for cause in causes:
         if isinstance(cause, StageError | OSError):
             return cause

@@ -130,6 +130,7 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
 
         check_gpu(gpus, GPU_FIELD)  # Ray would wait for one for ever
     with ray_session(context, num_cpus=max(os.cpu_count() or 1, ranks)):
+        from ray.exceptions import RayError
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
         from ray.train.v2.api.exceptions import TrainingFailedError
@@ -172,7 +173,10 @@ def _train(context: StageContext, student: ResolvedStudent) -> None:
         context.reporter.progress(*so_far(context.folder, "steps", 1), "steps", f"loading {student.name}")
         try:
             trainer.fit()
-        except TrainingFailedError as error:
+        except (
+            TrainingFailedError,
+            RayError,
+        ) as error:  # the latter where Ray's memory monitor ended its own controller
             raise cause_of(error, gpus) from error
 
 
