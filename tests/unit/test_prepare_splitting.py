@@ -57,10 +57,14 @@ def test_the_order_of_the_data_changes_nothing(examples: list[Example], seed: in
 @settings(max_examples=80, deadline=None)
 @given(EXAMPLES)
 def test_one_source_a_group_and_one_output_a_wording(examples: list[Example]) -> None:
-    rows = [row for rows in split(examples, 0).examples.values() for row in rows]
+    result = split(examples, 0)
+    rows = [row for rows in result.examples.values() for row in rows]
     best = {row.group: row.source for row in sorted(examples, key=lambda e: -SOURCES.index(e.source)) if row.output
             and row.input.strip()}  # fmt: skip
-    assert {row.group: row.source for row in rows} == best
+    kept = {row.group: row.source for row in rows}
+    assert kept.items() <= best.items()
+    # A group is left out whole only where it is of a family with a more trusted source's test question.
+    assert len(best) - len(kept) <= sum(result.dropped.leaks.values())
     assert max(Counter((row.group, row.output) for row in rows).values(), default=1) == 1
     assert max(Counter(row.input.strip() for row in rows).values(), default=1) == 1
 
