@@ -77,6 +77,7 @@ def test_tokens_in_any_minute(requests: list[tuple[int, float, float]]) -> None:
     async def run() -> None:
         for reserved, share, pause in requests:
             permit = await rates.acquire(reserved)
+            rates.ended()
             used = int(min(reserved, 1000) * share)
             sent.append((clock.now, used))
             await clock.sleep(pause)
