@@ -94,6 +94,7 @@ def serving(kube: Kube, body: Body) -> Iterator[None]:
     meta = {"name": body["metadata"]["name"], "namespace": body["metadata"]["namespace"]}
     spec = {"selector": body["metadata"]["labels"], "ports": [{"port": PORT, "targetPort": PORT}]}
     kube.apply(SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec})
+    body["spec"]["containers"][0]["readinessProbe"] = {"tcpSocket": {"port": PORT}, "periodSeconds": 1}
     kube.create(POD, body)
     try:
         kube.kubectl("wait", "-n", meta["namespace"], f"pod/{meta['name']}", "--for=condition=Ready", "--timeout=120s")
