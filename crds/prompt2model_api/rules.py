@@ -24,7 +24,7 @@ from prompt2model_api.prompt2model import (
     Prompt2Model,
     Prompt2ModelSpec,
 )
-from prompt2model_api.results import NAMED_TWICE, NOTHING_LEFT, Choice, UsedDataset
+from prompt2model_api.results import NAMED_TWICE, NOTHING_LEFT, TRAIN, Choice, UsedDataset
 from prompt2model_api.spec.datasets import NONE_ALONE, Datasets
 from prompt2model_api.spec.evaluation import Evaluation
 from prompt2model_api.spec.generation import Temperature
@@ -91,14 +91,17 @@ def _split_rule(split: str, possible: str, message: str) -> Rule:
 
 def _same_rows(one: str, other: str) -> str:
     """CEL: two entries of datasets.choice read the same rows in the same way."""
-    same = [f"{one}.{field} == {other}.{field}" for field in ("name", "split", "inputColumns")]
-    for field in (
-        "config",
-        "outputColumn",
-    ):  # without optional values, whose costs an API server estimates as boundless
-        both = f"has({one}.{field}) && has({other}.{field}) && {one}.{field} == {other}.{field}"
-        same.append(f"(!has({one}.{field}) && !has({other}.{field}) || {both})")
+    same = [f"{one}.{field} == {other}.{field}" for field in ("name", "inputColumns")]
+    either = [f"!has({a}.split) && has({b}.split) && {b}.split == '{TRAIN}'" for a, b in ((one, other), (other, one))]
+    same.append(f"({_equal_or_unset(one, other, 'split')} || {' || '.join(either)})")
+    same += [f"({_equal_or_unset(one, other, field)})" for field in ("config", "outputColumn")]
     return " && ".join(same)
+
+
+def _equal_or_unset(one: str, other: str, field: str) -> str:
+    """CEL without optional values, whose costs an API server estimates as boundless."""
+    both = f"has({one}.{field}) && has({other}.{field}) && {one}.{field} == {other}.{field}"
+    return f"!has({one}.{field}) && !has({other}.{field}) || {both}"
 
 
 def _part_rule(kind: str, reached: str, message: str) -> Rule:

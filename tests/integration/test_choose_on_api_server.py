@@ -117,7 +117,7 @@ def test_a_choice_takes_the_place_of_another_one() -> None:
 
 def test_what_the_server_refuses_is_told_in_its_words() -> None:
     place = ClusterPlace("questions", OPTIONS)
-    with pytest.raises(SpecError, match=r"kubectl patch: .*relative path"):
+    with pytest.raises(SpecError, match=r"kubectl patch: .*name is a path"):
         place.save(place.propose(place.present(), {CHOICE_PATH: {**SQUAD, "name": "./rows.csv"}}))
     with pytest.raises(SpecError, match=r'kubectl get: .*"nobody" not found'):
         ClusterPlace("nobody", OPTIONS).offers()
