@@ -27,7 +27,6 @@ KEYS = {
     "AWS_ACCESS_KEY_ID": "key",
     "AWS_SECRET_ACCESS_KEY": "secret",
     "AWS_REGION": "us-east-1",
-    "AWS_ENDPOINT_URL": f"http://object-storage.{RUNS}.svc:{PORT}",
 }
 TEXT = "Dates as people write them, and the same date in ISO format."
 REFRESH: Body = {
@@ -48,12 +47,20 @@ def stored(release: Release, kube: Kube) -> Iterator[Resource]:
     resource = Resource(kube, RUNS, "stored")
     with ExitStack() as stack:
         image = {"image": OBJECT_STORAGE, "resources": {"requests": {"cpu": "10m", "memory": "128Mi"}}}
-        stack.enter_context(serving(kube, pod(RUNS, "object-storage", image, {"app": "object-storage"})))
+        address = stack.enter_context(serving(kube, pod(RUNS, "object-storage", image, {"app": "object-storage"})))
         script = str(Path(listing_hub.__file__))
         stack.enter_context(serving(kube, script_pod(RUNS, "hub", script, [str(PORT), TEXT], {"app": "hub"})))
         for namespace in (RUNS, NAMESPACE):
             meta = {"name": LOGIN, "namespace": namespace}
-            kube.apply(SECRET, {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": KEYS})
+            kube.apply(
+                SECRET,
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": meta,
+                    "stringData": KEYS | {"AWS_ENDPOINT_URL": address},
+                },
+            )
         with kube.forwarded(RUNS, "pod/object-storage", PORT) as s3:
             assert s3.put(f"/{BUCKET}").status_code == 200
         release.install(REFRESH)
@@ -89,16 +96,16 @@ def test_catalogs_of_the_cronjob_and_a_run_with_its_results_in_s3(stored: Resour
 
 
 @contextmanager
-def serving(kube: Kube, body: Body) -> Iterator[None]:
-    """A pod of the tests behind a Service of its name."""
+def serving(kube: Kube, body: Body) -> Iterator[str]:
+    """A pod of the tests behind a Service of its name. Its address has an IP: of a name moto takes the start as a bucket."""
     meta = {"name": body["metadata"]["name"], "namespace": body["metadata"]["namespace"]}
     spec = {"selector": body["metadata"]["labels"], "ports": [{"port": PORT, "targetPort": PORT}]}
-    kube.apply(SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec})
+    service = kube.apply(SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec})
     body["spec"]["containers"][0]["readinessProbe"] = {"tcpSocket": {"port": PORT}, "periodSeconds": 1}
     kube.create(POD, body)
     try:
         kube.kubectl("wait", "-n", meta["namespace"], f"pod/{meta['name']}", "--for=condition=Ready", "--timeout=120s")
-        yield
+        yield f"http://{service['spec']['clusterIP']}:{PORT}"
     finally:
         kube.delete(POD, meta["namespace"], meta["name"])
         kube.delete(SERVICE, meta["namespace"], meta["name"])
