@@ -8,6 +8,7 @@ import pytest
 
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.hub_data.waiting import told_waits
+from prompt2model_stages.student.hub import quiet
 
 pytestmark = pytest.mark.unit
 
@@ -41,3 +42,21 @@ def test_a_wait_too_many_blocks_with_the_cause() -> None:
         "after 240 s of waiting."
     )
     assert "HF_TOKEN" in failure.remedy
+
+
+def test_a_wait_is_heard_while_another_thread_keeps_the_client_quiet() -> None:
+    said: list[str] = []
+    with quiet(), told_waits("o/d", "datasets.choice", said.append):
+        HUB.warning("Retrying in 1s [Retry 1/5].")
+    assert len(said) == 1
+
+
+def test_the_client_speaks_again_after_the_last_of_several_that_kept_it_quiet() -> None:
+    client = logging.getLogger("huggingface_hub")
+    before, (first, second) = client.level, (quiet(), quiet())
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert client.level == logging.ERROR
+    second.__exit__(None, None, None)
+    assert client.level == before

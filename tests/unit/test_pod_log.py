@@ -30,7 +30,8 @@ kept.start()
 print("first line", flush=True)
 os.system("echo of a child")
 if sys.argv[2] == "killed":
-    while not os.path.exists(f"{sys.argv[1]}/log-1.txt"):
+    log_file = f"{sys.argv[1]}/log-1.txt"
+    while not (os.path.exists(log_file) and os.path.getsize(log_file)):  # a folder shows a file before its text, a bucket does not
         time.sleep(0.02)
     os.kill(os.getpid(), signal.SIGKILL)
 print("last line", flush=True)

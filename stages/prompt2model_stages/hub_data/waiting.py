@@ -49,13 +49,16 @@ def told_waits(dataset: str, field: str, say: Say) -> Iterator[None]:
     Raises: StageError HubUnreachable, Blocked, instead of a wait that would be one too many.
     """
     teller = _Teller(f"{field}: for the dataset {dataset}, ", say)
-    for name in _LOGGERS:
-        logging.getLogger(name).addHandler(teller)
+    loggers = [(logger, logger.level) for logger in map(logging.getLogger, _LOGGERS)]
+    for logger, _ in loggers:
+        logger.addHandler(teller)
+        logger.setLevel(logging.WARNING)  # of its own: another thread may keep its parent quiet, and an unheard wait has no bound
     try:
         yield
     finally:
-        for name in _LOGGERS:
-            logging.getLogger(name).removeHandler(teller)
+        for logger, level in loggers:
+            logger.removeHandler(teller)
+            logger.setLevel(level)
 
 
 class _Teller(logging.Handler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ PATIENCE_S = 10
 """Seconds that the hub has for the first answer; the client itself would wait without end."""
 CONFIG = "config.json"
 _LOGGERS = ("huggingface_hub", "transformers")
+_hushing = threading.Lock()
+_hushed: list[dict[str, int]] = []
+"""One entry for each `quiet` that is under way: the levels before the first of them."""
 
 
 def commit_of(name: str, revision: str | None) -> str:
@@ -60,15 +64,21 @@ def config_file(name: str) -> Path:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps back the client's warnings of each retry: what comes of them is said once, by whoever asked."""
-    before = {name: logging.getLogger(name).level for name in _LOGGERS}
-    for name in _LOGGERS:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    """Keeps back the client's warnings of each retry: what comes of them is said once, by whoever asked.
+
+    Several threads may be in it at a time; the levels are as before once the last one is out.
+    """
+    with _hushing:
+        _hushed.append({name: logging.getLogger(name).level for name in _LOGGERS} if not _hushed else _hushed[0])
+        for name in _LOGGERS:
+            logging.getLogger(name).setLevel(logging.ERROR)
     try:
         yield
     finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
+        with _hushing:
+            before = _hushed.pop()
+            for name in _LOGGERS if not _hushed else ():
+                logging.getLogger(name).setLevel(before[name])
 
 
 @contextmanager
