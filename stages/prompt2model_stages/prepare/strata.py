@@ -81,9 +81,9 @@ def _strata(families: Families, seed: int) -> Iterable[list[str]]:
         classes = [output for output in outputs[family] if counts[output] >= least[output]]
         strata[min(classes, key=lambda output: (counts[output], output)) if classes else None].append(family)
     large = [found for name, found in strata.items() if name is not None and len(found) >= LEAST_FAMILIES]
-    if labels and large:  # what is left are labels that are too rare to be held out
-        return large
     held = {family for found in large for family in found}
+    if labels and 2 * len(held) >= len(families):  # what is left are labels that are too rare to be held out
+        return large
     return [*large, sorted(families.keys() - held, key=lambda family: rank(family, seed))]
 
 
