@@ -6,14 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorDiedError, OutOfMemoryError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.ray_texts import memory_shortage
 from prompt2model_api.stage_run import Stage
 from prompt2model_operator.kinds import EVENT, POD, RAYJOB
 from prompt2model_operator.ray_ending import rayjob_ended
-from prompt2model_stages.errors import StageError
+from prompt2model_stages.errors import StageError, failed
 from prompt2model_stages.train.ending import cause_of
 from tests.memory_cluster import Cluster
 from tests.unit.test_operator_ray_starting import at_the_first_rayjob, status_of
@@ -63,6 +63,29 @@ def test_an_end_of_rays_own_controller_has_its_cause() -> None:
     assert isinstance(shortage, StageError) and shortage.failure.reason == "OutOfMemory"
     assert "training.resources.memory" in shortage.failure.remedy
     assert isinstance(death, StageError) and death.failure.reason == "WorkerDied"
+
+
+def task_error(cause: Exception) -> RayTaskError:
+    """As Ray reports what an actor raised: its traceback in colors, and the error itself."""
+    trace = (
+        f'\x1b[36mray::Controller.run()\x1b[39m (pid=7)\n  File "x.py", line 3, in run\n{type(cause).__name__}: {cause}'
+    )
+    return RayTaskError("run", trace, cause)
+
+
+def test_an_error_that_the_controller_raised_is_no_death_of_a_worker() -> None:
+    plain, of_a_stage = cause_of(task_error(ValueError("no such split")), 0), failed("BadRows", "Rows.", "Look.")
+    assert isinstance(plain, StageError)
+    assert (plain.failure.reason, plain.failure.message) == ("TrainingFailed", "ValueError: no such split")
+    assert cause_of(task_error(of_a_stage), 0) is of_a_stage
+    died = cause_of(task_error(OutOfMemoryError(DUMP)), 0)
+    assert isinstance(died, StageError) and died.failure.reason == "OutOfMemory"
+
+
+def test_a_controller_that_never_came_up_is_no_death_of_a_worker() -> None:
+    cause = cause_of(ActorDiedError(task_error(ImportError("no torch"))), 0)
+    assert isinstance(cause, StageError)
+    assert (cause.failure.reason, cause.failure.message) == ("TrainingFailed", "ImportError: no torch")
 
 
 TRACEBACK = """Training failed due to controller error:

@@ -21,6 +21,9 @@ OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
 MEMORY_REMEDY = (
     "Give more memory (spec.training.resources.memory), lower training.maxInputTokens, or choose a smaller student."
 )
+COLOR = re.compile(r"\x1b\[[\d;]*m")
+IN_CREATION = "error raised in its creation task"
+"""What Ray says of an actor that never came up because of an error of its own code."""
 PEER_GONE = re.compile(r"gloo\b.*Connection (?:closed|reset) by peer")
 """What a worker's all-reduce says where another worker was killed; Ray may report it before the death itself."""
 
@@ -30,7 +33,7 @@ def cause_of(error: Exception, gpus: int) -> Exception:
     from ray.exceptions import RayError
 
     failures: dict[int, Any] = getattr(error, "worker_failures", {})
-    causes = [_root(failure) for failure in failures.values()] or ([error] if isinstance(error, RayError) else [])
+    causes = [_root(failure) for failure in failures.values()] or _of_controller(error)
     for cause in causes:
         if isinstance(cause, StageError | OSError):
             return cause
@@ -52,9 +55,25 @@ def cause_of(error: Exception, gpus: int) -> Exception:
     return retrying("TrainingFailed", message, "The stage's log has the whole error.")
 
 
+def _of_controller(error: Exception) -> list[Exception]:
+    """What ended Ray Train's own controller, which runs in an actor, where Ray names it; empty where it does not.
+
+    Ray reports an error that the controller raised as a RayTaskError, and one of its creation as a dead actor: neither is a worker
+    that died. https://docs.ray.io/en/latest/ray-core/api/exceptions.html
+    """
+    from ray.exceptions import ActorDiedError, RayError, RayTaskError
+
+    if isinstance(error, RayTaskError):
+        inside = error.cause
+        return [inside] if isinstance(inside, StageError | OSError | RayError) else []
+    if isinstance(error, ActorDiedError) and IN_CREATION in str(error):
+        return []
+    return [error] if isinstance(error, RayError) else []
+
+
 def _last_of(text: str) -> str:
     """The error itself, where a text is a traceback: its last line. Anything else as it is."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in COLOR.sub("", text).splitlines() if line.strip()]
     return lines[-1] if any(FRAME.match(line) for line in lines) else text
 
 
