@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from prompt2model_api.graph import parameters, stages_of
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase
 from prompt2model_stages.reporting import FAILURE, METRICS, ResultFile
@@ -81,6 +82,31 @@ def read_stage_folders(folder: Folder, only: str | None = None) -> list[StageFol
     order = {stage: place for place, stage in enumerate(Stage)}
     present = [one for one in found if one is not None]
     return sorted(present, key=lambda one: (order[one.stage], str(one.run.status.started_at or ""), one.name))
+
+
+def current(resource: Prompt2Model, stages: list[StageFolder]) -> dict[Stage, StageFolder]:
+    """Of each stage that the resource needs now, the stage run of its spec of now; the one started last where none is of it.
+
+    An edit and its reversal leave stage runs of both: the one that was started last is not always the one that counts.
+
+    Args:
+        resource: as it was run last.
+        stages: all its stage runs; of one stage in the order of their start.
+    """
+    found: dict[Stage, StageFolder] = {}
+    for stage in Stage:
+        done = {before: one.result.outputs for before, one in found.items() if one.result is not None}
+        wanted = stages_of(resource.spec, done)
+        ones = [one for one in stages if one.stage is stage and stage in wanted]
+        inputs = {before.value: found[before].name for before in wanted.get(stage, ()) if before in found}
+        of_now = [
+            one
+            for one in ones
+            if one.run.spec.inputs == inputs and one.run.spec.parameters == parameters(resource.spec, stage)
+        ]
+        if ones:
+            found[stage] = (of_now or ones)[-1]
+    return found
 
 
 def read_stage_folder(folder: Folder, name: str) -> StageFolder | None:

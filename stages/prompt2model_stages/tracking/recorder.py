@@ -17,7 +17,7 @@ from prompt2model_api.stage_run import Stage, StageRunPhase
 from prompt2model_stages.reporting import ResultFile
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.database import database_file, no_twin_folder
-from prompt2model_stages.tracking.folders import DEPLOYED, StageFolder, read_resource, read_stage_folders
+from prompt2model_stages.tracking.folders import DEPLOYED, StageFolder, current, read_resource, read_stage_folders
 from prompt2model_stages.tracking.marks import (
     OPEN,
     ResourceMark,
@@ -86,9 +86,10 @@ class Recorder:
         self._champion(client, resource)
         if self._only is not None:
             live, seen = not _is_last(stages, self._only), ""
-        status = _resource_status(stages, live)
+        of_now = current(resource, stages)
+        status = _resource_status(of_now, live)
         if is_new or (mark.seen, mark.status) != (seen, status):
-            self._summary(client, mark.run_id, stages)
+            self._summary(client, mark.run_id, stages, of_now)
             _set_status(client, mark.run_id, status, int(time.time() * 1000))
         write_mark(self._folder, mark.model_copy(update={"status": status, "seen": seen}))
 
@@ -194,13 +195,16 @@ class Recorder:
         if digest:
             give_alias(client, full_name(resource), str(digest), "champion")
 
-    def _summary(self, client: MlflowClient, run_id: str, stages: list[StageFolder]) -> None:
-        """The figures that resources are compared by, on the resource's own run."""
+    def _summary(
+        self, client: MlflowClient, run_id: str, stages: list[StageFolder], of_now: dict[Stage, StageFolder]
+    ) -> None:
+        """The figures that resources are compared by, on the resource's own run: the scores of now, the cost of all."""
         import mlflow
 
         values = {"seconds": sum(stage.result.seconds for stage in stages if stage.result is not None)}
-        for stage in stages:  # of several stage runs of one stage, the last one counts
+        for stage in of_now.values():
             values |= score_metrics(stage.outputs.get("scores") or [])
+        for stage in stages:
             for name, value in (stage.outputs.get("spent") or {}).items():
                 values[f"spent/{name}"] = values.get(f"spent/{name}", 0.0) + float(value)
         now = int(time.time() * 1000)
@@ -212,14 +216,11 @@ def full_name(resource: Prompt2Model) -> str:
     return f"{resource.metadata.namespace}.{resource.metadata.name}"
 
 
-def _resource_status(stages: list[StageFolder], live: bool) -> str:
-    """MLflow's word for where the resource stands. Of several stage runs of one stage, the last one counts: a failure that an
-    edit of the spec has replaced is over.
-    """
+def _resource_status(of_now: dict[Stage, StageFolder], live: bool) -> str:
+    """MLflow's word for where the resource stands: a failure that an edit of the spec has replaced is over."""
     if live:
         return "RUNNING"
-    last = {stage.stage: stage for stage in stages}
-    statuses = {stage.status(live) for stage in last.values()}
+    statuses = {stage.status(live) for stage in of_now.values()}
     return next((status for status in ("FAILED", "KILLED") if status in statuses), "FINISHED")
 
 
