@@ -52,7 +52,8 @@ def told_waits(dataset: str, field: str, say: Say) -> Iterator[None]:
     loggers = [(logger, logger.level) for logger in map(logging.getLogger, _LOGGERS)]
     for logger, _ in loggers:
         logger.addHandler(teller)
-        logger.setLevel(logging.WARNING)  # of its own: another thread may keep its parent quiet, and an unheard wait has no bound
+        # A level of its own: another thread may keep its parent quiet, and a wait that is not heard has no bound.
+        logger.setLevel(logging.WARNING)
     try:
         yield
     finally:
