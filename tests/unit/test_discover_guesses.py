@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -114,6 +114,45 @@ def test_numbers_that_count_the_rows_are_no_output() -> None:
     rows = [{"text": f"film {n} was fine", "label": n % 2, "at": 3 + 2 * n} for n in range(12)]
     found = guess(rows_of({"text": TEXT, "label": LABEL, "at": NUMBER}, rows), GOOD)
     assert found is not None and found.sure
+
+
+@pytest.mark.parametrize("kind", [NUMBER, FLOAT, BOOL], ids=["int", "float", "bool"])
+@pytest.mark.parametrize("wrapped", ["List", "Sequence", "old"])
+def test_lists_of_numbers_may_be_what_is_meant(kind: dict[str, str], wrapped: str) -> None:
+    """As classes of a text that has several of them."""
+    feature: Any = [kind] if wrapped == "old" else {"feature": kind, "_type": wrapped}
+    rows = [{"text": f"film {n} was fine", "label": n % 2, "topics": [n % 3, n % 5]} for n in range(12)]
+    found = guess(rows_of({"text": TEXT, "label": LABEL, "topics": feature}, rows), GOOD)
+    assert found is not None and not found.sure
+
+
+def test_numbers_that_say_where_the_answer_stands_are_no_output() -> None:
+    """The columns of SQuAD."""
+    names, starts = ("answer_start", "start"), []
+    for name in names:
+        answers = {"text": TEXTS, name: {"feature": NUMBER, "_type": "List"}}
+        rows = [
+            {"question": f"Who is {n}?", "context": f"Ann{n} is {n}.", "answers": {"text": [f"Ann{n}"], name: [n % 2]}}
+            for n in range(12)
+        ]
+        found = guess(rows_of({"question": TEXT, "context": TEXT, "answers": answers}, rows), ())
+        starts.append(found is not None and (found.output, found.sure) == ("answers.text", True))
+    assert starts == [True, True]
+
+
+@pytest.mark.parametrize("name", ["label_id", "intent_id", "topic_idx", "id"])
+@pytest.mark.parametrize(("kind", "value"), [(NUMBER, int), (TEXT, "c{}".format)], ids=["numbers", "texts"])
+def test_a_column_is_an_id_by_its_name_where_its_values_differ(name: str, kind: dict[str, str], value: Any) -> None:
+    """Those that come again are of classes, as are those of intent_id beside a class label."""
+
+    def sure(cell: Callable[[int], int]) -> bool:
+        rows = [{"text": f"film {n} was fine", "label": n % 2, name: value(cell(n))} for n in range(12)]
+        found = guess(rows_of({"text": TEXT, "label": LABEL, name: kind}, rows), GOOD)
+        assert found is not None and found.output == "label"
+        return found.sure
+
+    assert not sure(lambda n: n % 4)
+    assert sure(lambda n: 97 - 5 * n) and sure(lambda n: 3), "one value alone tells no classes apart"
 
 
 def test_usual_names_against_the_demonstrations_are_never_sure() -> None:

@@ -7,6 +7,7 @@ outputs are bare numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -49,6 +50,8 @@ USUAL: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 """Inputs and output as datasets of the hub name them; where several are there, the first one counts."""
 _IDS = ("id", "_id", "idx", "index", "uuid", "guid", "url", "link", "date", "timestamp")
+_PLACE = re.compile(r"(^|_)(start|begin|end|offset|position|span)s?$")
+"""How the names end of numbers that say where an answer stands in its context."""
 LONGER = 3.0
 """One side is longer than the other where it is this many times as long."""
 
@@ -110,7 +113,7 @@ def _judged(
     """The proposal; not sure where something else could be meant, or where the demonstrations say the contrary."""
     others = [column for column in columns if column.path not in (*proposal.inputs, proposal.output)]
     meant = (column for column in others if column.says_something or column.is_numeric)
-    is_only = all(_is_id(column, read) for column in meant)
+    is_only = all(_is_id(column, read) or _is_place_of(proposal.output, column, read) for column in meant)
     return replace(proposal, sure=proposal.sure and is_only and not _is_contradicted(proposal, read, demonstrations))
 
 
@@ -167,16 +170,28 @@ def _texts(column: str, read: FirstRows) -> list[str]:
 def _is_id(column: Column, read: FirstRows) -> bool:
     """Whether a column names rows rather than saying anything: by its name, or by its values.
 
-    Each is one different word with a digit; numbers, of which a score has different ones too, count the rows up.
+    A name alone does not tell: values that come again are those of classes, as in label_id, unless there is only one. Without
+    such a name each value is one different word with a digit; numbers, of which a score has different ones too, count the rows up.
     """
-    name = column.path.rpartition(".")[2].casefold()
-    if name in _IDS or name.endswith(("_id", "_url", "_idx")):
+    name, values = column.path.rpartition(".")[2].casefold(), _texts(column.path, read)
+    filled = [value for value in values if value]
+    if (name in _IDS or name.endswith(("_id", "_url", "_idx"))) and len(set(filled)) in (0, 1, len(filled)):
         return True
-    values = _texts(column.path, read)
     if column.is_numeric:
         return len(values) > 1 and all(value.isdigit() for value in values) and _rises([int(value) for value in values])
     coded = [value for value in values if value and " " not in value and any(letter.isdigit() for letter in value)]
     return len(values) > 1 and len(set(coded)) == len(values)
+
+
+def _is_place_of(output: str, column: Column, read: FirstRows) -> bool:
+    """Whether numbers beside the output in its own nested column say where it stands: answers.answer_start of answers.text.
+
+    Or there are none in any row.
+    """
+    parent, _, name = column.path.casefold().rpartition(".")
+    if not column.is_numeric or not parent or parent != output.casefold().rpartition(".")[0]:
+        return False
+    return _PLACE.search(name) is not None or not any(_texts(column.path, read))
 
 
 def _rises(numbers: Sequence[int]) -> bool:

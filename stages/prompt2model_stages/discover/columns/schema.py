@@ -49,8 +49,8 @@ class Column:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether each row has a number, or yes or no: a score, a class by its id."""
-        return _NUMERIC.match(self.type) is not None
+        """Whether it holds numbers, or yes or no, or lists of them: scores, classes by their ids."""
+        return _NUMERIC.match(self.type.removeprefix(LIST)) is not None
 
 
 def columns_of(read: FirstRows) -> list[Column]:
