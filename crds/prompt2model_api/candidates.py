@@ -22,7 +22,10 @@ def dataset_shortlist(
     recommended = [c for c in candidates if c.recommended][:1]
     chosen = [candidate_of(one, candidates) for one in named]
     rewritten = [] if recommended else [c for c in candidates if c.transformable][:1]
-    return _split(candidates, [*recommended, *chosen], [c for c in candidates if c.combinable], rewritten)
+    combined = [c for c in candidates if c.combinable]
+    # The spec may name none of them later: what is used then takes the place of nothing that is named, nor the other way round.
+    unnamed = [c for c in _split(candidates, recommended, combined, rewritten)[0] if c.combinable]
+    return _split(candidates, [*recommended, *chosen], combined, [*rewritten, *unnamed])
 
 
 def candidate_of(used: UsedDataset, candidates: Sequence[DatasetCandidate]) -> DatasetCandidate | None:

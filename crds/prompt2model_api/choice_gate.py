@@ -27,6 +27,8 @@ from prompt2model_api.spec.datasets import Selection
 from prompt2model_api.stage_run import Decision
 from prompt2model_api.texts import cut, told
 
+NO_COLUMNS = "nobody has told which of its columns to use."
+
 
 def dataset_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:
     """Which retrieved dataset is used: the user's choice, else the first recommended candidate, else one to rewrite, else none.
@@ -78,9 +80,9 @@ def _unasked(spec: Prompt2ModelSpec, found: Found) -> GateState:
     fitting += _equals(allowed, spec)
     fitting += [c for c in allowed if c.transformable and may_transform(spec)]
     best = next(iter(fitting), None)
-    if best is not None and best.undecided is not None:
+    if best is not None and (best.undecided is not None or best.output_column is None):
         return GateState(False, "AwaitingChoice", _undecided(best))
-    if best is None or best.output_column is None:
+    if best is None:
         reason = f"No existing dataset is used: none of {found.count} fits well enough to be chosen unasked."
         if found.candidates:
             reason = cut(f"{reason} The nearest is {found.candidates[0].name}. {found.candidates[0].reason}")
@@ -104,7 +106,7 @@ def _undecided(best: DatasetCandidate) -> str:
     )
     if best.config_wanted:
         remedy = f"Name one of them in {FIELD}.config. {remedy}"
-    return told(f"{best.name} would be used, but {best.undecided}", remedy)
+    return told(f"{best.name} would be used, but {best.undecided or NO_COLUMNS}", remedy)
 
 
 def student_gate(spec: Prompt2ModelSpec, discovered: StageOutputs) -> GateState:

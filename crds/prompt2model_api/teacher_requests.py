@@ -9,7 +9,7 @@ answer, P = T(prompt), or T(instruction) + T(demonstrations) where they come in 
 | | translate (prompts may be in any language) | P + 200 | P + 200 |
 | | describe the student wanted (HyDE) | P + 200 | 300 |
 | | keyphrases (a teacher that is named) | P + 200 | 48 |
-| | columns of 5 datasets (a teacher that is named) | P + 4,000 | 192 |
+| | columns of 5 datasets, and of those that are named (a teacher that is named) | P + 4,000 | 192 |
 | | order 25 datasets, and 5 students (a teacher that is named) | P + 2,500, P + 1,200 | 192 |
 | | yes or no to at most 5 datasets (a teacher that is named) | P + 1,000 | 256 |
 | generate | examples x outputsPerInput: one example a request, though a good teacher writes several | P + 10 E + 250 | E + 20 |
@@ -56,7 +56,7 @@ def of_discover(spec: Prompt2ModelSpec, done: Done) -> list[Request]:
         of_datasets = of_datasets if spec.datasets.enabled else []
         choice = spec.datasets.choice
         named = choice.datasets() if choice is not None else []
-        columns = SHOWN if choice is None and spec.datasets.enabled else len(named)
+        columns = (SHOWN if spec.datasets.enabled else 0) + len(named)
         requests += [*of_datasets, (columns, task + 4000, 192), (1, task + 1200, 192)]
     return requests
 

@@ -36,6 +36,24 @@ def test_the_formula() -> None:
     assert total(found) == Estimate(requests=43, tokens=3100 + 20600 + 6400)
 
 
+@pytest.mark.parametrize(
+    ("datasets", "columns"),
+    [
+        ({}, 5),
+        ({"choice": {"none": True}}, 5),
+        ({"choice": {"name": "o/d", "also": [{"name": "o/e"}]}}, 7),
+        ({"choice": {"name": "o/d"}, "enabled": False}, 1),
+        ({"enabled": False}, 0),
+    ],
+)
+def test_the_teacher_may_be_asked_for_the_columns_of_what_is_named_and_of_what_is_used_unasked(
+    datasets: dict[str, Any], columns: int
+) -> None:
+    found = estimate(spec(teacher=PRICED, datasets={**datasets, "own": {"uri": "a"}}), {})[Stage.DISCOVER].requests
+    others = 4 + 3 * datasets.get("enabled", True)
+    assert found == others + columns
+
+
 def test_money() -> None:
     found = estimate(spec(teacher=PRICED, generation={"examples": 1000}), {})
     assert found[Stage.GENERATE].usd == pytest.approx((1000 * 950 * 1 + 1000 * 80 * 10) / 1e6)

@@ -97,6 +97,20 @@ def test_the_shown_ones_keep_their_order_and_have_the_recommended_and_the_named_
     assert dataset_shortlist(datasets(0)[:3], []) == (datasets(0)[:3], [])
 
 
+def test_what_is_named_takes_no_place_of_those_that_are_used_unasked() -> None:
+    """The spec may name nothing later."""
+    first, *near = datasets(None)[:5]
+    several = [
+        first.model_copy(update={"recommended": True}),
+        *(c.model_copy(update={"combinable": True}) for c in near),
+    ]
+    several += datasets(None)[5:10]
+    named = [UsedDataset(name=f"org/d{n}") for n in (7, 8)]
+    shown, others = dataset_shortlist(several, named)
+    assert [c.name for c in shown] == [f"org/d{n}" for n in (0, 1, 2, 3, 4, 7, 8)]
+    assert [c.name for c in others] == ["org/d5", "org/d6", "org/d9"]
+
+
 def test_those_that_go_with_the_recommended_one_are_shown_before_nearer_ones() -> None:
     several = [c.model_copy(update={"combinable": c.name in ("org/d9", "org/d15")}) for c in datasets(12)]
     shown, _ = dataset_shortlist(several, [UsedDataset(name="org/d20")])

@@ -285,9 +285,11 @@ def test_all_are_read_that_would_be_used_unasked_with_any_number_of_them() -> No
     alone = others[0].model_copy(update={"license": "mit"})
     assert to_read([*near, forbidden[0], alone], None, ["MIT"]) == [0, 1, 2, 4], "for the person who chooses"
     named = Choice(name="o/3", also=[UsedDataset(name="o/1")])
-    assert to_read([best, *others], named) == [2, 4]
+    assert to_read([best, *others], named) == [0, 1, 2, 3, 4]
+    assert to_read([best, *others], Choice(name="o/5")) == [0, 1, 2, 3, 4, 6]
+    assert to_read([best, *others], Choice(none=True)) == [0, 1, 2, 3, 4], "none: true may be taken back"
     found = decided(reviews(), best, *others[:4], named=named)
-    assert [c.columns_by for c in found.candidates] == [None, None, "Catalog", None, "Catalog"]
+    assert [c.columns_by for c in found.candidates] == ["Catalog"] * 5
     other = [Demonstration(input="x", output="five stars")]
     assert not any(
         c.combinable for c in decided(reviews(), hand_written(combinable=True), demonstrations=other).candidates
@@ -303,11 +305,48 @@ def test_what_nobody_has_read_is_not_used_unasked_without_a_word() -> None:
     for name in ("o/d", "o/0", "o/1", "o/2", "o/3"):
         assert f"{name}: text → label of the split train: the catalog's, checked on 12 rows." in gate.message
     named = decided(reviews(), *several(), named=Choice(name="o/5")).candidates
-    assert [c.combinable for c in named] == [None] * 6 + [True]
-    gate = dataset_gate(spec, StageOutputs(dataset_candidates=named))
-    assert gate.open and "Not checked: they are the catalog's. Its rows were not read, because" in gate.message
+    assert [c.combinable for c in named] == [None, True, True, True, True, None, True]
+    assert dataset_gate(spec, StageOutputs(dataset_candidates=named)).message == gate.message, "the choice was removed"
     away = decided(AssertionError("not asked"), *several(revision=None)).candidates
     assert all("HF_HUB_OFFLINE" in str(c.columns_reason) for c in away)
+
+
+@pytest.mark.parametrize("named", [None, Choice(none=True), Choice(name="o/far")], ids=["nothing", "none", "another"])
+@pytest.mark.parametrize("fields", [{"recommended": True}, {"recommended": False, "transformable": True}])
+def test_what_is_used_after_the_choice_was_removed_was_read(named: Choice | None, fields: dict[str, Any]) -> None:
+    """Whatever was named when discover ran: the columns that the rows refute are not trained on."""
+    wrong = hand_written(input_columns=["gone"], output_column="label", **fields)
+    found = decided(reviews(), wrong, candidate(name="o/far"), named=named).candidates
+    assert (found[0].columns_by, found[0].input_columns, found[0].undecided) == ("Rules", ["text"], None)
+    assert "named another dataset" not in str(found)
+
+
+def test_more_than_are_read_are_said_not_to_be_checked() -> None:
+    many = [hand_written(name=f"o/{n}") for n in range(7)]
+    other = [Demonstration(input="x", output="five stars")]
+    for named in (None, Choice(none=True)):
+        found = decided(reviews(), *many, demonstrations=other, named=named).candidates
+        assert [c.recommended for c in found] == [False] * 5 + [True] * 2, "those that were read are refused"
+        message = dataset_gate(Prompt2ModelSpec(prompt="p"), StageOutputs(dataset_candidates=found)).message
+        assert message.endswith(
+            "Not checked: they are the catalog's. Discover reads at most 5 datasets that may be used unasked, and none whose "
+            "license is not allowed."
+        )
+
+
+def test_an_unread_dataset_without_columns_is_asked_for() -> None:
+    many = [candidate(name=f"o/{n}", transformable=True) for n in range(6)]
+    last = decided(rows_of({"n": NUMBER}, [{"n": 1}]), *many).candidates[5]
+    assert (last.undecided or "").startswith("its rows were not read. Discover reads at most 5 datasets")
+    teacher = {"baseURL": "https://t.example/v1", "model": "m"}
+    spec = Prompt2ModelSpec.model_validate({"prompt": "p", "teacher": teacher, "datasets": {"transform": "Auto"}})
+    gate = dataset_gate(spec, StageOutputs(dataset_candidates=[last]))
+    assert (gate.open, gate.reason) == (False, "AwaitingChoice") and "Set datasets.choice.name to o/5" in gate.message
+    unsaid = dataset_gate(spec, StageOutputs(dataset_candidates=[many[0]]))
+    assert not unsaid.open
+    assert unsaid.message.startswith(
+        "o/0 would be used, but nobody has told which of its columns to use. Set datasets.choice."
+    )
 
 
 def test_the_reasons_of_many_datasets_each_have_a_part_of_the_sentence() -> None:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from prompt2model_api.candidates import SHOWN
 from prompt2model_api.conditions import Failure
 from prompt2model_api.prompt2model import Demonstration
 from prompt2model_api.results import Choice, DatasetCandidate
@@ -45,7 +46,7 @@ FIELD = "datasets.choice"
 MOST_SPLITS = 3
 """Splits that are looked at until one has outputs."""
 NO_COMMIT = "The hub names no commit of it: it does not answer, does not show it, or HF_HUB_OFFLINE is set."
-ANOTHER = "Its rows were not read, because datasets.choice named another dataset when discover ran."
+NOT_AMONG = f"Discover reads at most {SHOWN} datasets that may be used unasked, and none whose license is not allowed."
 
 
 @dataclass(frozen=True)
@@ -147,12 +148,15 @@ def _unchecked(candidate: DatasetCandidate, why: str) -> DatasetCandidate:
 
 
 def _left(candidate: DatasetCandidate, *, is_named: bool) -> DatasetCandidate:
-    """A candidate that was not read: it is not used beside another one, and where it is used alone, that is said."""
+    """A candidate that was not read: it is not used beside another one, and where it is used alone, that is said.
+
+    Without columns it is not used alone either: a person is asked for them.
+    """
     is_used = candidate.recommended or candidate.transformable
     if candidate.revision is None and (is_used or candidate.combinable or is_named):
         return _unchecked(candidate, NO_COMMIT)
     if is_used:
-        return candidate.model_copy(update={"columns_reason": not_checked(ANOTHER)})
+        return _unchecked(candidate, NOT_AMONG)
     return candidate.model_copy(update={"combinable": None})
 
 

@@ -1,7 +1,7 @@
 """Which datasets are read at the hub, and how much of the catalog's word counts then.
 
-Read are those that the spec names or that would be used unasked; where there is none of these, the nearest few, for the
-person who chooses.
+Read are those that the spec names, and those that would be used unasked, since the spec may name none of them later: nothing is
+read again then. Where the spec says nothing and none would be used, the nearest few, for the person who chooses.
 """
 
 from __future__ import annotations
@@ -69,22 +69,22 @@ def to_read(
 ) -> list[int]:
     """Which candidates are read: their places.
 
-    How many are combined is no part of discover's digest, so all that may be are read; but none whose license is forbidden.
+    What the spec names and how many are combined is no part of discover's digest, so all that may be used unasked are read,
+    SHOWN at most; but none whose license is forbidden.
 
     Args:
         candidates: nearest first.
-        named: what the spec names.
+        named: what the spec names, or that it wants none.
         licenses: that a dataset may have; None: any.
     """
     there = [row for row, c in enumerate(candidates) if is_at_hub(c.name) and c.revision is not None]
-    if named is not None:
-        return [row for row in there if row in places_of(candidates, named)]
-    there = [row for row in there if not license_objection(candidates[row].license, licenses, "")]
-    unasked = [row for row in there if candidates[row].recommended]
-    unasked += [row for row in there if candidates[row].transformable]
-    unasked += [row for row in there if candidates[row].combinable]
-    nearest = [] if any(c.recommended for c in candidates) else there
-    return sorted(list(dict.fromkeys([*unasked, *nearest]))[:SHOWN])
+    allowed = [row for row in there if not license_objection(candidates[row].license, licenses, "")]
+    unasked = [row for row in allowed if candidates[row].recommended]
+    unasked += [row for row in allowed if candidates[row].transformable]
+    unasked += [row for row in allowed if candidates[row].combinable]
+    nearest = allowed if named is None and not any(c.recommended for c in candidates) else []
+    of_spec = [row for row in there if row in places_of(candidates, named)]
+    return sorted({*of_spec, *list(dict.fromkeys([*unasked, *nearest]))[:SHOWN]})
 
 
 def places_of(candidates: Sequence[DatasetCandidate], named: Choice | None) -> dict[int, UsedDataset]:
