@@ -24,7 +24,7 @@ from prompt2model_api.retrying import after_failure, after_step_in, is_interrupt
 from prompt2model_api.snapshot import Action, SetStageRunStatus, Snapshot, StartAttempt, StopAttempt, Workload
 from prompt2model_api.sources import missing_before, missing_for
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunState, StageRunStatus
-from prompt2model_api.stage_states import state_of
+from prompt2model_api.stage_states import AT_REST, UNDER_WAY, state_of
 
 LINGER = timedelta(minutes=3)
 """How long a workload may live on after its result."""
@@ -84,12 +84,22 @@ class Advancing:
         return self.start(run, status.attempt + 1)
 
     def pause(self, run: StageRun, live: list[Workload], why: str) -> StageRunStatus:
-        """The status of a stage run that must not work now; live: its attempts, which are stopped."""
-        for workload in live:
-            self.actions.append(StopAttempt(workload.stage_run, workload.attempt, why))
+        """The status of a stage run of a suspended resource; live: its attempts, which are stopped."""
+        self._stop(live, why)
         if run.status.phase is not StageRunPhase.RUNNING:
             return self.set_status(run, run.status)
         return self.set_status(run, run.status.model_copy(update={"phase": StageRunPhase.PENDING}))
+
+    def hold(self, run: StageRun, live: list[Workload], why: str) -> StageRunStatus:
+        """The status of a stage run that waits for a gate or another stage; live: its attempts, which are stopped.
+
+        It does not go on by itself, so it says nothing of a next attempt: what it waits for is what the resource tells. What
+        failed before still counts.
+        """
+        self._stop(live, why)
+        if run.status.phase not in UNDER_WAY:
+            return self.set_status(run, run.status)
+        return self.set_status(run, run.status.model_copy(update=AT_REST))
 
     def start(self, run: StageRun, attempt: int) -> StageRunStatus:
         """The status of a stage run whose attempt is started."""
@@ -106,6 +116,11 @@ class Advancing:
         if status != run.status:
             self.actions.append(SetStageRunStatus(run.metadata.name, status))
         return status
+
+    def _stop(self, live: list[Workload], why: str) -> None:
+        """Ends attempts."""
+        for workload in live:
+            self.actions.append(StopAttempt(workload.stage_run, workload.attempt, why))
 
     def _is_to_be_tried_anew(self, run: StageRun) -> bool:
         """Whether a person asks for it, or what attempts are made of is no longer what the last one was made of."""

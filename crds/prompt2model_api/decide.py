@@ -38,7 +38,7 @@ from prompt2model_api.stage_run import (
     StageRunSpec,
     StageRunState,
 )
-from prompt2model_api.stage_states import UNDER_WAY, superseded
+from prompt2model_api.stage_states import AT_REST, UNDER_WAY, superseded
 from prompt2model_api.summarizing import Step, summarize
 
 
@@ -134,8 +134,7 @@ class _Walk:
                 continue
             status = run.status
             if status.phase in UNDER_WAY:
-                update = {"phase": StageRunPhase.PENDING, "failure": None, "retry_at": None}
-                status = status.model_copy(update=update)
+                status = status.model_copy(update=AT_REST)
             self.runs.set_status(run, status, StageRunState.SUPERSEDED if name in gone else None)
 
     def deploy(self) -> GateState | None:
@@ -168,7 +167,7 @@ class _Walk:
             return None
         live = [w for w in self.snapshot.workloads if run is not None and w.stage_run == run.metadata.name and w.alive]
         why = "another stage has to end first" if closed is None else "a gate is closed"
-        status = self.runs.pause(run, live, why) if run is not None else None
+        status = self.runs.hold(run, live, why) if run is not None else None
         if closed is not None and not (status is not None and status.phase is StageRunPhase.FAILED):
             gate = replace(closed, decision=gate.decision if gate is not None else None)
         return Step(stage, run=run, status=status, gate=gate)

@@ -10,6 +10,8 @@ from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunS
 
 UNDER_WAY = (StageRunPhase.RUNNING, StageRunPhase.RETRYING, StageRunPhase.BLOCKED)
 """Phases of a stage run that goes on by itself."""
+AT_REST = {"phase": StageRunPhase.PENDING, "failure": None, "retry_at": None}
+"""What such a stage run's status becomes where it must not go on."""
 
 
 def state_of(status: StageRunStatus) -> StageRunState:

@@ -320,6 +320,60 @@ def test_rows_are_not_rewritten_before_the_review() -> None:
     assert world.to_the_end() is Phase.AWAITING_REVIEW and world.made == [Stage.GENERATE]
 
 
+@pytest.mark.parametrize("state", [FailureState.RETRYING, FailureState.BLOCKED])
+def test_rows_that_wait_do_not_hide_what_failed(state: FailureState) -> None:
+    """An attempt to rewrite failed, and would be made again; then the examples are written anew, and that is given up."""
+    world, transform = failed_to_rewrite(state)
+    world.resource = world.resource.model_copy(
+        update={"spec": resource(**spec("Always"), generation={"examples": 9}).spec}
+    )
+    world.step()
+    (generate,) = world.alive()
+    waiting = world.runs[transform].status
+    assert (waiting.phase, waiting.failure, waiting.retry_at) == (StageRunPhase.PENDING, None, None)
+    world.fail(generate, failure(FailureState.FAILED, "TooFewExamples"))
+    status = world.step().status
+    assert status.phase is Phase.FAILED and told_by(world)["DataReady"] == told_by(world)["Ready"] == "TooFewExamples"
+    world.resource = world.resource.model_copy(update={"spec": resource(**spec("Always")).spec})
+    world.step()
+    assert world.alive() == [transform], "it goes on once nothing has to end first"
+    assert world.to_the_end() is Phase.READY
+
+
+@pytest.mark.parametrize("state", [FailureState.RETRYING, FailureState.BLOCKED])
+def test_rows_that_wait_do_not_hide_the_review(state: FailureState) -> None:
+    world, transform = failed_to_rewrite(state)
+    asked = resource(**spec("Always"), generation={"review": "Required"})
+    world.resource = world.resource.model_copy(update={"spec": asked.spec})
+    assert world.step().status.phase is Phase.AWAITING_REVIEW
+    assert world.runs[transform].status.phase is StageRunPhase.PENDING and told_by(world)["Ready"] == "AwaitingReview"
+    accepted = resource(**spec("Always"), generation={"review": "Required", "accepted": SHA[:8]})
+    world.resource = world.resource.model_copy(update={"spec": accepted.spec})
+    assert world.to_the_end() is Phase.READY
+
+
+def test_failures_before_a_wait_count() -> None:
+    world, transform = failed_to_rewrite(FailureState.RETRYING)
+    world.resource = world.resource.model_copy(
+        update={"spec": resource(**spec("Always"), generation={"examples": 9}).spec}
+    )
+    world.step()
+    assert world.runs[transform].status.failures == 1
+
+
+def failed_to_rewrite(state: FailureState) -> tuple[World, str]:
+    """A world in which the first attempt of transform has failed, and the name of that stage run."""
+    world = World(resource(**spec("Always")))
+    for _ in range(2):
+        world.step()
+        world.finish(world.alive()[0])
+    world.step()
+    (transform,) = world.alive()
+    world.fail(transform, failure(state, "TeacherAway"))
+    assert world.step().status.phase is Phase(state.value)
+    return world, transform
+
+
 def test_an_edit_while_rows_are_rewritten_stops_it_until_the_new_examples_are_accepted() -> None:
     asked = spec("Always")
     world = World(resource(**asked))
