@@ -14,7 +14,6 @@ from prompt2model_api.candidates import FILE, SHOWN, candidate_of
 from prompt2model_api.gates import GateState
 from prompt2model_api.licenses import spdx
 from prompt2model_api.results import (
-    NAMED_TWICE,
     TRAIN,
     Choice,
     DatasetCandidate,
@@ -22,6 +21,7 @@ from prompt2model_api.results import (
     UsedDataset,
 )
 from prompt2model_api.shares import with_shares
+from prompt2model_api.spec.datasets import NAMED_TWICE
 from prompt2model_api.stage_run import Decision
 from prompt2model_api.texts import MESSAGE_LIMIT, cut, told
 

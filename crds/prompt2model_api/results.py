@@ -15,11 +15,6 @@ ShortText = Annotated[str, StringConstraints(max_length=512)]
 TRAIN = "train"
 Share = Annotated[int, Field(ge=1, le=100)]
 
-NOTHING_LEFT = (
-    "the shares of choice are 100 %, and nothing is left for a dataset without one: lower them, or give it a share"
-)
-NAMED_TWICE = "choice names one dataset twice, with the same configuration, split and columns: remove one of the two"
-
 
 class ReadAs(Model):
     """A dataset and how it is read: its configuration, split and columns, and how much of it."""
@@ -103,20 +98,14 @@ class Choice(ReadAs):
 
     @model_validator(mode="after")
     def _whole(self) -> Choice:
+        # Statuses and stage runs that earlier versions stored hold choices, too: what these let through is checked in Datasets.
         if self.none:
             if self.name is not None or self.also:
                 raise ValueError("none and name exclude each other: keep one of them")
         elif self.name is None or self.has_half_of_the_columns:
             raise ValueError("choice needs name, with both inputColumns and outputColumn or neither, or none: true")
-        used = self.datasets()
-        shares = [one.share for one in used]
-        percent = sum(share or 0 for share in shares)
-        if percent > 100:
+        if sum(one.share or 0 for one in self.datasets()) > 100:
             raise ValueError("the shares of choice are over 100 % together: lower them, or leave them out")
-        if percent == 100 and None in shares:
-            raise ValueError(NOTHING_LEFT)
-        if len({one.rows_of for one in used}) < len(used):
-            raise ValueError(NAMED_TWICE)
         return self
 
 

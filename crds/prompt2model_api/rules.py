@@ -24,8 +24,8 @@ from prompt2model_api.prompt2model import (
     Prompt2Model,
     Prompt2ModelSpec,
 )
-from prompt2model_api.results import NAMED_TWICE, NOTHING_LEFT, TRAIN, Choice, UsedDataset
-from prompt2model_api.spec.datasets import NONE_ALONE, Datasets
+from prompt2model_api.results import TRAIN, Choice, UsedDataset
+from prompt2model_api.spec.datasets import NAMED_TWICE, NONE_ALONE, NOTHING_LEFT, Datasets
 from prompt2model_api.spec.evaluation import Evaluation
 from prompt2model_api.spec.generation import Temperature
 from prompt2model_api.spec.references import DataFormat, OwnData
@@ -222,6 +222,20 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             NONE_ALONE,
             ".choice.none",
         ),
+        Rule(
+            "!has(self.choice) || (has(self.choice.share) && (!has(self.choice.also) ||"
+            " self.choice.also.all(one, has(one.share)))) ||"
+            " (has(self.choice.share) ? self.choice.share : 0) + (has(self.choice.also) ?"
+            " self.choice.also.map(one, has(one.share) ? one.share : 0).sum() : 0) != 100",
+            NOTHING_LEFT,
+            ".choice",
+        ),
+        Rule(
+            "!has(self.choice) || !has(self.choice.name) || !has(self.choice.also) || self.choice.also.all(one,"
+            f" !({_same_rows('self.choice', 'one')}) && self.choice.also.exists_one(other, {_same_rows('other', 'one')}))",
+            NAMED_TWICE,
+            ".choice.also",
+        ),
     ),
     StudentSpec: (_place_rule(STUDENT),),
     UsedDataset: (
@@ -247,18 +261,6 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
             "(has(self.share) ? self.share : 0) + (has(self.also) ?"
             " self.also.map(one, has(one.share) ? one.share : 0).sum() : 0) <= 100",
             "the shares of choice are over 100 % together: lower them, or leave them out",
-        ),
-        Rule(
-            "(has(self.share) && (!has(self.also) || self.also.all(one, has(one.share)))) ||"
-            " (has(self.share) ? self.share : 0) + (has(self.also) ?"
-            " self.also.map(one, has(one.share) ? one.share : 0).sum() : 0) != 100",
-            NOTHING_LEFT,
-        ),
-        Rule(
-            "!has(self.name) || !has(self.also) || self.also.all(one,"
-            f" !({_same_rows('self', 'one')}) && self.also.exists_one(other, {_same_rows('other', 'one')}))",
-            NAMED_TWICE,
-            ".also",
         ),
     ),
     Evaluation: (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -9,13 +10,19 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
+from rich.console import Console
 
 from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import Failure, FailureState
+from prompt2model_api.loading import SpecError
 from prompt2model_api.prompt2model import Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.stage_run import Stage, StageRun, StageRunPhase, StageRunSpec, StageRunStatus
 from prompt2model_stages import processes
-from prompt2model_stages.local.run_folder import InUseError, RunFolder
+from prompt2model_stages.cli import commands
+from prompt2model_stages.local.companions import ServiceProcess
+from prompt2model_stages.local.run_folder import InUseError, RunFolder, UnreadableStatusError
+from prompt2model_stages.local.runner import Runner
 from prompt2model_stages.reporting import FileReporter, so_far
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.marks import StageMark, write_mark
@@ -74,6 +81,61 @@ def test_the_resource_is_read_back(tmp_path: Path) -> None:
     resource = Prompt2Model(metadata=Metadata(name="dates"), spec=Prompt2ModelSpec(prompt="día 3: ¿qué?"))
     folder.write_resource(resource)
     assert folder.read_resource() == resource
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b'{"phase": "Training", "cond', "Unterminated string"),
+        (b"", "Expecting value"),
+        (b"[]", "Input should be"),
+        (b"\xff\xfe", "can't decode|Expecting value"),
+        (b'{"phase": "Sleeping"}', "phase: Input should be"),
+        (b'{"choice": {"name": "o/d", "inputColumns": ["a"]}}', "choice: Value error, choice needs name"),
+    ],
+)
+def test_a_status_that_cannot_be_read_is_said_and_written_anew(tmp_path: Path, content: bytes, why: str) -> None:
+    """It is not the same as none: `p2m status` must not say that nothing was run."""
+    folder = RunFolder(tmp_path, "default", "dates")
+    assert folder.read_status() is None
+    folder.path.mkdir(parents=True)
+    (folder.path / "status.json").write_bytes(content)
+    with pytest.raises(UnreadableStatusError, match=why):
+        folder.read_status()
+    said, heard = io.StringIO(), Console(stderr=True)
+    assert commands.status(Console(file=said, width=200), None, "default", tmp_path) == 0
+    assert "dates" in said.getvalue() and "unreadable" in said.getvalue()
+    assert commands.status(heard, "dates", "default", tmp_path) == 2
+    resource, lines = Prompt2Model(metadata=Metadata(name="dates"), spec=Prompt2ModelSpec(prompt="p")), list[str]()
+    runner = Runner(resource, folder, ServiceProcess(folder, 0), lambda *shown: None, say=lines.append)
+    assert runner.snapshot().resource.status is None
+    (line,) = lines
+    assert "status.json cannot be read (" in line and line.endswith(
+        "written anew from the stage runs, which are all kept."
+    )
+
+
+def test_one_sentence_tells_how_an_unreadable_status_becomes_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = RunFolder(tmp_path, "default", "dates")
+    folder.path.mkdir(parents=True)
+    (folder.path / "status.json").write_text("{")
+    assert commands.status(Console(), "dates", "default", tmp_path) == 2
+    said = capsys.readouterr().err
+    assert "status.json cannot be read" in said and said.endswith(
+        "Run it again with `p2m run FILE`: that writes it anew.\n"
+    )
+
+
+def test_a_resource_that_an_earlier_version_took_is_told_in_one_sentence(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "default", "dates")
+    folder.path.mkdir(parents=True)
+    twice = {"name": "o/d", "inputColumns": ["a"], "outputColumn": "b"}
+    tree = {"metadata": {"name": "dates"}, "spec": {"prompt": "p", "datasets": {"choice": {**twice, "also": [twice]}}}}
+    (folder.path / "resource.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(SpecError, match=r"resource\.yaml: .*choice names one dataset twice.* run that again"):
+        folder.read_resource()
 
 
 def test_a_folder_is_held_by_one_run(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from prompt2model_api.choice_gate import dataset_gate
 from prompt2model_api.gates import GateState
 from prompt2model_api.graph import digest
-from prompt2model_api.prompt2model import Demonstration, Prompt2ModelSpec
+from prompt2model_api.prompt2model import Demonstration, Prompt2Model, Prompt2ModelSpec
 from prompt2model_api.results import Choice, DatasetCandidate, OtherCandidate, StageOutputs, UsedDataset
-from prompt2model_api.stage_run import Decision, Stage
+from prompt2model_api.stage_run import Decision, Stage, StageRun
 from prompt2model_stages.discover.columns.named import check_named, read_named
 from prompt2model_stages.errors import StageError, blocked
 from prompt2model_stages.hub_data import FirstRows
@@ -260,6 +261,28 @@ def test_two_entries_that_turn_out_to_be_one_close_the_gate() -> None:
     choice = {"name": "o/d", "also": [{"name": "o/d", "inputColumns": ["text"], "outputColumn": "label"}]}
     closed = gate([hand_written()], choice)
     assert not closed.open and "choice names one dataset twice" in closed.message
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"name": "o/d", **COLUMNS, "also": [{"name": "o/d", **COLUMNS}]}, "names one dataset twice"),
+        (
+            {"name": "o/d", **COLUMNS, "share": 100, "also": [{"name": "o/e", **COLUMNS}]},
+            "nothing is left for a dataset",
+        ),
+    ],
+)
+def test_what_an_earlier_version_stored_is_still_read(choice: dict[str, Any], said: str) -> None:
+    """A status and a decision, of a choice that a spec must not have any more."""
+    body = {"metadata": {"name": "n"}, "spec": {"prompt": "p"}, "status": {"choice": choice}}
+    status = Prompt2Model.model_validate(body).status
+    assert status is not None and status.choice is not None and len(status.choice.datasets()) == 2
+    spec = {"resource": "n", "stage": "prepare", "digest": "ab" * 32, "storage": "/x", "decision": {"dataset": choice}}
+    run = StageRun.model_validate({"metadata": {"name": "n-prepare-abababab"}, "spec": spec})
+    assert run.spec.decision is not None and run.spec.decision.in_digest["dataset"]
+    with pytest.raises(ValidationError, match=said):
+        gate([], choice)
 
 
 def test_all_licenses_are_decided_and_change_no_digest() -> None:

@@ -13,6 +13,10 @@ from prompt2model_api.results import Choice
 from prompt2model_api.spec.references import OwnData
 
 NONE_ALONE = "choice.none excludes config, inputColumns, outputColumn and share: keep none alone"
+NOTHING_LEFT = (
+    "the shares of choice are 100 %, and nothing is left for a dataset without one: lower them, or give it a share"
+)
+NAMED_TWICE = "choice names one dataset twice, with the same configuration, split and columns: remove one of the two"
 
 
 class Selection(StrEnum):
@@ -58,4 +62,14 @@ class Datasets(Model):
         one = self.choice
         if one is not None and one.none and (one.config or one.share or one.output_column or one.input_columns):
             raise ValueError(NONE_ALONE)
+        return self
+
+    @model_validator(mode="after")
+    def _each_once_with_rows(self) -> Datasets:
+        used = self.choice.datasets() if self.choice is not None else []
+        shares = [one.share for one in used]
+        if None in shares and sum(share or 0 for share in shares) == 100:
+            raise ValueError(NOTHING_LEFT)
+        if len({one.rows_of for one in used}) < len(used):
+            raise ValueError(NAMED_TWICE)
         return self

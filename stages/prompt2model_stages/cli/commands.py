@@ -30,7 +30,7 @@ from prompt2model_stages.local.companions import ServiceProcess
 from prompt2model_stages.local.display import Display
 from prompt2model_stages.local.planning import plan_table, results_that_stand
 from prompt2model_stages.local.report import print_report
-from prompt2model_stages.local.run_folder import InUseError, RunFolder, runs_option
+from prompt2model_stages.local.run_folder import InUseError, RunFolder, UnreadableStatusError, runs_option
 from prompt2model_stages.local.runner import Runner
 
 DONE, STOPPED, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -157,7 +157,11 @@ def status(console: Console, name: str | None, namespace: str, runs: Path) -> in
             console.print(all_table(runs))
             return DONE
         run_folder = RunFolder(runs, namespace, name)
-        if (found := run_folder.read_status()) is None:
+        try:
+            found = run_folder.read_status()
+        except UnreadableStatusError as error:
+            raise SpecError(f"{error} Run it again with `p2m run FILE`: that writes it anew.") from error
+        if found is None:
             raise SpecError(f"No run of {namespace}/{name} in {run_folder.runs}.")
         for table in one_tables(run_folder, found):
             console.print(table)

@@ -9,7 +9,10 @@ from rich.table import Table
 
 from prompt2model_api.graph import stages_of
 from prompt2model_api.status import Prompt2ModelStatus
-from prompt2model_stages.local.run_folder import RunFolder
+from prompt2model_stages.local.run_folder import RunFolder, UnreadableStatusError
+
+UNREADABLE = "unreadable"
+"""`p2m status NAME` says why."""
 
 
 def all_table(runs: Path) -> Table:
@@ -19,20 +22,18 @@ def all_table(runs: Path) -> Table:
         table.add_column(column)
     for file in sorted(runs.glob("*/*/status.json")):
         run_folder = RunFolder(runs, file.parent.parent.name, file.parent.name)
-        found = run_folder.read_status()
-        if found is None:
-            continue
         running = "yes" if run_folder.in_use() else ""
-        table.add_row(
-            run_folder.namespace,
-            run_folder.name,
-            found.phase,
-            found.progress,
-            found.score,
-            found.teacher_score,
-            running,
-        )
+        table.add_row(run_folder.namespace, run_folder.name, *_standing(run_folder), running)
     return table
+
+
+def _standing(run_folder: RunFolder) -> tuple[str, str, str, str]:
+    """Phase, progress, score and the teacher's score; a status that cannot be read has none of them."""
+    try:
+        found = run_folder.read_status() or Prompt2ModelStatus()
+    except UnreadableStatusError:
+        return UNREADABLE, "", "", ""
+    return found.phase, found.progress, found.score, found.teacher_score
 
 
 def one_tables(run_folder: RunFolder, status: Prompt2ModelStatus) -> list[Table]:

@@ -24,7 +24,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from prompt2model_api.complaints import complaints
 from prompt2model_api.conditions import Failure
+from prompt2model_api.loading import SpecError
 from prompt2model_api.names import stage_folder
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Progress, Stage, StageRun, StageRunStatus
@@ -41,8 +43,15 @@ logger = logging.getLogger(__name__)
 STAGE_RUN = "stage_run.json"
 
 
+STATUS = "status.json"
+
+
 class InUseError(Exception):
     """Another run works in this folder."""
+
+
+class UnreadableStatusError(Exception):
+    """status.json is there and says nothing that can be used; the message is one sentence."""
 
 
 def runs_option(runs: Path) -> str:
@@ -100,8 +109,14 @@ class RunFolder:
         return False
 
     def read_resource(self) -> Prompt2Model:
-        """The resource as it was run last. Raises: FileNotFoundError."""
-        return Prompt2Model.model_validate(yaml.safe_load((self.path / "resource.yaml").read_text()))
+        """The resource as it was run last. Raises: FileNotFoundError; SpecError where this version would refuse it."""
+        file = self.path / "resource.yaml"
+        try:
+            return Prompt2Model.model_validate(yaml.safe_load(file.read_text()))
+        except ValidationError as error:
+            raise SpecError(
+                f"{file}: {complaints(error)[0]}; correct it in your own file, and run that again"
+            ) from error
 
     def write_resource(self, resource: Prompt2Model) -> None:
         """Keeps the resource beside its results."""
@@ -118,13 +133,21 @@ class RunFolder:
         return Path(file) if isinstance(file, str) else None
 
     def read_status(self) -> Prompt2ModelStatus | None:
-        """The status as it was written last."""
-        tree = self.read_json("status.json")
-        return Prompt2ModelStatus.model_validate(tree) if tree else None
+        """The status as it was written last; None where none was.
+
+        Raises: UnreadableStatusError where it is damaged, or was written by a version that this one does not understand.
+        """
+        try:
+            return Prompt2ModelStatus.model_validate(json.loads((self.path / STATUS).read_bytes()))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError as error:  # also pydantic's, JSON's and that of bytes that are no text
+            why = first_problem(error) if isinstance(error, ValidationError) else str(error)
+            raise UnreadableStatusError(f"{self.path / STATUS} cannot be read ({why}).") from error
 
     def write_status(self, status: Prompt2ModelStatus) -> None:
         """Keeps the status."""
-        self.folder.write_json("status.json", status.dump())
+        self.folder.write_json(STATUS, status.dump())
 
     @property
     def run_url(self) -> str | None:

@@ -37,7 +37,7 @@ from prompt2model_stages.attempt import EXIT_FAILURE
 from prompt2model_stages.catalogs.opening import catalogs_named
 from prompt2model_stages.errors import StageError, retrying
 from prompt2model_stages.local.companions import EmbeddedTeacherProcess, ServiceProcess
-from prompt2model_stages.local.run_folder import RunFolder
+from prompt2model_stages.local.run_folder import RunFolder, UnreadableStatusError
 from prompt2model_stages.local.sources import sources
 from prompt2model_stages.local.stand_by import StandBys, command
 from prompt2model_stages.reporting import ResultFile
@@ -155,7 +155,7 @@ class Runner:
         workloads += [Workload(name, attempt, False, failure) for (name, attempt), failure in self.ended.items()]
         runs = self.run_folder.read_stage_runs()
         return Snapshot(
-            resource=self.resource.model_copy(update={"status": self.run_folder.read_status()}),
+            resource=self.resource.model_copy(update={"status": self._known_status()}),
             storage=str(self.run_folder.path),
             stage_runs=runs,
             workloads=tuple(workloads),
@@ -165,6 +165,14 @@ class Runner:
             heard={name: run.status.progress.at for name, run in runs.items() if run.status.progress is not None},
             run_url=self.run_folder.run_url,
         )
+
+    def _known_status(self) -> Prompt2ModelStatus | None:
+        """The status of the last look, or of an earlier run; where it cannot be read, that is said, and it is written anew."""
+        try:
+            return self.run_folder.read_status()
+        except UnreadableStatusError as error:
+            self.say(f"{error} It is written anew from the stage runs, which are all kept.")
+            return None
 
     def _look(self) -> Outcome:
         snapshot = self.snapshot()
