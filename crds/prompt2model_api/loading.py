@@ -13,9 +13,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from prompt2model_api.complaints import complaints
+from prompt2model_api.data_files import is_path
 from prompt2model_api.fields import close_to, without_nulls
 from prompt2model_api.prompt2model import API_VERSION, DEMONSTRATIONS_LIMIT, TOO_MANY_DEMONSTRATIONS, Prompt2Model
 from prompt2model_api.redaction import mask
+from prompt2model_api.results import Choice
 from prompt2model_api.spec.references import OwnData
 from prompt2model_api.yaml_text import YamlError, documents
 
@@ -84,7 +86,9 @@ def parse(text: str, origin: str) -> Prompt2Model:
 
 
 def resolve_paths(resource: Prompt2Model, base: Path) -> Prompt2Model:
-    """The same with absolute paths: those of the user's files, and of student and encoder where they begin with a dot.
+    """The same with absolute paths: those of the user's files, of datasets that are chosen as files, of student and encoder.
+
+    Student and encoder are paths where they begin with a dot.
 
     Args:
         resource: as loaded.
@@ -94,7 +98,9 @@ def resolve_paths(resource: Prompt2Model, base: Path) -> Prompt2Model:
     evaluation = spec.evaluation
     resolved = spec.model_copy(
         update={
-            "datasets": spec.datasets.model_copy(update={"own": _own_data(spec.datasets.own, base)}),
+            "datasets": spec.datasets.model_copy(
+                update={"own": _own_data(spec.datasets.own, base), "choice": _choice(spec.datasets.choice, base)}
+            ),
             "student": spec.student.model_copy(update={"name": _dotted(spec.student.name, base)}),
             "evaluation": evaluation.model_copy(
                 update={
@@ -170,9 +176,27 @@ def _json(tree: dict[Any, Any]) -> str:
 
 
 def _own_data(own: OwnData | None, base: Path) -> OwnData | None:
-    if own is None or own.uri is None or "://" in own.uri or own.uri.startswith("~"):
+    if own is None or own.uri is None or _is_whole(own.uri):
         return own
     return own.model_copy(update={"uri": _absolute(own.uri, base)})
+
+
+def _choice(choice: Choice | None, base: Path) -> Choice | None:
+    if choice is None:
+        return None
+    also = [one.model_copy(update={"name": _chosen(one.name, base)}) for one in choice.also or []]
+    update = {"name": _chosen(choice.name, base), "also": also or choice.also}
+    return choice.model_copy(update={key: value for key, value in update.items() if value != getattr(choice, key)})
+
+
+def _chosen(name: str | None, base: Path) -> str | None:
+    """A dataset's name; the names of those at the hub look like relative paths, so these are told by their looks."""
+    return name if name is None or not is_path(name) or _is_whole(name) else _absolute(name, base)
+
+
+def _is_whole(path: str) -> bool:
+    """Whether it is the same from every folder."""
+    return "://" in path or path.startswith("~")
 
 
 def _dotted(name: str | None, base: Path) -> str | None:

@@ -180,6 +180,32 @@ def test_paths_are_resolved(tmp_path: Path) -> None:
     assert resolved.evaluation.encoder == str(tmp_path / "a/encoder")
 
 
+@pytest.mark.parametrize("name", ["./data/rows.csv", "data/rows.csv", "rows.csv", "../rows", "./rows"])
+def test_a_chosen_file_lies_beside_the_file_that_names_it(name: str, tmp_path: Path) -> None:
+    columns = {"inputColumns": ["q"], "outputColumn": "a"}
+    choice = {
+        "name": name,
+        **columns,
+        "also": [{"name": name, "config": "c", **columns}, {"name": "owner/rows", **columns}],
+    }
+    written = made(datasets={"choice": choice})
+    resolved = resolve_paths(written, tmp_path / "a").spec.datasets.choice
+    assert resolved is not None
+    path = os.path.normpath(tmp_path / "a" / name)
+    assert [one.name for one in resolved.datasets()] == [path, path, "owner/rows"]
+    assert [one.config for one in resolved.datasets()] == [None, "c", None]
+    none = made(datasets={"choice": {"none": True}})
+    assert resolve_paths(none, tmp_path) == none
+
+
+@pytest.mark.parametrize(
+    "name", ["squad", "owner/name", "builtin:dates-in-words", "s3://b/a.csv", "file:///a.csv", "~/a.csv"]
+)
+def test_other_chosen_names_stay(name: str, tmp_path: Path) -> None:
+    spec = made(datasets={"choice": {"name": name, "inputColumns": ["q"], "outputColumn": "a"}})
+    assert resolve_paths(spec, tmp_path) == spec
+
+
 @pytest.mark.parametrize("uri", ["s3://bucket/own.csv", "/own.csv", "~/own.csv"])
 def test_whole_paths_stay(uri: str, tmp_path: Path) -> None:
     spec = made(datasets={"own": {"uri": uri}}, student={"name": "google/flan-t5-small"})

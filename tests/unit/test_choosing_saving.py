@@ -17,7 +17,7 @@ from prompt2model_stages.choosing.chooser import NONE, Chooser
 from prompt2model_stages.choosing.file_writing import replace
 from prompt2model_stages.choosing.local_place import LocalPlace
 from prompt2model_stages.choosing.picking import Pick
-from prompt2model_stages.choosing.sampling import Sample
+from prompt2model_stages.choosing.sampling import Sample, sample
 from prompt2model_stages.cli.choosing import choose, here
 from prompt2model_stages.cli.commands import REFUSED
 from prompt2model_stages.local.run_folder import RunFolder, runs_option
@@ -57,6 +57,20 @@ def saved(chooser: Chooser, pick: Pick, student: str = "", read: Sample = UNREAD
     chooser.save(chooser.show(pick, read, student), pick, read, student)
     assert chooser.saved
     return yaml.safe_load(file_of(chooser).read_text())["spec"]
+
+
+@pytest.mark.parametrize("also", ["", ", also: [{name: ../b/more.csv, inputColumns: [q], outputColumn: a}]"])
+def test_a_chosen_file_stays_as_it_is_written(tmp_path: Path, also: str) -> None:
+    """The spec of the page has its absolute path."""
+    (tmp_path / "rows.csv").write_text("q,a,b\n1,x,y\n2,z,w\n")
+    chooser = chooser_of(tmp_path, f"{{name: ./rows.csv, inputColumns: [q], outputColumn: a{also}}}")
+    path = str(tmp_path / "rows.csv")
+    read = sample(path, "", "", None)
+    assert read.columns == ("q", "a", "b")
+    pick = Pick(name=path, split="train", inputs=("q",), output="b")
+    choice = saved(chooser, pick, read=read)["datasets"]["choice"]
+    assert (choice["name"], choice["outputColumn"]) == ("./rows.csv", "b")
+    assert [one["name"] for one in choice.get("also", [])] == (["../b/more.csv"] if also else [])
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from prompt2model_api.base import Metadata
 from prompt2model_api.choice_gate import dataset_gate
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.graph import digest
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.results import StageOutputs
-from prompt2model_api.stage_run import Stage
+from prompt2model_api.stage_changes import why_it_runs
+from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError
+from prompt2model_stages.local.checks import load_checked
 from prompt2model_stages.local.sources import sources
+from prompt2model_stages.prepare.retrieving import load_choice
+from prompt2model_stages.prepare.source_content import file_sha256
 from prompt2model_stages.prepare.stage import run
 from tests.unit.test_prepare_stage import context
 
 pytestmark = pytest.mark.unit
 
+SPEC = {"prompt": "p", "evaluation": {"metrics": ["ExactMatch"]}}
 COLUMNS = {"inputColumns": ["q"], "outputColumn": "a"}
 
 
@@ -74,6 +81,56 @@ def test_of_a_folder_the_files_of_the_split_count(tmp_path: Path) -> None:
     rows(tmp_path / "c" / "train-2.csv", "more")
     assert len({before, changed, digest_of(one)}) == 3
     assert sources(resource(name=str(tmp_path), split="none")) == {}
+
+
+@pytest.mark.parametrize("name", ["./rows.csv", "rows.csv"])
+def test_a_chosen_file_is_read_beside_the_yaml_file_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Not another one of that name in the folder that the command is started in."""
+    mine, other = rows(tmp_path / "mine" / "rows.csv", "one"), rows(tmp_path / "other" / "rows.csv", "two", "three")
+    tree = resource(name=name).dump()
+    # Without an encoder, which would be looked for at the hub.
+    (mine.parent / "p.yaml").write_text(
+        yaml.safe_dump({**tree, "spec": {**SPEC, "datasets": tree["spec"]["datasets"]}})  # type: ignore[index]
+    )
+    found = []
+    for folder in (mine.parent, other.parent):
+        monkeypatch.chdir(folder)
+        found.append(load_checked(mine.parent / "p.yaml"))
+    assert found[0] == found[1] and sources(found[0]) == {"datasets.choice": file_sha256(mine)}
+    chosen = found[1].spec.datasets.choice
+    assert chosen is not None and load_choice(chosen, None).rows == [{"q": "0", "a": "one"}]
+    assert digest_of(found[0]) == digest_of(found[1])
+
+
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_a_file_that_grows_or_goes_between_two_stages_is_said(tmp_path: Path, as_folder: bool) -> None:
+    """The first rows, which may be all that is read, are as before."""
+    file = rows(tmp_path / "data" / "train.csv", "one", "two")
+    one = resource(name=str(file.parent if as_folder else file))
+    ran = stage_run(one)
+    rows(file, "one", "two", "three")
+    grown = stage_run(one)
+    assert grown.spec.digest != ran.spec.digest
+    assert why_it_runs(grown.spec, [ran]) == "changed: the content of datasets.choice"
+    file.rename(tmp_path / "moved.csv")
+    gone = stage_run(one)
+    assert why_it_runs(gone.spec, [grown]) == "changed: the content of datasets.choice"
+    at = context(tmp_path / "run", {})
+    spec = at.job.stage_run.spec.model_copy(update={"sources": gone.spec.sources, "decision": gone.spec.decision})
+    at.job = at.job.model_copy(update={"stage_run": at.job.stage_run.model_copy(update={"spec": spec})})
+    with pytest.raises(StageError, match=r"datasets\.choice: .*no file"):
+        run(at)
+
+
+def stage_run(one: Prompt2Model) -> StageRun:
+    """That of prepare as the files are now."""
+    decision, digest = dataset_gate(one.spec, StageOutputs()).decision, digest_of(one)
+    spec = StageRunSpec(
+        resource="n", stage=Stage.PREPARE, digest=digest, storage="/x", decision=decision, sources=sources(one)
+    )
+    return StageRun(metadata=Metadata(name=f"n-prepare-{digest[:8]}"), spec=spec)
 
 
 def test_what_lies_at_an_address_is_said_not_to_be_watched() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import FailureState
+from prompt2model_api.data_files import is_path
 from prompt2model_api.results import Choice, UsedDataset
 from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
@@ -25,7 +26,7 @@ from prompt2model_stages.errors import StageError
 from prompt2model_stages.examples import TRANSFORMED, TransformedExample
 from prompt2model_stages.job_folders import own_folder
 from prompt2model_stages.prepare.chosen import parts_of
-from prompt2model_stages.prepare.retrieving import is_path, load_choice
+from prompt2model_stages.prepare.retrieving import load_choice
 from prompt2model_stages.prepare.stage import run
 from prompt2model_stages.prepare.tables import Table, read_table
 from prompt2model_stages.prepare.textualizing import examples_of, text_of

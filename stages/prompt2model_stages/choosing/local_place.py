@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from prompt2model_api.decide import decide
 from prompt2model_api.loading import SpecError, parse, read_text, resolve_paths
@@ -16,7 +18,7 @@ from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_api.texts import told
 from prompt2model_stages.choosing.file_writing import refuse_read_only, replace
 from prompt2model_stages.choosing.offers import Facts, Offers
-from prompt2model_stages.choosing.picking import Fields
+from prompt2model_stages.choosing.picking import CHOICE_PATH, Fields
 from prompt2model_stages.choosing.proposing import Present, Proposal
 from prompt2model_stages.choosing.yaml_edit import with_fields
 from prompt2model_stages.errors import StageError
@@ -108,9 +110,21 @@ class LocalPlace:
     def propose(self, present: Present, fields: Fields) -> Proposal:
         """See Place."""
         refuse_read_only(self.file)
+        fields = self._as_written(present, fields)
         after = with_fields(present.content, fields, str(self.file)) if fields else present.content
         parse(after, str(self.file))
         return Proposal(present.content, after, fields, present)
+
+    def _as_written(self, present: Present, fields: Fields) -> Fields:
+        """The fields with the paths of chosen files as they are in the file: the present spec has them absolute."""
+        now, written = present.spec.datasets.choice, parse(present.content, str(self.file)).spec.datasets.choice
+        if CHOICE_PATH not in fields or now is None or written is None:
+            return fields
+        names = {one.name: own.name for one, own in zip(now.datasets(), written.datasets(), strict=True)}
+        choice = _renamed(fields[CHOICE_PATH], names)
+        if choice.get("also"):
+            choice["also"] = [_renamed(one, names) for one in choice["also"]]
+        return {**fields, CHOICE_PATH: choice}
 
     def save(self, proposal: Proposal) -> str:
         """See Place. The file is replaced whole, with the rights and the owner that it has."""
@@ -122,6 +136,11 @@ class LocalPlace:
         except OSError as error:
             raise SpecError(f"{self.file} cannot be written ({error.strerror}): nothing was changed.") from error
         return f"Written to {self.file}. `{self._run_command()}` continues with it."
+
+
+def _renamed(dataset: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    name = str(dataset.get("name"))  # a choice of none has no name
+    return {**dataset, "name": names[name]} if name in names else dict(dataset)
 
 
 def _identity(resource: Prompt2Model) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prompt2model_api.data_files import is_path
 from prompt2model_api.texts import cut
 from prompt2model_stages.catalogs import locate_dataset
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.hub_data import first_rows
-from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, read_split
+from prompt2model_stages.prepare.retrieving import BUILTIN, read_split
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.tables.class_names import class_names_of, named
 from prompt2model_stages.prepare.textualizing import integral_columns, text_of

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prompt2model_api.conditions import FailureState
+from prompt2model_api.data_files import is_path
 from prompt2model_api.named_datasets import entries
 from prompt2model_api.results import DatasetCandidate, StudentCandidate, UsedDataset
 from prompt2model_api.stage_job import Named
@@ -21,7 +22,6 @@ from prompt2model_stages.catalogs.licensing import catalog_license, check_licens
 from prompt2model_stages.catalogs.opening import Catalog, open_datasets
 from prompt2model_stages.discover.revisions import Candidate, RevisionResolver
 from prompt2model_stages.errors import StageError, blocked
-from prompt2model_stages.prepare.retrieving import is_path
 from prompt2model_stages.storage import file_system
 from prompt2model_stages.student.checking import Limits, check
 from prompt2model_stages.student.hub import TOKEN

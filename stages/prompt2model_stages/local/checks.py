@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from prompt2model_api.base import Metric
+from prompt2model_api.data_files import is_path
 from prompt2model_api.environment_names import P2M_TEACHER_API_KEY
 from prompt2model_api.loading import SpecError, load, resolve_paths
 from prompt2model_api.prompt2model import Prompt2Model
@@ -21,7 +22,7 @@ from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.local.data_summary import summary_of
 from prompt2model_stages.parts import with_pinned_parts
 from prompt2model_stages.prepare.own_data import read_own
-from prompt2model_stages.prepare.retrieving import BUILTIN, is_path, load_choice
+from prompt2model_stages.prepare.retrieving import BUILTIN, load_choice
 from prompt2model_stages.prepare.tables.fetching import size_of
 from prompt2model_stages.prepare.web import is_web
 from prompt2model_stages.student import resolve

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from prompt2model_api.data_files import is_path
 from prompt2model_api.named_datasets import field_of
 from prompt2model_api.results import UsedDataset
 from prompt2model_api.shares import shares_of
@@ -14,7 +15,7 @@ from prompt2model_stages.catalogs.licensing import known_license
 from prompt2model_stages.examples import Example
 from prompt2model_stages.hub_data import told_waits
 from prompt2model_stages.prepare.hub_datasets import FIELD, Drawn
-from prompt2model_stages.prepare.retrieving import is_path, load_choice
+from prompt2model_stages.prepare.retrieving import load_choice
 from prompt2model_stages.prepare.source_content import check_content, chosen_sha256
 from prompt2model_stages.prepare.textualizing import examples_of
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prompt2model_api.data_files import is_path
 from prompt2model_api.results import Choice, UsedDataset
 from prompt2model_stages.errors import failed
 from prompt2model_stages.prepare.hub_datasets import FIELD, load_hub_dataset
@@ -41,11 +42,6 @@ def load_choice(choice: Choice | UsedDataset, revision: str | None, rows: int = 
     with discreet(choice.name, FIELD):
         table.require([*choice.input_columns, choice.output_column], FIELD)
     return table
-
-
-def is_path(name: str) -> bool:
-    """Whether a dataset's name is a file or folder: by its looks, not by what happens to lie there."""
-    return "://" in name or name.startswith(("/", "./", "../", "~")) or name.rsplit(".", 1)[-1].lower() in READERS
 
 
 def read_split(uri: str, split: str, config: str | None = None, wanted: Sequence[str] = ()) -> Table:

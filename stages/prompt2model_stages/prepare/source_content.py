@@ -6,9 +6,10 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+from prompt2model_api.data_files import is_path
 from prompt2model_api.results import UsedDataset
 from prompt2model_stages.errors import blocked
-from prompt2model_stages.prepare.retrieving import files_of_split, is_path
+from prompt2model_stages.prepare.retrieving import files_of_split
 from prompt2model_stages.storage import file_system
 
 

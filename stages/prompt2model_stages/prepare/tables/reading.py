@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prompt2model_api.data_files import KINDS
 from prompt2model_api.spec.references import DataFormat, DataKind
 from prompt2model_stages.errors import failed
 from prompt2model_stages.prepare.tables.chat import read_chat
@@ -17,14 +18,7 @@ from prompt2model_stages.prepare.tables.json_files import read_json
 from prompt2model_stages.prepare.tables.parquet_files import read_parquet
 from prompt2model_stages.prepare.tables.table import MalformedError, Table, refuse_deep
 
-READERS: dict[str, DataKind] = {
-    "csv": DataKind.CSV,
-    "tsv": DataKind.CSV,
-    "jsonl": DataKind.JSON,
-    "ndjson": DataKind.JSON,
-    "json": DataKind.JSON,
-    "parquet": DataKind.PARQUET,
-}
+READERS = KINDS
 """What a file is, by its suffix."""
 SHEETS = ("xlsx", "xls", "xlsm", "ods", "numbers")
 PACKED = ("gz", "zip", "bz2", "xz", "zst", "tgz", "tar", "7z")
