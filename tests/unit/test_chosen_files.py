@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.local.checks import load_checked
 from prompt2model_stages.local.sources import sources
+from prompt2model_stages.prepare import source_content
 from prompt2model_stages.prepare.retrieving import load_choice
 from prompt2model_stages.prepare.source_content import file_sha256
 from prompt2model_stages.prepare.stage import run
@@ -81,6 +83,27 @@ def test_of_a_folder_the_files_of_the_split_count(tmp_path: Path) -> None:
     rows(tmp_path / "c" / "train-2.csv", "more")
     assert len({before, changed, digest_of(one)}) == 3
     assert sources(resource(name=str(tmp_path), split="none")) == {}
+
+
+def test_a_folder_of_many_files_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runner asks for the content every second."""
+    monkeypatch.setattr(source_content, "SETTLED_S", 0.0)
+    for number in range(400):
+        (tmp_path / f"train-{number}.csv").write_text(f"q,a\n{number},x\n")
+    one = resource(name=str(tmp_path))
+    before = sources(one)
+    read = source_content._of_version.cache_info().misses
+    assert sources(one) == before and source_content._of_version.cache_info().misses == read
+    (tmp_path / "train-7.csv").write_text("q,a\n7,y\n")
+    assert sources(one) != before and source_content._of_version.cache_info().misses == read + 1
+
+
+def test_a_file_that_was_written_just_now_is_read_each_time(tmp_path: Path) -> None:
+    """A second write of the same size may have the same times."""
+    file = rows(tmp_path / "a.csv", "one")
+    kept = source_content._of_version.cache_info().currsize
+    assert file_sha256(file) == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert source_content._of_version.cache_info().currsize == kept
 
 
 @pytest.mark.parametrize("name", ["./rows.csv", "rows.csv"])

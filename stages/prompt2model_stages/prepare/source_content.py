@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from prompt2model_stages.errors import blocked
 from prompt2model_stages.prepare.retrieving import files_of_split
 from prompt2model_stages.storage import file_system
 
+SETTLED_S = 2.0
+"""Seconds since its last write after which a file's times tell a later one: the coarsest file systems count in so many."""
+
 
 def local_path(uri: str) -> Path | None:
     """A path on this machine, or file://; None for an address elsewhere."""
@@ -19,9 +23,15 @@ def local_path(uri: str) -> Path | None:
 
 
 def file_sha256(path: Path) -> str:
-    """Of a file; read again only where its size, times or inode changed."""
+    """Of a file; read again only where its size, times or inode changed.
+
+    One that was written just now is read each time: a file system with coarse times shows a second write of the same size as none.
+    """
     now = path.stat()
-    return _of_version(path, (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))
+    version = (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+    if abs(time.time() - max(now.st_mtime, now.st_ctime)) < SETTLED_S:
+        return _read(path)
+    return _of_version(path, version)
 
 
 def chosen_sha256(chosen: UsedDataset) -> str | None:
@@ -56,7 +66,12 @@ def check_content(named: str | None, where: str, file: str, found: str | None) -
     )
 
 
-@lru_cache(maxsize=256)
+# A folder of more files than there are places would be read whole at each look, every second: a place takes some 400 bytes.
+@lru_cache(maxsize=1 << 14)
 def _of_version(path: Path, version: tuple[int, ...]) -> str:
+    return _read(path)
+
+
+def _read(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
