@@ -92,17 +92,32 @@ class ConductedTeacher:
             return known
         self.sent.append(request)
         await self._conductor.turn()
-        messages = [dict(message) for message in request.messages]
-        texts = self._write(messages, wanted(messages, request.schema), request.n, random.Random(key))
+        texts = self.texts(request, random.Random(key))
         answer = TeacherAnswer(tuple(texts), key, refused=not any(texts))
         self.journal.append((request, answer))
         return answer
+
+    def texts(self, request: TeacherRequest, rng: random.Random) -> list[str]:
+        messages = [dict(message) for message in request.messages]
+        return self._write(messages, wanted(messages, request.schema), request.n, rng)
 
     def journalled(self, group: str) -> list[tuple[int, TeacherAnswer]]:
         return [(r.sample, a) for r, a in self.journal if r.group == group]
 
     def next_sample(self, group: str) -> int:
         return max((r.sample + 1 for r in [*self._before, *self.sent] if r.group == group), default=0)
+
+
+class CoolTeacher(ConductedTeacher):
+    """Has few inputs to give while it is cool, and thousands when it is hot; it writes five in an answer."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        super().__init__(numbers(1), conductor)
+
+    def texts(self, request: TeacherRequest, rng: random.Random) -> list[str]:
+        usual = 4 * 1000 ** (request.temperature - 0.3)
+        pairs = [{"input": f"number {int(rng.expovariate(1 / usual))}", "output": "right"} for _ in range(5)]
+        return [json.dumps({"examples": pairs})]
 
 
 def digest(content: bytes) -> str:

@@ -13,7 +13,7 @@ from prompt2model_stages.generate.base import LEAST_YIELD, Counts, Generated, Or
 from prompt2model_stages.generate.planning import RequestPlanner
 from prompt2model_stages.generate.stage import LONGEST_NOTE
 from prompt2model_stages.generate.stopping import WINDOW, Yield, shortfall
-from tests.unit.generation_cases import ConductedTeacher, Conductor, asked, generate, made, numbers
+from tests.unit.generation_cases import ConductedTeacher, Conductor, CoolTeacher, asked, generate, made, numbers
 from tests.unit.test_generate_order import order_for
 
 pytestmark = pytest.mark.unit
@@ -27,10 +27,49 @@ def run(order: Order, space: int) -> tuple[Generated, ConductedTeacher]:
     return generated, teacher
 
 
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_a_teacher_is_not_judged_while_it_is_cool(seed: int) -> None:
+    conductor = Conductor(seed)
+    teacher = CoolTeacher(conductor)
+    generated = asyncio.run(generate(teacher, conductor, Order(1000, group="g")))
+    assert isinstance(generated, Generated) and generated.shortfall == ""
+    assert len(generated.examples) == 1000 and len(teacher.sent) < 500
+    temperatures = [request.temperature for request in teacher.sent]
+    heated = temperatures.index(1.4)
+    assert temperatures[heated - 1] < 1.0 and set(temperatures[heated:]) == {1.4}, "at once, and from then on"
+
+
+def test_only_a_low_window_at_the_hottest_ends_it() -> None:
+    planner = RequestPlanner(Order(1000))
+    cool = planner.next(0, [])
+    assert cool is not None and cool.temperature == 0.3
+    for _ in range(WINDOW // 5):
+        planner.answered(cool, 5, 0, 1)
+    assert planner.found.heated and not planner.ended(20) and planner.barren == 0
+    for _ in range(200):
+        planner.answered(cool, 5, 0, 1)  # they were in flight
+    assert not planner.ended(20)
+    hot = planner.next(20, [])
+    assert hot is not None and hot.temperature == 1.4
+    for at in range(WINDOW // 5):
+        assert not planner.ended(20)
+        planner.answered(hot, 5, int(at % 50 == 0), 1)
+    assert planner.found.too_low and planner.ended(20)
+
+
+def test_a_temperature_that_never_rises_is_the_hottest() -> None:
+    planner = RequestPlanner(Order(1000, coolest=0.7, hottest=0.7))
+    plan = planner.next(0, [])
+    assert plan is not None
+    for at in range(WINDOW // 5):
+        planner.answered(plan, 5, int(at % 50 == 0), 1)
+    assert planner.found.too_low and not planner.found.heated
+
+
 @pytest.mark.parametrize("wanted", [400, 1000])
 def test_a_teacher_that_only_repeats_itself_is_not_asked_on(wanted: int) -> None:
     generated, teacher = run(Order(wanted, group="g"), space=400)
-    assert 370 <= len(generated.examples) < 400 and len(teacher.sent) <= 320
+    assert 370 <= len(generated.examples) < 400 and len(teacher.sent) <= 380
     found = generated.shortfall
     assert f"{len(generated.examples)} of {wanted} examples" in found and "% of the" in found and "repeats" in found
     assert all(field in found for field in ("generation.examples", "generation.temperature", "generation.leastYield"))
@@ -95,6 +134,8 @@ def test_too_few_examples_to_go_on_with_are_an_error_as_before() -> None:
     with pytest.raises(StageError) as caught:
         shortfall(9, 100, Counts(), 60, found)
     assert caught.value.failure.reason == "TeacherAnswersGarbage"
+    assert "9 of 100 examples: only 1 of the last 300" in caught.value.failure.message
+    assert "generation.leastYield to 0" in caught.value.failure.remedy
 
 
 def test_the_spec_sets_the_bound(tmp_path: Path) -> None:

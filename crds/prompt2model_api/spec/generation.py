@@ -38,7 +38,8 @@ class Generation(Model):
         ge=0,
         le=100,
         description="The fewest new examples, for each 100 that are asked for, with which the teacher is asked on: 5 without it. "
-        "Where the last 300 bring fewer, generation ends with the examples that there are, and says so; 0 asks on.",
+        "Where the last 300 bring fewer, the temperature goes to its highest; where 300 at that do, too, generation ends with the "
+        "examples that there are, and says so. 0 asks on.",
     )
     review: Literal["None", "Required"] = Field(
         default="None",

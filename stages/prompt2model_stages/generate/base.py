@@ -41,7 +41,7 @@ class Order:
     outputs_per_input: outputs collected for each input; the most frequent one is kept.
     examples_per_answer: asked for in one completion, at first; one, where the teacher cannot write several.
     completions: asked for in one request where each holds one example.
-    least_yield: new examples for each 100 asked for; with fewer, lately, the generator stops; see stopping.
+    least_yield: new examples for each 100 asked for; with fewer, lately, the generator heats, then stops; see stopping.
     seed: decides which examples a prompt shows.
     group: the journal's group; see Task.group.
     """

@@ -77,6 +77,7 @@ class RequestPlanner:
         self, order: Order, clock: Callable[[], float] = time.monotonic, most_in_one: int = MOST_IN_ONE
     ) -> None:
         self._order = order
+        self._hottest = temperature(order, order.examples, 0)
         self._most_in_one = most_in_one
         self._clock = clock
         self._asked, self._new = 5.0, 4.0  # a first guess, soon outweighed
@@ -129,7 +130,7 @@ class RequestPlanner:
             in_one=max(1, min(in_one, useful, self._most_in_one)),
             completions=max(1, min(completions, useful)),
             several=self.several,
-            temperature=temperature(self._order, unique + expected, self.repeats),
+            temperature=self._temperature(unique + expected),
             halved=self.halved,
             since=self._clock(),
         )
@@ -139,10 +140,11 @@ class RequestPlanner:
         self.latency(self._clock() - plan.since)
         if plan.several:
             self.judge_several(written, plan.asked)
-        outdated = plan.several and not self.several
-        if not outdated:
-            self.found.note(plan.asked, new)
+        hottest = plan.temperature >= self._hottest
+        outdated = (plan.several and not self.several) or (self.found.heated and not hottest)
         self.learn(plan.asked, written, new, completions, outdated)
+        if not outdated:
+            self._judge_yield(plan.asked, new, hottest)
 
     def too_long(self, halved: int) -> bool:
         """Notes that a prompt was too long for the teacher.
@@ -164,7 +166,7 @@ class RequestPlanner:
             written: examples that could be read.
             new: those that were not there before.
             completions: texts in the answer.
-            outdated: it was asked for in a form that is no longer used: that it brought nothing says nothing.
+            outdated: it was asked for in a form, or at a temperature, that is no longer used: that it brought nothing says nothing.
         """
         weight = MEMORY ** (asked / 10)
         self._asked = self._asked * weight + asked
@@ -185,6 +187,16 @@ class RequestPlanner:
             self.several = False
             self.barren = self.repeats = 0
             self.found.forget()
+
+    def _temperature(self, made: float) -> float:
+        return self._hottest if self.found.heated else temperature(self._order, made, self.repeats)
+
+    def _judge_yield(self, asked: int, new: int, hottest: bool) -> None:
+        """Notes what an answer yielded; what the teacher repeated while it was cool is not held against it once it is hot."""
+        cool = not self.found.heated
+        self.found.note(asked, new, hottest)
+        if cool and self.found.heated:
+            self.barren = self.repeats = 0
 
     def remember(self, rich: Sequence[bool]) -> None:
         """Takes in what earlier attempts learnt: whether each of their last answers held several examples in a completion."""

@@ -25,34 +25,51 @@ def is_stalled(barren: int, unique: int, wanted: int) -> bool:
 class Yield:
     """How many of the examples asked for are new, over the last WINDOW of them.
 
+    A teacher that repeats itself while it is asked coolly may have more to say: a low window then calls for the hottest
+    temperature and is forgotten. Only one that was hot throughout says that asking on is a waste.
+
     Args:
         least: new ones for each 100, below which asking on is a waste; 0: it never is.
     """
 
     def __init__(self, least: float) -> None:
         self.least = least
+        self.heated = False
+        """Whether there were too few while it was cool: all that is asked from then on is asked at the hottest."""
         self.too_low = False
-        """Whether there were too few. What is still in flight then changes nothing of it."""
+        """Whether there were too few at the hottest. What is still in flight then changes nothing of it."""
         self.asked = self.new = 0
-        self._answers: deque[tuple[int, int]] = deque()
+        self._cool = 0
+        self._answers: deque[tuple[int, int, bool]] = deque()
 
-    def note(self, asked: int, new: int) -> None:
-        """Notes an answer: examples that were asked for, and how many of them are new."""
+    def note(self, asked: int, new: int, hottest: bool = True) -> None:
+        """Notes an answer: examples that were asked for, how many are new, and whether it was asked at the hottest."""
         if self.too_low:
             return
-        self._answers.append((asked, new))
-        self.asked += asked
-        self.new += new
+        self._answers.append((asked, new, hottest))
+        self._add(asked, new, hottest, 1)
         while self.asked - self._answers[0][0] >= WINDOW:
-            first = self._answers.popleft()
-            self.asked -= first[0]
-            self.new -= first[1]
-        self.too_low = self.asked >= WINDOW and 100 * self.new < self.least * self.asked
+            self._add(*self._answers.popleft(), -1)
+        if self.asked >= WINDOW and 100 * self.new < self.least * self.asked:
+            self._judge()
 
     def forget(self) -> None:
-        """What was asked for until now in another form says nothing of what comes."""
-        self.asked = self.new = 0
+        """What was asked for until now, in another form or cooler, says nothing of what comes."""
+        self.asked = self.new = self._cool = 0
         self._answers.clear()
+
+    def _add(self, asked: int, new: int, hottest: bool, sign: int) -> None:
+        self.asked += sign * asked
+        self.new += sign * new
+        self._cool += sign * (not hottest)
+
+    def _judge(self) -> None:
+        """Of a low window: the last word where all of it was hot, else the sign to heat."""
+        if self._cool:
+            self.heated = True
+            self.forget()
+        else:
+            self.too_low = True
 
 
 def shortfall(unique: int, wanted: int, counts: Counts, barren: int, found: Yield) -> str:
@@ -62,25 +79,27 @@ def shortfall(unique: int, wanted: int, counts: Counts, barren: int, found: Yiel
     """
     if unique >= wanted:
         return ""
-    if found.too_low and unique >= min(ENOUGH, wanted):
+    enough = unique >= min(ENOUGH, wanted)
+    few_new = f"only {found.new} of the last {found.asked} that the teacher was asked for were new"
+    if found.too_low and enough:
         repeats = 100 * counts.duplicates / max(1, counts.written)
         return (
-            f"generate stopped with {unique} of {wanted} examples, because only {found.new} of the last {found.asked} that "
-            f"the teacher was asked for were new, and {repeats:.0f} % of the {counts.written} that it wrote were repeats: lower "
-            "generation.examples, raise generation.temperature, write more demonstrations, or set generation.leastYield to 0 to "
-            "ask on."
+            f"generate stopped with {unique} of {wanted} examples, because {few_new}, and {repeats:.0f} % of the "
+            f"{counts.written} that it wrote were repeats: lower generation.examples, raise generation.temperature, write "
+            "more demonstrations, or set generation.leastYield to 0 to ask on."
         )
     why = (
-        f"{unique} of {wanted} examples: the last {barren} answers brought nothing new. Of "
+        f"{unique} of {wanted} examples: {few_new if found.too_low else f'the last {barren} answers brought nothing new'}. Of "
         f"{counts.answers} answers {counts.malformed} were unreadable and {counts.refused} refused; of "
         f"{counts.written} examples {counts.duplicates} were repeats, {counts.demonstrations} the user's own and "
         f"{counts.empty} empty."
     )
-    if unique >= min(ENOUGH, wanted):
+    if enough:
         return why
+    ask_on = " To ask this teacher on, set generation.leastYield to 0." if found.too_low else ""
     raise blocked(
         "TeacherAnswersGarbage",
         f"The teacher gives no usable examples. {why}",
         "Name a stronger teacher in teacher.model, say the task more clearly in prompt, or add demonstrations; "
-        "every answer so far is kept.",
+        f"every answer so far is kept.{ask_on}",
     )
