@@ -221,6 +221,7 @@ def test_retry_after_in_its_forms() -> None:
     assert retry_after({"retry-after-ms": "250", "retry-after": "9"}) == 0.25
     assert retry_after({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, now) == 30
     assert retry_after({"retry-after": "soon"}) is None and retry_after({}) is None
+    assert retry_after({"retry-after": "Thu, 01 Jan 20260000000 00:00:30 GMT"}, now) is None
 
 
 def test_waits_grow_have_jitter_and_an_end() -> None:

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from prompt2model_stages.teacher.remaining import Remaining, seconds_until
-from tests.unit.teacher_cases import Endpoint, ask, reply, teacher
+from tests.unit.teacher_cases import Endpoint, ask, refusal, reply, teacher
 
 pytestmark = pytest.mark.unit
 
@@ -71,6 +71,55 @@ def test_a_refusal_is_waited_for_as_long_as_it_asks() -> None:
     remaining = Remaining()
     remaining.hear(openai(0, "60s"), remaining.take(100.0, 1), 100.0, refused_for_s=2.0)
     assert remaining.wait(100.0, 1) == pytest.approx(2.0)
+
+
+def together(left: int, limit: int, reset: str = "1") -> dict[str, str]:
+    told = {"x-ratelimit-limit": str(limit), "x-ratelimit-remaining": str(left), "x-ratelimit-reset": reset}
+    return told | {"x-tokenlimit-limit": "10", "x-tokenlimit-remaining": "0", "x-tokenlimit-reset": "1"}
+
+
+@pytest.mark.parametrize(("limit", "most_s", "refusals"), [(1, 65, 5), (10, 12, 5), (60, 4, 5)])
+async def test_a_limit_of_a_second_is_not_read_as_one_of_a_minute(
+    tmp_path: Path, limit: int, most_s: float, refusals: int
+) -> None:
+    arrived: list[int] = []
+    refused: list[int] = []
+
+    def handle(body: object) -> httpx2.Response:
+        second = int(opened._clock())
+        left = limit - arrived.count(second)
+        served = left > 0
+        (arrived if served else refused).append(second)
+        answer = reply("yes") if served else refusal(429, "slow down", retry_after="1")
+        answer.headers.update(together(max(0, left - 1), limit))
+        return answer
+
+    endpoint = Endpoint(handle)
+    async with teacher(tmp_path, endpoint) as opened:
+        began = opened._clock()
+        await asyncio.gather(*(opened.ask(ask(str(i))) for i in range(60)))
+        assert opened._clock() - began < most_s
+    assert len(refused) <= refusals
+
+
+def test_a_longer_reset_tells_a_limit_of_a_minute() -> None:
+    remaining = Remaining()
+    remaining.hear(together(0, 60, "1"), remaining.take(100.0, 50), 100.0)  # the last second of a minute
+    assert remaining.wait(100.0, 50) == pytest.approx(1.0)
+    remaining.hear(together(59, 60, "60"), remaining.take(101.0, 50), 101.0)
+    remaining.hear(together(0, 60, "1"), remaining.take(160.0, 50), 160.0)
+    remaining.take(161.0, 50)
+    assert remaining.wait(161.0, 50) == pytest.approx(1.0, rel=0.1), "at the rate of a minute"
+
+
+@pytest.mark.parametrize("left", ["0", "100"])
+def test_a_limit_of_0_is_none(left: str) -> None:
+    remaining = Remaining()
+    told = {"x-ratelimit-limit-requests": "0", "x-ratelimit-remaining-requests": left}
+    remaining.hear(told | {"x-ratelimit-reset-requests": "0s"}, remaining.take(100.0, 50), 100.0)
+    assert remaining.wait(100.0, 50) == 0
+    remaining.hear(told | together(0, 60, "12"), remaining.take(100.0, 50), 100.0)
+    assert remaining.wait(100.0, 50) == pytest.approx(12.0), "another header tells one"
 
 
 def test_forms_of_a_reset() -> None:
