@@ -85,6 +85,14 @@ class Folder:
             return []
         return sorted(posixpath.basename(p.rstrip("/")) for p in found if p.rstrip("/") != self._path.rstrip("/"))
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each file that lies directly in the folder, by its name; one listing, however many there are."""
+        try:
+            found = self._fs.ls(self._path, detail=True, refresh=True)
+        except FileNotFoundError:
+            return {}
+        return {posixpath.basename(one["name"]): int(one["size"]) for one in found if one["type"] == "file"}
+
     def read_bytes(self, name: str) -> bytes:
         """The file's content. Raises: FileNotFoundError."""
         return bytes(self._fs.cat_file(self.path(name)))

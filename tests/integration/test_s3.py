@@ -65,6 +65,7 @@ def test_a_folder(s3: S3Server, tmp_path: Path) -> None:
     one.put(source, "model")
     one.put(source, "model")
     assert other.names() == ["lines.txt", "model", "x.json"]
+    assert other.sizes() == {"lines.txt": 4, "x.json": len(other.read_bytes("x.json"))}
     with (other / "model").as_local() as local:
         assert sha256_of_tree(local) == sha256_of_tree(source)
     other.remove("model")

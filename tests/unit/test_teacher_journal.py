@@ -99,6 +99,53 @@ async def test_merging_counts_nothing_twice(tmp_path: Path, monkeypatch: pytest.
     assert once.spent() == before.spent() and once.answers == before.answers
 
 
+@pytest.mark.parametrize("gone", [0, 1, 60, 119])
+async def test_an_answer_after_a_void_stands_though_merging_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: int
+) -> None:
+    folder = Folder(f"memory://void-{gone}-{tmp_path.name}")
+    journal = await Journal.open(folder, "generate", "generate-1")
+    for sample, text in enumerate(["", "good"]):
+        identifier = await journal.reserve("a", "test", Cost(1), group="g", sample=sample)
+        await journal.answer(identifier, "a", [text], Cost(1), group="g", sample=sample)
+        if not text:
+            await journal.void(["a"])
+    await journal.close()
+    await fill(folder, "generate-1", [str(i) for i in range(60)])
+    before = Ledger.read(folder)
+    removed: list[str] = []
+    remove = Folder.remove
+
+    def killed(self: Folder, name: str) -> None:
+        if len(removed) == gone:
+            raise KeyboardInterrupt
+        removed.append(name)
+        remove(self, name)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Folder, "remove", killed)
+        segment_files.merge(folder)
+    for _ in range(2):
+        found = Ledger.read(folder)
+        assert found.answers["a"].texts == ("good",) and found.answers == before.answers
+        assert list(found.answers) == list(before.answers) and found.spent() == before.spent()
+        assert [sample for sample, _ in found.of_group("g")] == [0]
+        segment_files.merge(folder)
+
+
+async def test_sizes_are_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Folder(f"memory://sizes-{tmp_path.name}")
+    await fill(folder, "generate-1", [str(i) for i in range(40)])
+
+    def one_by_one(*_: object) -> int:
+        raise AssertionError("a request for each object")
+
+    monkeypatch.setattr(type(folder.filesystem), "size", one_by_one)
+    assert len(Ledger.read(folder).answers) == 40
+    segment_files.merge(folder)
+    assert len(folder.names()) == 1 and len(Ledger.read(folder).answers) == 40
+
+
 async def test_lines_that_wait_for_the_store_go_together(tmp_path: Path) -> None:
     folder = Folder(f"memory://together-{tmp_path.name}")
     journal = await Journal.open(folder, "generate", "generate-1")

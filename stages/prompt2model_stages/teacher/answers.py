@@ -67,13 +67,18 @@ class Answers(Mapping[str, TeacherAnswer]):
         if not known:
             self._numbers.append(number)
         else:
-            self._void -= self._numbers[row] == _VOID
-            self._numbers[row] = number
+            self.stand(record["key"], number)
         if "group" in record:
             group = self._groups.setdefault(record["group"], _Group())
             if not known or row not in group.rows:
                 group.rows.append(row)
                 group.samples.append(record.get("sample", 0))
+
+    def stand(self, key: str, number: int) -> None:
+        """Notes that the answer in the line with this number is the one to a key, where that was ever answered."""
+        if (row := self._rows.get(_packed(key))) is not None:
+            self._void -= self._numbers[row] == _VOID
+            self._numbers[row] = number
 
     def void(self, key: str) -> None:
         """Notes that an answer is of no use."""

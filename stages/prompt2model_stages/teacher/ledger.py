@@ -30,7 +30,10 @@ class _Reserved:
 
 
 class Ledger:
-    """The state that the records add up to. A record that comes twice counts once.
+    """The state that the records add up to. A record that comes twice is paid for once.
+
+    Records come twice in the order in which they were written (see segment_files.merge), and the last one for a key holds. So an
+    answer after a `void` stands again when both are read once more.
 
     Args:
         lines: where answers can be read again; None: answers are passed over.
@@ -138,11 +141,14 @@ class Ledger:
 
     def _answer(self, record: dict[str, Any], segment: str, offset: int, line: bytes) -> None:
         identifier = record.get("id")
-        if identifier is not None and identifier in self._closed:
-            return
+        again = identifier is not None and identifier in self._closed
         if self._lines is not None:
-            self.answers.note(record, self._lines.keep(segment, offset, line))
-        if identifier is not None:
+            number = self._lines.keep(segment, offset, line)
+            if again:
+                self.answers.stand(record["key"], number)
+            else:
+                self.answers.note(record, number)
+        if identifier is not None and not again:
             self._book(identifier, record["run"], Cost(record["prompt"], record["completion"], record["usd"]))
 
     def _spend(self, record: dict[str, Any]) -> None:

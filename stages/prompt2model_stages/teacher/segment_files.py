@@ -46,11 +46,15 @@ def lines_of(folder: Folder) -> Iterator[tuple[str, int, bytes, dict[str, Any]]]
 
 
 def merge(folder: Folder) -> None:
-    """Makes one object of many; a kill between writing it and removing them leaves records twice, which count once."""
+    """Makes one object of many; a kill between writing it and removing them leaves records twice, which count once.
+
+    It is named so that it is read first: what a kill leaves is the end of what was merged, and all is read in the order in which it
+    was written.
+    """
     names = segments_of(folder)
     if len(names) <= MERGE_ABOVE:
         return
-    merged = f"{number_of(names[-1]):06d}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+    merged = f"{0:06d}-{uuid.uuid4().hex[:8]}{SUFFIX}"
     with tempfile.NamedTemporaryFile(prefix="p2m-") as whole:
         for _, lines in _streams(folder, names):
             for line in lines:
@@ -80,8 +84,9 @@ def _streams(folder: Folder, names: list[str]) -> Iterator[tuple[str, Iterable[b
         return
     small: list[str] = []
     together = 0
+    sizes = folder.sizes()
     for name in names:
-        size = folder.filesystem.size(folder.path(name))
+        size = sizes.get(name, 0)
         if small and (size > _SMALL or together + size > _TOGETHER or len(small) >= _AT_ONCE):
             yield from _small(folder, small)
             small, together = [], 0
