@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,7 +18,7 @@ from prompt2model_api.spec.teacher import Price
 from prompt2model_api.stage_run import Stage, StageRun
 from prompt2model_stages.cli import commands
 from prompt2model_stages.local import money
-from prompt2model_stages.teacher.prices import listed_price, price_of
+from prompt2model_stages.teacher.prices import TABLE, listed_price, price_of
 from tests.unit.teacher_cases import settings
 
 pytestmark = pytest.mark.unit
@@ -57,6 +59,36 @@ def test_list_prices_of_a_providers_own_address() -> None:
 )
 def test_a_model_elsewhere_has_no_list_price(address: str, model: str) -> None:
     assert listed_price(address, model) is None
+
+
+@pytest.mark.parametrize("hour", [3, 18])
+def test_a_price_by_the_hour_is_the_highest_of_the_day(monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
+    genai_prices = pytest.importorskip("genai_prices")
+    calc_price = genai_prices.calc_price
+
+    def at_this_hour(*args: Any, genai_request_timestamp: datetime | None = None, **others: Any) -> Any:
+        now = datetime(2026, 11, 27, hour, tzinfo=UTC)
+        return calc_price(*args, genai_request_timestamp=genai_request_timestamp or now, **others)
+
+    monkeypatch.setattr(genai_prices, "calc_price", at_this_hour)
+    listed_price.cache_clear()
+    assert listed_price("https://api.deepseek.com/v1", "deepseek-chat") == Price(
+        input_per_million=0.27, output_per_million=1.1
+    )
+
+
+@pytest.mark.parametrize("model", ["sonar", "sonar-pro", "sonar-reasoning-pro"])
+def test_a_price_with_a_fee_for_each_request_is_not_known(model: str) -> None:
+    pytest.importorskip("genai_prices")
+    assert listed_price("https://api.perplexity.ai", model) is None
+    assert listed_price("https://api.perplexity.ai", "r1-1776") is not None
+    told = money.estimated(spec({"baseURL": "https://api.perplexity.ai", "model": model}))
+    assert told is not None and told.endswith("tokens, price unknown.")
+
+
+def test_the_day_of_the_prices_moves_with_their_table() -> None:
+    pinned = (Path(__file__).parents[2] / "constraints.txt").read_text().split()
+    assert f"genai-prices=={TABLE}" in pinned, "set prices.DAY to the new table's day, too"
 
 
 def test_the_specs_own_price_comes_first() -> None:

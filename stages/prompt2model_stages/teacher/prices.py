@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import functools
 import logging
+from datetime import UTC, datetime
 
 from prompt2model_api.spec.teacher import Price, TeacherSpec
 from prompt2model_stages.teacher.requests import is_loopback
 
 logger = logging.getLogger(__name__)
+
+TABLE = "0.2.3"
+"""The version of genai-prices that is pinned."""
+DAY = (2026, 11, 27)
+"""Of its prices those of this day are taken, whenever a run works; it moves with the pin."""
 
 
 def price_of(teacher: TeacherSpec) -> Price | None:
@@ -28,7 +34,8 @@ def with_price(teacher: TeacherSpec) -> TeacherSpec:
 def listed_price(base_url: str, model: str) -> Price | None:
     """The list price of a model at the provider whose address this is; the same model elsewhere has no list price.
 
-    Discounts (cached prompts, batches) and surcharges (long prompts) are not in it.
+    Discounts (cached prompts, batches) and surcharges (long prompts) are not in it. Where it differs by the hour, it is the
+    highest of the day. One that has a fee for each request beside the tokens is not known: it would be told too low.
     """
     if is_loopback(base_url):
         return None
@@ -38,11 +45,17 @@ def listed_price(base_url: str, model: str) -> Price | None:
         logger.info("genai-prices is not installed: list prices are not known")
         return None
     usage = genai_prices.Usage(input_tokens=1000, output_tokens=1000)
+    hours = [datetime(*DAY, hour, tzinfo=UTC) for hour in range(24)]
     try:
-        found = genai_prices.calc_price(usage, model, provider_api_url=base_url)
+        found = [
+            genai_prices.calc_price(usage, model, provider_api_url=base_url, genai_request_timestamp=hour)
+            for hour in hours
+        ]
     except (LookupError, ValueError):
         return None
+    if any(one.total_price != one.input_price + one.output_price for one in found):
+        return None
     return Price(
-        input_per_million=round(float(found.input_price) * 1000, 6),
-        output_per_million=round(float(found.output_price) * 1000, 6),
+        input_per_million=round(float(max(one.input_price for one in found)) * 1000, 6),
+        output_per_million=round(float(max(one.output_price for one in found)) * 1000, 6),
     )
