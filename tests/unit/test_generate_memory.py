@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import tempfile
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,47 @@ def test_inputs_are_not_read_again_and_again_to_say_how_far_it_is() -> None:
     labeller.begin(candidates)
     assert labeller.missing == 0 and labeller.next() is None
     assert candidates.reads <= 4 * 50
+
+
+def added(candidates: Candidates, i: int) -> None:
+    candidates.add(Pair(f"{i}", "x"), hash_of(f"{i}"), hash_of(f"{i}"), "k")
+
+
+def test_how_far_it_is_costs_the_same_however_many_candidates_there_are() -> None:
+    class Counted(Candidates):
+        looks = 0
+
+        def votes(self, at: int) -> int:
+            self.looks += 1
+            return super().votes(at)
+
+    candidates, labeller = Counted(), Labeller(TASK, Order(2000, outputs_per_input=3))
+    labeller.begin(candidates)
+    for i in range(2000):
+        added(candidates, i)
+        assert labeller.missing == 2 * (i + 1)
+    assert candidates.looks <= 2 * 2000
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_missing_is_what_would_still_be_asked_for(seed: int) -> None:
+    """Candidates come, get outputs of their own and are asked for, in any order, over two rounds on the same inputs."""
+    rng = random.Random(seed)
+    wanted = rng.randrange(1, 5)
+    labeller = Labeller(TASK, Order(100, outputs_per_input=wanted))
+    asked: Counter[str] = Counter()
+    for _ in range(2):
+        candidates = Candidates()
+        labeller.begin(candidates)
+        for _ in range(300):
+            match rng.randrange(4):
+                case 0:
+                    added(candidates, len(candidates))
+                case 1 if len(candidates):
+                    candidates.vote(rng.randrange(len(candidates)), "y", "k")
+                case 2 if (label := labeller.next()) is not None:
+                    asked[label.text] += 1
+                case 3 if labeller.in_flight:
+                    labeller.in_flight -= 1
+            left = (max(0, wanted - candidates.votes(at)) - asked[f"{at}"] for at in range(len(candidates)))
+            assert labeller.missing == sum(max(0, one) for one in left) + labeller.in_flight

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import marshal
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import overload
@@ -43,6 +43,8 @@ class Candidates(Sequence[Candidate]):
         self._first = array("Q")
         self._votes = array("I")
         self._more: dict[int, array[int]] = {}
+        self.on_vote: Callable[[int], None] = lambda at: None
+        """Called with the place of an input after it got another output."""
 
     def __len__(self) -> int:
         return len(self._first)
@@ -93,6 +95,7 @@ class Candidates(Sequence[Candidate]):
         places = self._more.setdefault(at, array("Q"))
         places.append(self._spool.add(marshal.dumps((output, key))))
         self._votes[at] += 1
+        self.on_vote(at)
 
 
 class Leading(Sequence[Pair]):

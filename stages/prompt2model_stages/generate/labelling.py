@@ -49,6 +49,7 @@ class Labeller:
         self._candidates = Candidates()
         self._next = 0
         self._counts = array("I")
+        self._missing = 0  # of the candidates in _counts
         self._further: dict[bytes, array[int]] = {}
         self._spool = Spool()
         self.in_flight = 0
@@ -57,6 +58,8 @@ class Labeller:
         """Goes through these candidates, which may still grow, from the first on."""
         self._candidates, self._next = candidates, 0
         self._counts = array("I")
+        self._missing = 0
+        candidates.on_vote = self._voted
 
     @property
     def done(self) -> bool:
@@ -65,9 +68,9 @@ class Labeller:
 
     @property
     def missing(self) -> int:
-        """Outputs that the candidates still want, those in flight included."""
-        left = range(self._next, len(self._candidates))
-        return sum(max(0, self._wants(at) - self._asked(at)) for at in left if self._wants(at)) + self.in_flight
+        """Outputs that the candidates still want, those in flight included. A candidate is looked at once, when it is new."""
+        self._look_at(len(self._candidates))
+        return self._missing + self.in_flight
 
     def next(self) -> Label | None:
         """The next output to ask for, which counts as in flight; None where every candidate has enough for now."""
@@ -78,6 +81,7 @@ class Labeller:
                 further = self._further.setdefault(hash_of(text), array("Q", bytes(8 * self._wanted)))
                 further[0] = self._counts[self._next] = asked + 1
                 self.in_flight += 1
+                self._missing -= 1
                 return self._label(text, asked + 1)
             self._next += 1
         return None
@@ -105,11 +109,21 @@ class Labeller:
         return max(0, self._wanted - self._candidates.votes(at))
 
     def _asked(self, at: int) -> int:
-        """Outputs that were asked for. An input is read from the disk once, to see whether it had some before."""
-        while len(self._counts) <= at:
-            further = self._further.get(hash_of(self._candidates[len(self._counts)].input)) if self._further else None
-            self._counts.append(further[0] if further is not None else 0)
+        """Outputs that were asked for."""
+        self._look_at(at + 1)
         return self._counts[at]
+
+    def _look_at(self, end: int) -> None:
+        """Counts what the candidates before `end` miss. An input is read from the disk once, to see whether it had some before."""
+        for at in range(len(self._counts), end):
+            further = self._further.get(hash_of(self._candidates[at].input)) if self._further else None
+            self._counts.append(further[0] if further is not None else 0)
+            self._missing += max(0, self._wants(at) - self._counts[at])
+
+    def _voted(self, at: int) -> None:
+        """Notes that a candidate got an output without being asked for it: it misses one less, where it missed any."""
+        if at < len(self._counts) and self._wanted - self._candidates.votes(at) >= self._counts[at]:
+            self._missing -= 1
 
     def _label(self, text: str, sample: int) -> Label:
         request = TeacherRequest(
