@@ -203,3 +203,26 @@ def test_json_stays_json(indent: int | None, newline: str, name: str, spec: dict
     assert json.loads(after) == {**tree, "spec": wanted}
     assert after == (json.dumps(json.loads(after), indent=indent, ensure_ascii=False) + "\n").replace("\n", newline)
     assert with_fields(after, {CHOICE: SQUAD, NAME: name}, "a.json") == after
+
+
+@pytest.mark.parametrize("style", ["|", "|-", "|+", ">", "|2", "| # its text"])
+@pytest.mark.parametrize(
+    "above", ["", "  student: {}   # any\n", "  # What it does.\n\n", "  student:  # any\n  # What.\n"]
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
+def test_a_text_that_the_file_ends_in_stays_byte_for_byte(style: str, above: str, newline: str) -> None:
+    text = f"  prompt: {style}\n    a text\n\n    # of lines"
+    before = (HEAD + "spec:   # it\n" + above + text).replace("\n", newline)
+    after = with_fields(before, {CHOICE: SQUAD, NAME: "org/s"}, "a.yaml")
+    assert after.endswith(text.replace("\n", newline)) and after.count("\n") == after.count(newline)
+    old, new = documents(before)[0]["spec"], documents(after)[0]["spec"]
+    assert new == {"datasets": {"choice": SQUAD}, "student": {"name": "org/s"}, "prompt": old["prompt"]}
+    assert after.count("#") == before.count("#")
+    assert all(line.partition("#")[2] in after for line in above.splitlines())
+    assert with_fields(after, {CHOICE: SQUAD, NAME: "org/s"}, "a.yaml") == after
+
+
+def test_a_list_of_texts_that_the_file_ends_in_stays_as_well() -> None:
+    text = "  demonstrations:\n  - input: a\n    output: |\n      b"
+    after = with_fields(HEAD + "spec:\n" + text, {CHOICE: {"none": True}}, "a.yaml")
+    assert after == HEAD + "spec:\n  datasets:\n    choice:\n      none: true\n" + text

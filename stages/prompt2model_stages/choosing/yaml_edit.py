@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
-from yaml.nodes import CollectionNode, MappingNode, Node
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from prompt2model_api.loading import SpecError
 from prompt2model_api.yaml_text import YamlError, documents
@@ -72,7 +72,7 @@ def _inserted(text: str, mapping: MappingNode, name: str, value: Any) -> str:
     if mapping.flow_style:
         return text[:end] + ", " + flow({name: value})[1:-1] + text[end:]
     lines = _block({name: value}, mapping.value[0][0].start_mark.column, newline)
-    cut = _past(text, end)
+    cut = _before_last(text, mapping) if _is_cut_off(text, last) else _past(text, end)
     before, after = text[:cut], text[cut:]
     if before.endswith("\n"):  # a text of several lines ends with its line
         return f"{before}{lines}{newline}{after}"
@@ -119,6 +119,28 @@ def _end(node: Node) -> int:
         last = node.value[-1]
         return _end(last[1] if isinstance(last, tuple) else last)
     return int(node.end_mark.index)
+
+
+def _is_cut_off(text: str, node: Node) -> bool:
+    """Whether the value ends in a `|` or `>` text whose last line has no end: with one, the text itself would have one more."""
+    while isinstance(node, CollectionNode) and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    return isinstance(node, ScalarNode) and node.style in ("|", ">") and not text[: node.end_mark.index].endswith("\n")
+
+
+def _before_last(text: str, mapping: MappingNode) -> int:
+    """Where the last key of a mapping in lines begins, with the comments above it."""
+    if len(mapping.value) > 1:
+        return _past(text, _end(mapping.value[-2][1]))
+    start = text.rfind("\n", 0, mapping.start_mark.index) + 1
+    while (above := text.rfind("\n", 0, max(start - 1, 0)) + 1) < start and _is_comment(text[above:start]):
+        start = above
+    return start
+
+
+def _is_comment(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
 
 
 def _past(text: str, end: int) -> int:
