@@ -14,11 +14,11 @@ pytestmark = pytest.mark.unit
 COLUMNS = {"inputColumns": ["a"], "outputColumn": "b"}
 
 
-def picked(pick: Pick, **choice: Any) -> tuple[dict[str, Any], str]:
+def picked(pick: Pick, default: str = "", **choice: Any) -> tuple[dict[str, Any], str]:
     """What is written of datasets.choice, and the page's note."""
     spec = Prompt2ModelSpec.model_validate({"prompt": "p", "datasets": {"choice": {**COLUMNS, **choice}}})
-    fields = fields_of(choice_of(pick, spec.datasets.choice, given(spec)), "", spec)
-    return fields[CHOICE_PATH], note_of(fields, spec)
+    fields = fields_of(choice_of(pick, spec.datasets.choice, given(spec)), "", spec, default)
+    return fields[CHOICE_PATH], note_of(fields, spec, default)
 
 
 def also(**fields: Any) -> dict[str, Any]:
@@ -60,3 +60,27 @@ def test_a_new_dataset_takes_the_place_of_the_first_alone() -> None:
     now, note = picked(Pick("o/z", False, "", "train", ("a",), "b"), name="o/x", share=70, also=[beside])
     assert (now["name"], now["share"], now["also"]) == ("o/z", 70, [beside])
     assert note == "Used beside it, as datasets.choice.also has it: o/y."
+
+
+def test_a_configuration_that_may_not_be_the_default_one_takes_nothing_of_it() -> None:
+    bare = also(name="o/y", share=10)
+    pick = Pick("o/y", False, "fr", "train", ("a",), "b")
+    now, note = picked(pick, name="o/x", share=70, also=[bare])
+    assert (now["config"], now["share"], now["also"]) == ("fr", 70, [bare])
+    assert note.endswith(
+        "o/y is used beside it without a configuration: if fr is its default one, that is the same one."
+    )
+    now, _ = picked(pick, "en", name="o/x", share=70, also=[bare])
+    assert (now["share"], now["also"]) == (70, [bare])
+    now, _ = picked(pick, "fr", name="o/x", share=70, also=[bare])
+    assert (now["config"], now["share"]) == ("fr", 10) and "also" not in now
+
+
+def test_of_two_splits_none_goes_for_a_third_one() -> None:
+    splits = [also(name="o/y", split="a", share=10), also(name="o/y", split="b", share=20)]
+    now, _ = picked(Pick("o/y", False, "", "c", ("a",), "b"), name="o/x", share=50, also=splits)
+    assert (now["split"], now["share"], now["also"]) == ("c", 50, splits)
+    now, _ = picked(Pick("o/y", False, "", "b", ("c",), "b"), name="o/x", share=50, also=splits)
+    assert (now["inputColumns"], now["share"], now["also"]) == (["c"], 20, splits[:1])
+    _, note = picked(Pick("o/y", False, "", "c", ("a",), "b"), name="o/x", also=splits[:1])
+    assert note == "o/y was read from the split a, and is read from c now."

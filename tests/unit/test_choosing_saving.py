@@ -181,6 +181,31 @@ def test_one_of_them_becomes_the_first_with_its_own_share(tmp_path: Path) -> Non
     assert choice["share"] == 30 and [one["name"] for one in choice["also"]] == ["org/d0"]
 
 
+def test_a_pick_without_a_configuration_takes_no_entry_of_one(tmp_path: Path) -> None:
+    chooser = chooser_of(tmp_path, "{name: org/d1, share: 50, also: [{name: org/d0, config: fr, share: 30}]}")
+    pick = Pick("org/d0", False, "", "train", ("a",), "b")
+    shown = chooser.show(pick, UNREAD, "")
+    assert shown.problem == (
+        "datasets.choice.also has org/d0 with the configuration fr: name a configuration here as well, "
+        "so that it is clear whether this is another one."
+    )
+    other = saved(chooser, Pick("org/d0", False, "de", "train", ("a",), "b"))["datasets"]["choice"]
+    assert (other["share"], other["also"]) == (50, [{"name": "org/d0", "config": "fr", "share": 30}])
+
+
+def test_the_default_configuration_is_known_once_it_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rows(name: str, asked: str, split: str, revision: str | None) -> Sample:
+        return Sample(SQUAD, ("question", "context", "answers.text"), config=asked or "en", split=split or "train")
+
+    monkeypatch.setattr("prompt2model_stages.choosing.chooser.sample", rows)
+    chooser = chooser_of(tmp_path, "{name: org/d1, share: 50, also: [{name: google/boolq, share: 30}]}")
+    opened = chooser.open_dataset("google/boolq")
+    assert opened.pick.config == "en"
+    pick = Pick("google/boolq", False, "en", "train", ("question",), "context")
+    choice = saved(chooser, pick, "", opened.sample)["datasets"]["choice"]
+    assert (choice["config"], choice["share"]) == ("en", 30) and "also" not in choice
+
+
 def test_a_choice_is_not_saved_into_a_file_that_was_edited_into_another_one(tmp_path: Path) -> None:
     chooser = chooser_of(tmp_path)
     file, before = file_of(chooser), file_of(chooser).read_text()

@@ -19,6 +19,7 @@ from prompt2model_stages.choosing.picking import (
     note_of,
     problem_of,
     proposed,
+    unclear_of,
 )
 from prompt2model_stages.choosing.previewing import preprocessing_of, preview
 from prompt2model_stages.choosing.proposing import Place, Proposal, refuse_others
@@ -143,6 +144,11 @@ class Chooser:
             return replace(opened, sample=found, pick=replace(pick, split=pick.split or found.split))
         return replace(opened, sample=found, pick=replace(pick, config=found.config, split=found.split))
 
+    def _default_config(self, name: str) -> str:
+        """What was read where no configuration was named; empty where nothing was."""
+        read = (found.config for (of, config, _), found in self._read.items() if of == name and not config)
+        return next(read, "")
+
     def student_card(self, name: str) -> str:
         """What is known of a student."""
         if name == LEAVE:
@@ -177,13 +183,16 @@ class Chooser:
             before = present.spec.datasets.choice
             known = self.offers.known(asked.name, config_of(asked, before, as_given))
             choice = choice_of(asked, before, as_given, known)
-            fields = fields_of(choice, name, present.spec)
+            if unclear := unclear_of(choice, before):
+                return Shown(unclear)
+            default = self._default_config(asked.name)
+            fields = fields_of(choice, name, present.spec, default)
             offers = replace(self.offers, spec=present.spec)
             if objection := offers.objection(choice, name):
                 return Shown(objection)
             if not fields:
                 return Shown(note=offers.objection(present.spec.datasets.choice, present.spec.student.name or ""))
-            return Shown(proposal=self.place.propose(present, fields), note=note_of(fields, present.spec))
+            return Shown(proposal=self.place.propose(present, fields), note=note_of(fields, present.spec, default))
         except (SpecError, ValueError) as error:
             return Shown(str(error))
 

@@ -116,7 +116,9 @@ def config_of(pick: Pick, before: Choice | None, given: Pick) -> str | None:
     return before.config if before is not None and is_untouched else pick.config or None
 
 
-def fields_of(choice: Choice | None, student: str, spec: Prompt2ModelSpec) -> dict[tuple[str, ...], Any]:
+def fields_of(
+    choice: Choice | None, student: str, spec: Prompt2ModelSpec, default: str = ""
+) -> dict[tuple[str, ...], Any]:
     """The fields that change, by path.
 
     The page shows the first dataset alone: those beside it, and its share, stay as they are.
@@ -125,11 +127,12 @@ def fields_of(choice: Choice | None, student: str, spec: Prompt2ModelSpec) -> di
         choice: None: left as it is.
         student: empty: left as it is.
         spec: as it is.
+        default: the name of the picked dataset's default configuration; empty where it is not known.
     """
     fields: dict[tuple[str, ...], Any] = {}
     before = spec.datasets.choice
     if choice is not None and before is not None and not choice.none:
-        moved = moved_of(choice, before)
+        moved = moved_of(choice, before, default)
         also = [one for one in before.also or [] if one is not moved]
         share = before.share if moved is None else moved.share
         choice = choice.model_copy(update={"share": share, "also": also or None})
@@ -140,35 +143,61 @@ def fields_of(choice: Choice | None, student: str, spec: Prompt2ModelSpec) -> di
     return fields
 
 
-def moved_of(choice: Choice, before: Choice) -> UsedDataset | None:
+def moved_of(choice: Choice, before: Choice, default: str = "") -> UsedDataset | None:
     """The entry of `also` that becomes the first dataset; None where that is a new one, or the first one read otherwise.
 
-    One that is read just as picked, else one of that configuration: other configurations of a dataset are other datasets.
+    One that is read just as picked, else one of that configuration, of that split where there are several: other configurations
+    of a dataset are other datasets. One without a configuration is of the default one, whose name the page may know. A pick
+    without one may be any: see unclear_of.
     """
     also, first = before.also or [], choice.datasets()[0]
     same = next((one for one in also if one.rows_of == first.rows_of), None)
     if same is not None or [one.key for one in before.datasets()[:1]] == [first.key]:
         return same
     of_name = [one for one in also if one.name == first.name]
-    loosely = [one for one in of_name if None in (one.config, first.config)]  # the page may know the default one's name
-    return next(iter([*(one for one in of_name if one.config == first.config), *loosely]), None)
+    of_config = [one for one in of_name if one.config == first.config] or [
+        one for one in of_name if first.config is None or (one.config is None and first.config == default)
+    ]
+    of_split = [one for one in of_config if one.split_to_read == first.split_to_read]
+    return next(iter(of_split or (of_config if len(of_config) == 1 else [])), None)
 
 
-def note_of(fields: Fields, spec: Prompt2ModelSpec) -> str:
+def unclear_of(choice: Choice | None, before: Choice | None) -> str:
+    """Why it is not known whether the pick is one of `also`, in one sentence; empty where it is known."""
+    if choice is None or before is None or choice.none or choice.config is not None:
+        return ""
+    if any(one.key == (choice.name, None) for one in before.datasets()):
+        return ""
+    configs = [one.config for one in before.also or [] if one.name == choice.name and one.config]
+    if not configs:
+        return ""
+    return (
+        f"datasets.choice.also has {choice.name} with the configuration {', '.join(configs)}: name a configuration here as well, "
+        "so that it is clear whether this is another one."
+    )
+
+
+def note_of(fields: Fields, spec: Prompt2ModelSpec, default: str = "") -> str:
     """What becomes of the datasets beside the first one, where that changes; empty where there are none."""
-    also = (spec.datasets.choice.also if spec.datasets.choice else None) or []
-    if CHOICE_PATH not in fields or not also:
+    before = spec.datasets.choice
+    if CHOICE_PATH not in fields or before is None or not before.also:
         return ""
     if fields[CHOICE_PATH].get("none"):
-        return f"datasets.choice.also goes as well: {', '.join(one.name for one in also)} will not be used."
-    before, now = spec.datasets.choice, Choice.model_validate(fields[CHOICE_PATH])
-    moved = moved_of(now, before) if before is not None else None
+        return f"datasets.choice.also goes as well: {', '.join(one.name for one in before.also)} will not be used."
+    now = Choice.model_validate(fields[CHOICE_PATH])
     kept = ", ".join(one.name for one in now.also or [])
     said = [f"Used beside it, as datasets.choice.also has it: {kept}."] if kept else []
+    first, moved = now.datasets()[0], moved_of(now, before, default)
     if moved is not None and moved.revision is not None:
         said.append(
             f"The revision {moved.revision} of {moved.name} goes, since only datasets of also have one: the commit that discover "
             "found is read."
+        )
+    if moved is not None and moved.split is not None and moved.split != first.split_to_read:
+        said.append(f"{moved.name} was read from the split {moved.split}, and is read from {first.split_to_read} now.")
+    if first.config and not default and (first.name, None) in [one.key for one in now.also or []]:
+        said.append(
+            f"{first.name} is used beside it without a configuration: if {first.config} is its default one, that is the same one."
         )
     return " ".join(said)
 
