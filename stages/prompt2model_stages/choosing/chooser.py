@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from prompt2model_api.gates import GateState
 from prompt2model_api.loading import SpecError
 from prompt2model_stages.choosing import html
-from prompt2model_stages.choosing.offers import Offers
+from prompt2model_stages.choosing.offers import OfferedDataset, Offers
+from prompt2model_stages.choosing.options import DatasetOption, dataset_options
 from prompt2model_stages.choosing.picking import (
     Pick,
     choice_of,
@@ -30,6 +31,8 @@ from prompt2model_stages.prepare.tables import Table
 LEAVE = ""
 NONE = "none: true"
 """The option for no dataset; no dataset has such a name."""
+OF_NAME = ("license", "configurations", "tasks", "downloads", "gated", "commit")
+"""Facts that are true of all configurations of a dataset."""
 EMPTY = Sample(Table("", (), ()))
 
 Option = tuple[str, str]
@@ -73,25 +76,42 @@ class Shown:
 
 @dataclass
 class Chooser:
-    """One page. saved: what to tell in the terminal once it was saved."""
+    """One page.
+
+    saved: what to tell in the terminal once it was saved.
+    datasets: that can be selected, each by its label.
+    """
 
     place: Place
     offers: Offers
     saved: str = ""
+    datasets: Sequence[DatasetOption] = ()
     _read: dict[tuple[str, str, str], Sample] = field(default_factory=dict)
     _saving: threading.Lock = field(default_factory=threading.Lock)
     _closed: bool = False
 
+    def __post_init__(self) -> None:
+        self.datasets = dataset_options(self.offers)
+
     def dataset_options(self) -> list[Option]:
         """What can be chosen, as a label and a value each."""
-        chosen, names = given(self.offers.spec), [offered.candidate.name for offered in self.offers.datasets]
-        leave = "" if chosen.none else _unasked("dataset", self.offers.unasked_dataset)
-        return _options(chosen.name, names, leave, [("No retrieved dataset", NONE)])
+        chosen = given(self.offers.spec)
+        leave = [] if chosen.name or chosen.none else [(_unasked("dataset", self.offers.unasked_dataset), LEAVE)]
+        return [*leave, ("No retrieved dataset", NONE), *((one.label, one.label) for one in self.datasets)]
 
     def first_dataset(self) -> str:
         """What is selected when the page opens: what the spec names; where the gate waits, the nearest candidate."""
-        chosen, names = given(self.offers.spec), [offered.candidate.name for offered in self.offers.datasets]
-        return NONE if chosen.none else _first(chosen.name, names, self.offers.unasked_dataset)
+        chosen, labels = (
+            next((one.label for one in self.datasets if one.is_given), ""),
+            [one.label for one in self.datasets],
+        )
+        return NONE if given(self.offers.spec).none else _first(chosen, labels, self.offers.unasked_dataset)
+
+    def dataset(self, selected: str) -> DatasetOption:
+        """What is selected: an option by its label, or a dataset by its name, which is the spec's or the nearest one."""
+        of_name = sorted((one for one in self.datasets if one.name == selected), key=lambda one: not one.is_given)
+        option = next(iter([*(one for one in self.datasets if one.label == selected), *of_name]), None)
+        return option or DatasetOption(selected, selected)
 
     def student_options(self) -> list[Option]:
         """What can be chosen, as a label and a value each."""
@@ -104,23 +124,32 @@ class Chooser:
         fitting = [name for name in names if not self.offers.objection(None, name)]
         return _first(self.offers.spec.student.name or "", fitting or names, self.offers.unasked_student)
 
-    def open_dataset(self, name: str) -> Opened:
+    def open_dataset(self, selected: str) -> Opened:
         """A dataset that was selected, with its first rows: as the spec has it, else as the candidate's facts propose it."""
-        if name in (LEAVE, NONE):
-            said = self.offers.unasked_dataset.message if name == LEAVE else "No existing dataset is used."
-            return Opened(html.note(said), Pick(none=name == NONE))
-        pick = self._given()
-        named = pick.name == name
-        offered = self.offers.dataset(name, pick.config or None if named else None)
+        if selected in (LEAVE, NONE):
+            said = self.offers.unasked_dataset.message if selected == LEAVE else "No existing dataset is used."
+            return Opened(html.note(said), Pick(none=selected == NONE))
+        option = self.dataset(selected)
+        pick = self._given() if option.is_given else Pick(option.name, split="", is_other=True)
+        offered = option.offered or self.offers.dataset(option.name, pick.config or None)
         if offered is None:
-            card = html.card(name, "It is none of the candidates: nothing is known of it but what its rows show.", [])
-            return self.read(Opened(card, pick if named else Pick(name, split="")))
-        candidate = offered.candidate
-        if not named:
-            pick = proposed(candidate)
-        card = html.card(name, description_of(offered), dataset_facts(offered))
-        configs = [entry.config for entry in offered.entries if entry.config]
-        return self.read(Opened(card, pick, list(dict.fromkeys([*configs, *([pick.config] if pick.config else [])]))))
+            card = html.card(
+                option.label, "It is none of the candidates: nothing is known of it but what its rows show.", []
+            )
+            return self.read(Opened(card, pick))
+        if not option.is_given:
+            pick = proposed(offered.candidate)
+        facts = dataset_facts(offered)
+        if option.offered is None:  # a candidate of another configuration, of which other things are true
+            facts = [fact for fact in facts if fact[0] in OF_NAME]
+        card = html.card(option.label, description_of(offered), facts)
+        return self.read(Opened(card, pick, self._configs(offered, pick)))
+
+    def _configs(self, offered: OfferedDataset, pick: Pick) -> list[str]:
+        """Those that are known of a dataset, and the one that is picked."""
+        same = [one.offered.candidate.config for one in self.datasets if one.offered and one.name == pick.name]
+        known = [*(entry.config for entry in offered.entries), *same, pick.config]
+        return list(dict.fromkeys(config for config in known if config))
 
     def _given(self) -> Pick:
         """The dataset of the spec, as the page has it before anybody touched it."""
@@ -136,7 +165,7 @@ class Chooser:
         key = (pick.name, pick.config, pick.split)
         found = self._read.get(key)
         if found is None:
-            offered = self.offers.dataset(pick.name)
+            offered = self.offers.dataset(pick.name, pick.config or None)
             found = sample(*key, offered.candidate.revision if offered else None)
             if found.table.rows:
                 self._read[key] = found
@@ -173,7 +202,7 @@ class Chooser:
     def show(self, pick: Pick, read: Sample, student: str) -> Shown:
         """What saving would write into the resource as it is now. What nobody touched on the page is left as it is."""
         as_given = self._given()
-        asked = Pick() if pick == as_given else pick
+        asked = Pick() if pick == as_given and not pick.is_other else pick
         name = student.strip() if student.strip() != (self.offers.spec.student.name or "") else ""
         if problem := problem_of(asked, read.columns):
             return Shown(problem)
@@ -229,10 +258,10 @@ class Chooser:
             return self.saved
 
 
-def _options(chosen: str, names: Sequence[str], leave: str, more: Sequence[Option] = ()) -> list[Option]:
+def _options(chosen: str, names: Sequence[str], leave: str) -> list[Option]:
     """chosen: what the spec names. leave: label of the option to write nothing, where the spec names nothing."""
     known = [*([chosen] if chosen and chosen not in names else []), *names]
-    return [*([(leave, LEAVE)] if leave and not chosen else []), *more, *((name, name) for name in known)]
+    return [*([(leave, LEAVE)] if leave and not chosen else []), *((name, name) for name in known)]
 
 
 def _first(chosen: str, names: Sequence[str], unasked: GateState) -> str:
@@ -245,5 +274,7 @@ def _unasked(what: str, gate: GateState) -> str:
     if not gate.open or gate.decision is None:
         return f"No {what} is chosen yet"
     decided = gate.decision
-    name = decided.student if what == "student" else decided.dataset.name if decided.dataset else None
+    used = decided.dataset
+    dataset = f"{used.name} ({used.config})" if used and used.config else used.name if used else None
+    name = decided.student if what == "student" else dataset
     return f"Leave it as it is: {name or f'no {what}'} is used unasked"

@@ -200,15 +200,15 @@ def _proposal(present: Present, fields: Fields) -> Proposal:
 
 def _dataset_by_name(other: OtherCandidate, facts: Facts) -> OfferedDataset:
     entries = facts.of_dataset(other.name)
-    entry = entries[0] if entries else None
+    entry = next((one for one in entries if one.config == other.config), None)
     candidate = DatasetCandidate(
         name=other.name,
         revision=other.revision,
-        config=entry.config if entry else None,
+        config=other.config,
         split=entry.split if entry else "train",
         input_columns=entry.input_columns if entry else [],
         output_column=entry.output_column if entry else None,
-        license=other.license or (entry.license if entry else None),
+        license=other.license or next((one.license for one in entries), None),
         score=0.0,
         reason=BY_NAME,
     )

@@ -43,7 +43,7 @@ class Page:
 
     def _dataset_tab(self) -> None:
         chooser = self.chooser
-        lines = [dataset_line(offered) for offered in chooser.offers.datasets]
+        lines = [[one.label, *dataset_line(one.offered)[1:]] for one in chooser.datasets if one.offered]
         self.datasets = _table(DATASET_HEADERS, lines, "datasets")
         self.dataset = _named("dataset", chooser.dataset_options(), chooser.first_dataset())
         with gr.Row():
@@ -95,7 +95,7 @@ class Page:
         return [opened.card, config, *self._pickers(opened)]
 
     def _reread(self, name: str, config: str, split: str, inputs: list[str], output: str) -> list[Any]:
-        opened = Opened("", _pick(name, config, split, inputs, output))
+        opened = Opened("", self._pick(name, config, split, inputs, output))
         return self._pickers(self.chooser.read(opened) if opened.pick.name else opened)
 
     def _pickers(self, opened: Opened) -> list[Any]:
@@ -112,10 +112,19 @@ class Page:
             html.rows(read.table.columns, read.cells(), read.sentence) if there else "",
         ]
 
+    def _pick(self, selected: str, config: str, split: str, inputs: list[str], output: str) -> Pick:
+        """What the dataset's option and the pickers say together."""
+        selected = (selected or "").strip()
+        if selected == NONE or not selected:
+            return Pick(none=selected == NONE)
+        option = self.chooser.dataset(selected)
+        columns, others = tuple(inputs or ()), not option.is_given
+        return Pick(option.name, False, (config or "").strip(), (split or "").strip(), columns, output or "", others)
+
     def _outcome(
         self, name: str, config: str, split: str, inputs: list[str], output: str, read: Sample, student: str, row: int
     ) -> list[Any]:
-        pick = _pick(name, config, split, inputs, output)
+        pick = self._pick(name, config, split, inputs, output)
         shown = self.chooser.show(pick, read, student or "")
         return [self.chooser.preview(pick, read, row - 1), shown.text, shown, ""]
 
@@ -130,22 +139,15 @@ class Page:
         student: str,
         shown: Shown,
     ) -> list[Any]:
-        now, said = self.chooser.save(shown, _pick(name, config, split, inputs, output), read, student or "")
+        now, said = self.chooser.save(shown, self._pick(name, config, split, inputs, output), read, student or "")
         if not self.chooser.saved:
             return [now.text, now, said, gr.update()]
         self.saved()
         return [now.text, now, said, gr.update(value="Saved", interactive=False)]
 
 
-def _pick(name: str, config: str, split: str, inputs: list[str], output: str) -> Pick:
-    name = (name or "").strip()
-    if name == NONE or not name:
-        return Pick(none=name == NONE)
-    return Pick(name, False, (config or "").strip(), (split or "").strip(), tuple(inputs or ()), output or "")
-
-
 def _selected(event: gr.SelectData) -> Any:
-    """The name in the line that was selected."""
+    """The option, which is the first cell of the line that was selected."""
     return event.row_value[0]
 
 

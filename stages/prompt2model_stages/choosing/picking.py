@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +23,7 @@ class Pick:
     """A dataset as it is picked.
 
     name: empty: the field is left as it is. none: no dataset is wanted.
+    is_other: whether it is selected as another one than the spec's own, though it may have its name.
     """
 
     name: str = ""
@@ -31,6 +32,7 @@ class Pick:
     split: str = "train"
     inputs: Sequence[str] = ()
     output: str = ""
+    is_other: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(self.inputs))  # a list of the page's, to compare
@@ -94,7 +96,7 @@ def choice_of(
         )
     except ValidationError as error:
         raise ValueError(f"datasets.choice: {error.errors()[0]['msg']}.") from error
-    if before is None or given is None or before.name != pick.name or given.name != pick.name:
+    if before is None or given is None or pick.is_other or before.name != pick.name or given.name != pick.name:
         return whole
     touched: dict[str, Any] = {"config": pick.config or None} if pick.config != given.config else {}
     touched |= {"split": pick.split} if pick.split != given.split else {}
@@ -112,7 +114,8 @@ def choice_of(
 
 def config_of(pick: Pick, before: Choice | None, given: Pick) -> str | None:
     """The configuration that is meant: what nobody touched stays as the spec has it, such as none for the default one."""
-    is_untouched = before is not None and before.name == pick.name == given.name and pick.config == given.config
+    is_own = before is not None and before.name == pick.name == given.name and not pick.is_other
+    is_untouched = is_own and pick.config == given.config
     return before.config if before is not None and is_untouched else pick.config or None
 
 
@@ -223,4 +226,4 @@ def given(spec: Prompt2ModelSpec, candidate: DatasetCandidate | None = None) -> 
 def proposed(candidate: DatasetCandidate) -> Pick:
     """What discover found of a dataset that the spec does not name."""
     config, output = candidate.config or "", candidate.output_column or ""
-    return Pick(candidate.name, False, config, candidate.split, candidate.input_columns, output)
+    return Pick(candidate.name, False, config, candidate.split, candidate.input_columns, output, is_other=True)
