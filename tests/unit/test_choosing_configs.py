@@ -170,3 +170,33 @@ def test_in_a_cluster_the_configuration_that_is_picked_is_patched() -> None:
     opened = chooser.open_dataset(LABELS[1])
     chooser.save(chooser.show(opened.pick, opened.sample, ""), opened.pick, opened.sample, "")
     assert cluster.resource["spec"]["datasets"]["choice"]["config"] == "qnli"
+
+
+def test_while_another_line_is_read_nothing_of_the_one_before_is_saved_for_it(tmp_path: Path) -> None:
+    chooser, file = chooser_of(tmp_path)
+    page, before = Page(chooser, lambda: None), file.read_text()
+    opened = page._open(LABELS[0])
+    config, split, inputs, output = (update["value"] for update in opened[1:5])
+    shown = page._outcome(LABELS[0], config, split, inputs, output, opened[5], "", 1)[2]
+    for selected, named, part in ((LABELS[1], config, split), (LABELS[0], "cola", split), (LABELS[0], config, "test")):
+        _, now, _, _ = page._save(selected, named, part, inputs, output, opened[5], "", shown)
+        assert now.problem.startswith("What is selected is still being read")
+        page._save(selected, named, part, inputs, output, opened[5], "", now)
+        assert page._outcome(selected, named, part, inputs, output, opened[5], "", 1)[2] == now
+    assert file.read_text() == before and chooser.saved == ""
+    read = page._reread(LABELS[0], "cola", split, inputs, output)
+    assert not page._outcome(LABELS[0], "cola", split, inputs, output, read[3], "", 1)[2].problem
+
+
+def test_a_choice_that_is_edited_meanwhile_is_told_or_replaced_whole(tmp_path: Path) -> None:
+    columns = "inputColumns: [sentence], outputColumn: label"
+    chooser, file = chooser_of(tmp_path, f"{{name: nyu-mll/glue, config: sst2, {columns}}}")
+    opened = chooser.open_dataset(LABELS[0])
+    file.write_text(file.read_text().replace("config: sst2", "config: cola, split: validation, share: 40"))
+    untouched = chooser.show(opened.pick, opened.sample, "")
+    assert untouched.proposal is None
+    assert untouched.note.startswith("datasets.choice was edited while this page was open, and stays as it is now.")
+    pick = replace(opened.pick, inputs=("text",))
+    chooser.save(chooser.show(pick, opened.sample, ""), pick, opened.sample, "")
+    now = yaml.safe_load(file.read_text())["spec"]["datasets"]["choice"]
+    assert (now["config"], now["split"], now["inputColumns"], now["share"]) == ("sst2", "train", ["text"], 40)

@@ -226,3 +226,10 @@ def test_a_list_of_texts_that_the_file_ends_in_stays_as_well() -> None:
     text = "  demonstrations:\n  - input: a\n    output: |\n      b"
     after = with_fields(HEAD + "spec:\n" + text, {CHOICE: {"none": True}}, "a.yaml")
     assert after == HEAD + "spec:\n  datasets:\n    choice:\n      none: true\n" + text
+
+
+def test_comments_in_empty_braces_stay() -> None:
+    spec = "spec:\n  prompt: hi\n  datasets: {  # none yet\n    # at all\n    }   # few\n"
+    after = with_fields(HEAD + spec, {CHOICE: {"none": True}}, "a.yaml")
+    assert documents(after)[0]["spec"]["datasets"] == {"choice": {"none": True}}
+    assert [line.partition("#")[2] for line in after.splitlines() if "#" in line] == [" none yet", " at all", " few"]

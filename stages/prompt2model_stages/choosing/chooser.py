@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from prompt2model_api.gates import GateState
 from prompt2model_api.loading import SpecError
+from prompt2model_api.prompt2model import Prompt2ModelSpec
+from prompt2model_api.results import Choice
 from prompt2model_stages.choosing import html
 from prompt2model_stages.choosing.offers import OfferedDataset, Offers
 from prompt2model_stages.choosing.options import DatasetOption, dataset_options
@@ -211,7 +213,8 @@ class Chooser:
             refuse_others(self.offers.name, (self.offers.identity, self.offers.spec), present)
             before = present.spec.datasets.choice
             known = self.offers.known(asked.name, config_of(asked, before, as_given))
-            choice = choice_of(asked, before, as_given, known)
+            is_edited = before != self.offers.spec.datasets.choice
+            choice = choice_of(asked, before, None if is_edited else as_given, known)
             if unclear := unclear_of(choice, before):
                 return Shown(unclear)
             default = self._default_config(asked.name)
@@ -220,10 +223,22 @@ class Chooser:
             if objection := offers.objection(choice, name):
                 return Shown(objection)
             if not fields:
-                return Shown(note=offers.objection(present.spec.datasets.choice, present.spec.student.name or ""))
-            return Shown(proposal=self.place.propose(present, fields), note=note_of(fields, present.spec, default))
+                said = offers.objection(before, present.spec.student.name or "")
+                return Shown(note=" ".join(filter(None, [self._edited(choice, name, present.spec), said])))
+            said = note_of(fields, present.spec, default)
+            note = " ".join(filter(None, [said, self._edited(choice, name, present.spec)]))
+            return Shown(proposal=self.place.propose(present, fields), note=note)
         except (SpecError, ValueError) as error:
             return Shown(str(error))
+
+    def _edited(self, choice: Choice | None, student: str, now: Prompt2ModelSpec) -> str:
+        """That what nobody touched on the page is another one by now, and stays that; empty where it is the same."""
+        then, said = self.offers.spec, []
+        if choice is None and now.datasets.choice != then.datasets.choice:
+            said.append("datasets.choice was edited while this page was open, and stays as it is now.")
+        if not student and now.student.name != then.student.name:
+            said.append("student.name was edited while this page was open, and stays as it is now.")
+        return " ".join(said)
 
     def save(self, shown: Shown, pick: Pick, read: Sample, student: str) -> tuple[Shown, str]:
         """Writes what was shown; returns what is shown now, and a sentence above it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from prompt2model_stages.choosing import html
-from prompt2model_stages.choosing.chooser import EMPTY, NONE, Chooser, Opened, Option, Shown
+from prompt2model_stages.choosing.chooser import EMPTY, LEAVE, NONE, Chooser, Opened, Option, Shown
 from prompt2model_stages.choosing.picking import Pick
 from prompt2model_stages.choosing.sampling import ROWS, Sample, labelled
 from prompt2model_stages.choosing.tables import DATASET_HEADERS, STUDENT_HEADERS, dataset_line, student_line
@@ -23,6 +24,22 @@ def theme() -> Any:
     return gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=FONT, font_mono=MONO)
 
 
+AWAITED = "What is selected is still being read: its columns are not here yet."
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read, and of which dataset, configuration and split: until another one is there, the columns are of this one."""
+
+    of: tuple[str, str, str] = ("", "", "")
+    sample: Sample = EMPTY
+
+    def is_of(self, selected: str, config: str, split: str) -> bool:
+        """Whether it is what the pickers say now."""
+        selected, config, split = ((text or "").strip() for text in (selected, config, split))
+        return self.of == (selected, config, split) or (self.of[0] == selected and selected in (LEAVE, NONE))
+
+
 class Page:
     """The components of the page and what moves them. saved: called once the choice is written."""
 
@@ -30,7 +47,7 @@ class Page:
         self.chooser, self.saved = chooser, saved
         with gr.Blocks(analytics_enabled=False, title=f"Choose for {chooser.offers.name}") as self.blocks:
             gr.HTML(html.head(chooser.offers), padding=False)
-            self.sample, self.shown = gr.State(EMPTY), gr.State(Shown())
+            self.reading, self.shown = gr.State(Reading()), gr.State(Shown())
             with gr.Tab("Dataset"):
                 self._dataset_tab()
             with gr.Tab("Student"):
@@ -70,8 +87,8 @@ class Page:
 
     def _wire(self) -> None:
         pickers = [self.config, self.split, self.inputs, self.output]
-        picked = [self.dataset, *pickers, self.sample, self.student]
-        opened = [self.card, *pickers, self.sample, self.rows]
+        picked = [self.dataset, *pickers, self.reading, self.student]
+        opened = [self.card, *pickers, self.reading, self.rows]
         result = [self.preview, self.lines, self.shown, self.said]
 
         def outcome(event: Any) -> None:
@@ -92,14 +109,15 @@ class Page:
     def _open(self, name: str) -> list[Any]:
         opened = self.chooser.open_dataset((name or "").strip())
         config = gr.update(choices=list(opened.configs), value=opened.pick.config, interactive=bool(opened.pick.name))
-        return [opened.card, config, *self._pickers(opened)]
+        return [opened.card, config, *self._pickers(opened, (name or "").strip(), opened.pick.config)]
 
     def _reread(self, name: str, config: str, split: str, inputs: list[str], output: str) -> list[Any]:
         opened = Opened("", self._pick(name, config, split, inputs, output))
-        return self._pickers(self.chooser.read(opened) if opened.pick.name else opened)
+        opened = self.chooser.read(opened) if opened.pick.name else opened
+        return self._pickers(opened, (name or "").strip(), (config or "").strip())
 
-    def _pickers(self, opened: Opened) -> list[Any]:
-        """What the pickers of split and columns have now, the sample, and its rows."""
+    def _pickers(self, opened: Opened, selected: str, config: str) -> list[Any]:
+        """What the pickers of split and columns have now, what they were read of, and its rows."""
         pick, read = opened.pick, opened.sample
         there = bool(pick.name)
         columns = labelled(opened.columns, read.types)
@@ -108,7 +126,7 @@ class Page:
             gr.update(choices=splits, value=pick.split, interactive=there),
             gr.update(choices=columns, value=list(pick.inputs), interactive=there),
             gr.update(choices=columns, value=pick.output or None, interactive=there),
-            read,
+            Reading((selected, config, pick.split) if there else (selected, "", ""), read),
             html.rows(read.table.columns, read.cells(), read.sentence) if there else "",
         ]
 
@@ -122,11 +140,14 @@ class Page:
         return Pick(option.name, False, (config or "").strip(), (split or "").strip(), columns, output or "", others)
 
     def _outcome(
-        self, name: str, config: str, split: str, inputs: list[str], output: str, read: Sample, student: str, row: int
+        self, name: str, config: str, split: str, inputs: list[str], output: str, read: Reading, student: str, row: int
     ) -> list[Any]:
         pick = self._pick(name, config, split, inputs, output)
-        shown = self.chooser.show(pick, read, student or "")
-        return [self.chooser.preview(pick, read, row - 1), shown.text, shown, ""]
+        if not read.is_of(name, config, split):
+            shown = Shown(AWAITED)
+            return [html.note(AWAITED), shown.text, shown, ""]
+        shown = self.chooser.show(pick, read.sample, student or "")
+        return [self.chooser.preview(pick, read.sample, row - 1), shown.text, shown, ""]
 
     def _save(
         self,
@@ -135,11 +156,14 @@ class Page:
         split: str,
         inputs: list[str],
         output: str,
-        read: Sample,
+        read: Reading,
         student: str,
         shown: Shown,
     ) -> list[Any]:
-        now, said = self.chooser.save(shown, self._pick(name, config, split, inputs, output), read, student or "")
+        if not read.is_of(name, config, split):
+            return [Shown(AWAITED).text, Shown(AWAITED), "", gr.update()]
+        pick = self._pick(name, config, split, inputs, output)
+        now, said = self.chooser.save(shown, pick, read.sample, student or "")
         if not self.chooser.saved:
             return [now.text, now, said, gr.update()]
         self.saved()

@@ -6,6 +6,7 @@ would change anything else is refused. A file that is JSON stays JSON (json_edit
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ def with_fields(text: str, fields: Mapping[tuple[str, ...], Any], origin: str) -
         for path, value in fields.items():
             edited = set_field(edited, path, value)
         right = documents(edited) == meant(documents(text), fields) and is_json(edited) == is_json(text)
+        right = right and not Counter(_comments(text)) - Counter(_comments(edited))
     except (YamlError, yaml.YAMLError, NotEditableError):
         right = False
     if not right:
@@ -66,7 +68,10 @@ def _inserted(text: str, mapping: MappingNode, name: str, value: Any) -> str:
     """With a new last key."""
     newline = _newline(text)
     if not mapping.value:  # `{}`: an empty mapping has no other form
-        return text[: mapping.start_mark.index] + flow({name: value}) + text[mapping.end_mark.index :]
+        start, end = mapping.start_mark.index, mapping.end_mark.index
+        opened, margin = text[start : text.find("{", start, end) + 1], newline + " " * (mapping.start_mark.column + 1)
+        kept = "".join(margin + comment for comment in comments_in(text, start, end))
+        return text[:start] + opened + (kept and kept + margin) + flow({name: value})[1:] + text[end:]
     last = mapping.value[-1][1]
     end = _end(last)
     if mapping.flow_style:
@@ -119,6 +124,10 @@ def _end(node: Node) -> int:
         last = node.value[-1]
         return _end(last[1] if isinstance(last, tuple) else last)
     return int(node.end_mark.index)
+
+
+def _comments(text: str) -> list[str]:
+    return comments_in(text, 0, len(text))
 
 
 def _is_cut_off(text: str, node: Node) -> bool:
