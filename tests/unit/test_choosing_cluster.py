@@ -247,6 +247,21 @@ def test_what_the_operator_writes_meanwhile_is_no_edit() -> None:
         place.save(place.propose(place.present(), {STUDENT_PATH: "org/s2"}))
 
 
+def test_what_the_cluster_drops_of_a_choice_is_told() -> None:
+    cluster = Cluster()
+    write = cluster.write
+
+    def pruned(change: dict[str, Any]) -> None:
+        write(change)
+        cluster.resource["spec"]["datasets"]["choice"].pop("share", None)
+
+    cluster.write = pruned  # type: ignore[method-assign]
+    place = cluster.place()
+    assert place.save(place.propose(place.present(), {CHOICE_PATH: SQUAD})).startswith("questions is patched.")
+    with pytest.raises(SpecError, match=r"patched, but spec\.datasets\.choice is not what was written: the CRDs there"):
+        place.save(place.propose(place.present(), {CHOICE_PATH: {**SQUAD, "share": 40}}))
+
+
 def test_candidates_of_an_earlier_edit_are_not_shown() -> None:
     cluster = Cluster()
     cluster.write({"status": {"observedGeneration": 1}})

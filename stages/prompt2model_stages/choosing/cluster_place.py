@@ -106,9 +106,22 @@ class ClusterPlace:
                 self.run(["patch", RESOURCES, self.name, "--type", "merge", "-p", patch, *self.options])
             except ConflictError:
                 continue
+            self._check_kept(proposal.fields)
             watch = shlex.join(["kubectl", "get", "p2m", self.name, *self.options, "-w"])
             return f"{self.name} is patched. `{watch}` shows how it continues."
         raise SpecError(f"{self.name} is written to all the time, and nothing was saved: save once more.")
+
+    def _check_kept(self, fields: Fields) -> None:
+        """An API server drops what its CRD does not have, and says so in a warning alone. Raises: SpecError where it did."""
+        try:
+            now = self._read()
+        except SpecError:  # the patch was taken, and what is read next says what it made
+            return
+        lost = [path for path, value in fields.items() if merged(value_at(now, path), value) != value_at(now, path)]
+        if lost:
+            what = ", ".join(".".join(path) for path in lost)
+            why = "the CRDs there are of another version than this p2m, or a tool such as Argo CD undoes patches"
+            raise SpecError(f"{self.name} was patched, but {what} is not what was written: {why}.")
 
     def _check_name(self) -> None:
         try:
