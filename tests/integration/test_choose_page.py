@@ -22,6 +22,7 @@ import httpx
 import pytest
 
 from prompt2model_api.loading import load
+from prompt2model_api.results import DatasetCandidate
 from prompt2model_stages.choosing.serving import _bound
 from tests import chromium, hub_server, waiting_runs
 
@@ -208,3 +209,41 @@ def test_no_other_command_imports_gradio() -> None:
     code = f"import sys, prompt2model_stages.cli.main; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+async def test_a_line_opens_its_own_configuration_also_in_a_sorted_table(
+    tmp_path: Path, hub: hub_server.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [
+        waiting_runs.datasets()[0],
+        *(
+            DatasetCandidate(name="nyu-mll/glue", config=config, input_columns=[column], output_column="label", score=n)
+            for n, (config, column) in enumerate([("sst2", "sentence"), ("qnli", "question"), ("cola", "text")])
+        ),
+    ]
+    monkeypatch.setattr(waiting_runs, "datasets", lambda: made)
+    file = waiting_runs.write(tmp_path)
+    async with choosing(tmp_path, hub) as (_, address), chromium.page() as page:
+        await page.ask("Emulation.setDeviceMetricsOverride", width=1280, height=1000, deviceScaleFactor=1, mobile=False)
+        await page.open(address)
+        await page.until("document.querySelector('#lines')?.textContent.includes('outputColumn: answers.text')")
+        cells = "[...document.querySelectorAll('#datasets [data-testid^=cell-]')]"
+        await page.value("document.querySelector('#datasets thead .cell-menu-button').click()")
+        item = "[...document.querySelectorAll('[role=menuitem]')].find(b => b.innerText.includes('ascending'))"
+        await page.until(f"{item} !== undefined")
+        await page.value(f"{item}.click()")
+        await page.until(f"{cells}[0].innerText.includes('nyu-mll/glue (cola)')")
+        line = f"{cells}.find(c => c.innerText.includes('nyu-mll/glue (qnli)'))"
+        box = await page.value(f"(() => {{ const b = {line}.getBoundingClientRect(); return [b.x + 9, b.y + 9]; }})()")
+        for kind in ("mousePressed", "mouseReleased"):
+            await page.ask("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+        await page.until("document.querySelector('#lines').textContent.includes('config: qnli')")
+        assert await page.value("document.querySelector('#dataset input').value") == "nyu-mll/glue (qnli)"
+        await page.value("document.querySelector('#save').click()")
+        await page.until("document.querySelector('#said').textContent.includes('Written to')")
+    choice = load(file).spec.datasets.choice
+    assert choice is not None and (choice.name, choice.config, choice.input_columns) == (
+        "nyu-mll/glue",
+        "qnli",
+        ["question"],
+    )
