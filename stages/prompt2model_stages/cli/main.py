@@ -47,6 +47,8 @@ CATALOGS = click.option(
     callback=_address,
     help="Folder or s3:// address of the catalogs to search, made by `p2m catalog build`; without it, the shipped ones.",
 )
+ALL = "all"
+SPLITS = ("train", "validation", "test-own", "test-retrieved", "test-transformed", "test-generated", ALL)
 FILE = click.argument("file", type=click.Path(path_type=Path))
 NAME = click.argument("name")
 
@@ -95,6 +97,38 @@ def ui(runs: Path, port: int, name: str | None) -> None:
 def status(runs: Path, namespace: str, name: str | None) -> None:
     """Show where the resources stand; with NAME, each stage and condition."""
     sys.exit(commands.status(Console(), name, namespace, runs))
+
+
+@main.command()
+@NAME
+@RUNS
+@click.option("--namespace", default="default", show_default=True)
+@click.option("--seed", type=int, help="Draws the rows that are shown; without it, the resource's own.")
+@click.option(
+    "--export",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Write the rows into this file instead: .parquet, .jsonl, or .chat.jsonl for OpenAI's chat form.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(SPLITS),
+    help="With --export: this split alone. Without it all of them; in chat form each into a file of its own.",
+)
+@click.option("--force", is_flag=True, help="With --export: replace the file.")
+def data(
+    name: str, runs: Path, namespace: str, seed: int | None, file: Path | None, split: str | None, force: bool
+) -> None:
+    """Show what the data of a resource is like: sizes, lengths, labels, leaks, cost; or write it into a file."""
+    from prompt2model_stages.cli import data as commands_of_data  # other commands need none of what it imports
+
+    if file is None and (split is not None or force):
+        raise click.UsageError("--split and --force are of an export: add --export FILE.")
+    if file is None:
+        sys.exit(commands_of_data.show(Console(), name, namespace, runs, seed))
+    if seed is not None:
+        raise click.UsageError("--seed draws the rows that are shown, and --export writes all: leave one of them out.")
+    sys.exit(commands_of_data.write(Console(), name, namespace, runs, file, split or ALL, force=force))
 
 
 @main.command()

@@ -37,7 +37,7 @@ def nearest(splits: Mapping[str, Sequence[Example]]) -> list[Near]:
         return []
     signatures = signatures_of(folded(row.input) for row in [*(row for _, row in tests), *train])
     found = []
-    for test, other in _nearest_by_signature(signatures, len(tests)):
+    for test, other in places_of_nearest(signatures, len(tests)):
         name, row = tests[test]
         share = similarity(words_of(row.input), words_of(train[other].input))
         found.append(Near(name, row, train[other], round(share, 3)))
@@ -45,8 +45,17 @@ def nearest(splits: Mapping[str, Sequence[Example]]) -> list[Near]:
     return found[:SHOWN]
 
 
-def _nearest_by_signature(signatures: Signatures, tests: int) -> list[tuple[int, int]]:
-    """The COMPARED test rows with the highest estimates, each with the training row that has it, counted from 0."""
+def places_of_nearest(signatures: Signatures, tests: int) -> list[tuple[int, int]]:
+    """The COMPARED test rows with the highest estimates, each with the training row that has it.
+
+    Args:
+        signatures: of the inputs, uint32 [n, VALUES]: those of the test rows first, then those of the training rows.
+        tests: how many test rows there are.
+
+    Returns: places of a test row and of a training row, both counted from 0.
+    """
+    if not 0 < tests < len(signatures):
+        return []
     best = np.zeros(tests, np.float32)
     whose = np.zeros(tests, np.int64)
     if tests * (len(signatures) - tests) <= EACH_WITH_EACH:

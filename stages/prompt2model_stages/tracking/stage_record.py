@@ -18,9 +18,10 @@ from prompt2model_stages.stage_files import read_lines
 from prompt2model_stages.statistics_files import STATISTICS, DataStatistics, GenerationStatistics
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking import plots
+from prompt2model_stages.tracking.data_page import PAGE, data_page
 from prompt2model_stages.tracking.datasets import log_splits
 from prompt2model_stages.tracking.folders import StageFolder
-from prompt2model_stages.tracking.marks import StageMark, write_mark
+from prompt2model_stages.tracking.marks import StageMark, read_mark, write_mark
 from prompt2model_stages.tracking.registering import log_and_register
 from prompt2model_stages.tracking.values import Point, final_metrics, flat_parameters, points, score_tags, whole_lines
 
@@ -128,8 +129,26 @@ class StageRecord:
             prepared = resource_folder / inputs["prepare"]
         if prepared is not None and prepared.exists():
             log_splits(self.mark.run_id, prepared, stage)
+        self._data_page(resource_folder)
         if stage is Stage.TRAIN:
             log_and_register(self._client, self._experiment_id, self.mark.run_id, self._model_name, self._stage)
+
+    def _data_page(self, resource_folder: Folder) -> None:
+        """The report on the data, with prepare's run; it is there once more, with tokens, when train is done."""
+        found = data_page(resource_folder, self._stage)
+        if found is None:
+            return
+        name, page = found
+        mark = self.mark
+        if name != self._stage.name:
+            prepared = read_mark(resource_folder / name, StageMark, self.mark.tracking_uri)
+            if prepared is None:  # recorded elsewhere, or not at all: then there is no run to keep it with
+                return
+            mark = prepared
+        with tempfile.TemporaryDirectory() as scratch:
+            file = Path(scratch) / PAGE
+            file.write_bytes(page)
+            self._client.log_artifact(mark.run_id, str(file))
 
     def _artifacts(self) -> None:
         folder, stage = self._stage.folder, self._stage.stage

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from prompt2model_api.spec.training import Training
 from prompt2model_stages.errors import StageError, failed
+from prompt2model_stages.percentiles import at_most
 from prompt2model_stages.student.encoding import Encoded, StudentEncoder
 
 MAX_CUT_OUTPUTS = 5.0
@@ -29,6 +30,7 @@ class RowCounts:
     unwritable: rows whose output the tokenizer does not give back: unknown tokens, other letters.
     respaced: rows whose output comes back with other white space.
     longest_input, longest_output: tokens, uncut; what the limits would have to be for nothing to be cut.
+    median_input, p95_input, median_output, p95_output: tokens, uncut: what half of the rows, and 95 % of them, have at most.
     example: an unwritable output, and how it comes back.
     """
 
@@ -40,6 +42,10 @@ class RowCounts:
     respaced: int
     longest_input: int
     longest_output: int
+    median_input: int = 0
+    p95_input: int = 0
+    median_output: int = 0
+    p95_output: int = 0
     example: tuple[str, str] | None = None
 
 
@@ -51,6 +57,7 @@ def count(encoder: StudentEncoder, rows: Sequence[Encoded], outputs: Sequence[st
     respaced = {output for output, text in back.items() if output not in unwritable and text != output.strip()}
     first = next(iter(sorted(unwritable)), None)
     settings = encoder.settings
+    inputs, written = sorted(row.source_tokens for row in rows), sorted(row.target_tokens for row in rows)
     return RowCounts(
         rows=len(rows),
         distinct=len(back),
@@ -58,8 +65,12 @@ def count(encoder: StudentEncoder, rows: Sequence[Encoded], outputs: Sequence[st
         cut_outputs=sum(row.target_tokens > settings.max_output_tokens for row in rows),
         unwritable=sum(output in unwritable for output in outputs),
         respaced=sum(output in respaced for output in outputs),
-        longest_input=max((row.source_tokens for row in rows), default=0),
-        longest_output=max((row.target_tokens for row in rows), default=0),
+        longest_input=at_most(inputs, 100),
+        longest_output=at_most(written, 100),
+        median_input=at_most(inputs, 50),
+        p95_input=at_most(inputs, 95),
+        median_output=at_most(written, 50),
+        p95_output=at_most(written, 95),
         example=None if first is None else (first[:80], (back[first] or "unknown tokens")[:80]),
     )
 
