@@ -51,6 +51,7 @@ def report_of(sources: DataSources, seed: int) -> DataReport:
         prepared=prepared is not None,
         splits=counting.figures(),
         tokens=_tokens(sources),
+        student=_student(sources),
         limits=_limits(sources),
         labels=counting.labels(),
         dropped=statistics.dropped,
@@ -118,6 +119,12 @@ def _token_lengths(counts: Mapping[str, int], of: str) -> LengthFigures | None:
     if f"median_{of}" not in counts:
         return None
     return LengthFigures(*(int(counts[f"{part}_{of}"]) for part in ("median", "p95", "longest")))
+
+
+def _student(sources: DataSources) -> str:
+    train = sources.stages.get(Stage.TRAIN)
+    decision = train.run.spec.decision if train else None
+    return (decision.student if decision else None) or ""
 
 
 def _limits(sources: DataSources) -> CutLimits:

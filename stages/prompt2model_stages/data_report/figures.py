@@ -127,6 +127,7 @@ class DataReport:
 
     states: where each stage stands that makes data, by stage, in the order of the flow.
     prepared: whether there are splits; otherwise `splits` has what the stages before wrote.
+    student: whose tokenizer counts the tokens; empty while there is none.
     labels: None where the outputs are no closed set.
     dropped: rows left out by kind and source.
     grouping: families of inputs that ask the same, as prepare counted them; None where it did not.
@@ -140,6 +141,7 @@ class DataReport:
     prepared: bool
     splits: Sequence[SplitFigures]
     tokens: Sequence[TokenFigures]
+    student: str
     limits: CutLimits
     labels: Sequence[Label] | None
     dropped: Mapping[str, Mapping[str, int]]

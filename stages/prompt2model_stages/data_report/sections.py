@@ -107,7 +107,7 @@ _HOW = "Median / what 95 % have at most / the longest."
 
 
 def _tokens(report: DataReport) -> Section:
-    title = "Lengths in tokens of the student"
+    title = f"Lengths in tokens of {report.student or 'the student'}"
     if not report.tokens:
         return Section(title, ["Not known yet: train counts them before its first step."])
     rows = [
@@ -140,9 +140,13 @@ def _labels(report: DataReport, most: int | None) -> Section | None:
     ]
     after = []
     if most is not None and len(report.labels) > most:
-        after.append(f"{_number(len(report.labels) - most)} rarer labels are not listed; the page in MLflow has all.")
+        after.append(
+            f"{_some(len(report.labels) - most, 'rarer label is', 'rarer labels are')} not listed; the page in MLflow has all."
+        )
     if report.prepared and (never := [one.output for one in report.labels if not one.rows.get(TRAIN)]):
-        after.append(f"{_number(len(never))} labels are never trained on: {', '.join(map(_quoted, never[:5]))}.")
+        after.append(
+            f"{_some(len(never), 'label is', 'labels are')} never trained on: {', '.join(map(_quoted, never[:5]))}."
+        )
     grid = Grid(("label", "rows", *splits), rows, frozenset(range(1, 2 + len(splits))), frozenset({0}))
     return Section(f"Labels ({_number(len(report.labels))})", grid=grid, after=after)
 
@@ -184,7 +188,7 @@ def _leaks(report: DataReport) -> Section | None:
     if not report.prepared:
         return None
     told = [
-        f"{_number(one.inputs)} inputs stand in {one.one} and in {one.other}: scores on these rows are too good."
+        f"{_some(one.inputs, 'input stands', 'inputs stand')} in {one.one} and in {one.other}: a score on such rows is too good."
         for one in report.overlaps
     ]
     told = told or ["Looked at again: no input stands in two splits."]
@@ -252,6 +256,10 @@ def _three(lengths: LengthFigures | None) -> str:
 
 def _number(number: int) -> str:
     return f"{number:,}"
+
+
+def _some(number: int, one: str, more: str) -> str:
+    return f"{number:,} {one if number == 1 else more}"
 
 
 def _share(part: int, whole: int) -> str:
