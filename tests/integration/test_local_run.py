@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -103,6 +104,30 @@ def test_killed_in_each_stage_it_ends_as_its_unkilled_twin_and_pays_for_nothing_
     assert again.returncode == 0
     assert results(file) == found, "nothing ran again"
     assert len(teacher.bodies) == asked
+
+
+def test_the_data_of_a_run_is_told_exported_and_on_a_page(twin: Twin, tmp_path: Path) -> None:
+    runs = twin.file.parent / "runs"
+
+    def data(*options: str) -> str:
+        words = [*command(twin.file)[:3], "data", "backwards", "--runs", str(runs), *options]
+        ended = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    outputs = {name.partition("-")[0]: tree["outputs"] for name, tree in results(twin.file).items()}
+    rows, said = outputs["prepare"]["rows"], data()
+    for split, count in rows.items():
+        assert re.search(rf"^{split} +{count} ", said, re.MULTILINE)
+    counted = re.search(r"^train +(\d+) / (\d+) / (\d+) +\d+ / \d+ / \d+ +0 +0$", said, re.MULTILINE)
+    assert counted and 0 < int(counted[1]) <= int(counted[2]) <= int(counted[3]) <= 64, "tokens, as train counted them"
+    spent = outputs["generate"]["spent"]
+    assert re.search(rf"^generate +{spent['requests']} +", said, re.MULTILINE)
+    assert "no input stands in two splits" in said
+    data("--export", str(tmp_path / "rows.jsonl"))
+    assert (tmp_path / "rows.jsonl").read_text().count("\n") == sum(rows.values())
+    (page,) = (runs / "mlartifacts").rglob("data.html")
+    assert "train done" in page.read_text()
 
 
 def test_a_closed_gate_ends_as_failed_without_a_service_too_and_measures_nothing_again(twin: Twin) -> None:

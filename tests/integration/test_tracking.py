@@ -134,6 +134,30 @@ def test_plots_and_tables(whole: Record) -> None:
     assert table["student"].tolist() == ["2021-03-05"]
 
 
+def test_the_page_on_the_data_is_with_prepare_and_once_more_with_train(record: Record) -> None:
+    import mlflow
+
+    def page() -> str:
+        run_id = record.stage(Stage.PREPARE).info.run_id
+        path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="data.html", tracking_uri=record.uri)
+        return Path(path).read_text("utf-8")
+
+    record.tracked.discover()
+    record.tracked.prepare()
+    record.recorder().sync(live=True)
+    first = page()
+    assert "prepare done" in first and "train done" not in first and "Not known yet" in first
+    record.tracked.train()
+    counts = {"rows": 40, "cut_inputs": 4, "median_input": 7, "p95_input": 9, "longest_input": 11}
+    record.tracked.stage_folder(Stage.TRAIN).write_json("statistics.json", {"train": counts})
+    record.recorder().sync()
+    later = page()
+    assert "train done" in later and "7 / 9 / 11" in later and "4 (10.0 %)" in later
+    record.recorder().sync()
+    assert page() == later
+    assert "data.html" not in record.files(Stage.TRAIN)
+
+
 def test_the_model_is_registered_once(whole: Record) -> None:
     import mlflow
 

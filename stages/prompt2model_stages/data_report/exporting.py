@@ -6,13 +6,13 @@ What is written here, `datasets.own` reads back: the same inputs, outputs and ri
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from prompt2model_stages.data_report.rows import BATCH, DataRow, rows_of, splits_in
+from prompt2model_stages.data_report.rows import BATCH, DataRow, has_references, rows_of, splits_in
 from prompt2model_stages.prepare.references import target_of
 from prompt2model_stages.storage import Folder
 
@@ -72,7 +72,7 @@ def export(prepared: Folder, instruction: str, file: Path, split: str, *, force:
             raise ExportError(f"{target} is a folder: name a file.")
         if target.exists() and not force:
             raise ExportError(f"{target} is there already: name another file, or replace it with --force.")
-    several = form is not Form.CHAT and _has_several(prepared, names)
+    several = form is not Form.CHAT and any(has_references(prepared, name) for name in names)
     return {
         target: _write(prepared, target, form, of, split == ALL, several, instruction) for target, of in files.items()
     }
@@ -82,10 +82,6 @@ def _of_split(file: Path, split: str) -> Path:
     """`tickets.chat.jsonl` of a split is `tickets.train.chat.jsonl`, and `chat.jsonl` is `train.chat.jsonl`."""
     stem = file.name[: -len("chat.jsonl")]
     return file.with_name(f"{stem}{split}.{file.name[len(stem) :]}")
-
-
-def _has_several(prepared: Folder, names: Iterable[str]) -> bool:
-    return any(row.references for name in names for row in rows_of(prepared, name))
 
 
 def _write(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from prompt2model_stages.examples import EXAMPLES, SOURCES, TRANSFORMED, Pair
 from prompt2model_stages.splits import REFERENCES, TRAIN, VALIDATION, split_file, split_names, test_split
@@ -35,27 +37,46 @@ def splits_in(prepared: Folder) -> list[str]:
     return known + [name for name in names if name not in known]
 
 
+def has_references(prepared: Folder, split: str) -> bool:
+    """Whether some row of a split has several right outputs. Raises: FileNotFoundError; ValueError where it is damaged."""
+    with _opened(prepared, split) as table:
+        return REFERENCES in table.schema_arrow.names
+
+
 def rows_of(prepared: Folder, split: str) -> Iterator[DataRow]:
     """The rows of a split in their order. Raises: FileNotFoundError; ValueError where it is damaged."""
+    with _opened(prepared, split) as table:
+        held = set(table.schema_arrow.names)
+        wanted = [name for name in (*COLUMNS, REFERENCES) if name in held]
+        for batch in table.iter_batches(BATCH, columns=wanted):
+            columns = {name: batch.column(name).to_pylist() for name in wanted}
+            empty = [None] * batch.num_rows
+            cells = (columns.get(name, empty) for name in (*COLUMNS, REFERENCES))
+            for text, output, source, origin, references in zip(*cells, strict=True):
+                if text is None or output is None:
+                    raise _damaged(prepared, split, "a row has no input or output")
+                yield DataRow(text, output, source or "", origin or "", tuple(references or ()))
+
+
+@contextmanager
+def _opened(prepared: Folder, split: str) -> Iterator[Any]:
+    """The Parquet file of a split. Its errors become a ValueError that names the file; the caller's own pass."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = split_file(split)
     try:
-        with prepared.filesystem.open(prepared.path(file), "rb") as stream:
-            table = pq.ParquetFile(stream)
-            held = set(table.schema_arrow.names)
-            wanted = [name for name in (*COLUMNS, REFERENCES) if name in held]
-            for batch in table.iter_batches(BATCH, columns=wanted):
-                columns = {name: batch.column(name).to_pylist() for name in wanted}
-                empty = [None] * batch.num_rows
-                cells = (columns.get(name, empty) for name in (*COLUMNS, REFERENCES))
-                for text, output, source, origin, references in zip(*cells, strict=True):
-                    if text is None or output is None:
-                        raise ValueError(f"{prepared.uri}/{file} cannot be used: a row has no input or output")
-                    yield DataRow(text, output, source or "", origin or "", tuple(references or ()))
+        with prepared.filesystem.open(prepared.path(split_file(split)), "rb") as stream:
+            yield pq.ParquetFile(stream)
     except pa.ArrowException as error:
-        raise _damaged(prepared, file, error) from error
+        raise _damaged(prepared, split, str(error)) from error
+    except OSError as error:
+        if error.errno is not None:  # the system's; of a damaged page Arrow says OSError, too, without a number
+            raise
+        raise _damaged(prepared, split, str(error)) from error
+
+
+def _damaged(prepared: Folder, split: str, why: str) -> ValueError:
+    return ValueError(f"{prepared.uri}/{split_file(split)} cannot be used: {' '.join(why.split()).rstrip('.')}")
 
 
 def generated_rows(folder: Folder) -> Iterator[DataRow]:
@@ -79,7 +100,3 @@ def _lines(folder: Folder, name: str, source: str) -> Iterator[DataRow]:
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(f"{folder.uri}/{name} cannot be used: line {number} has no input or output") from error
             yield DataRow(text, output, source, str(tree.get("origin", "")))
-
-
-def _damaged(prepared: Folder, file: str, error: Exception) -> ValueError:
-    return ValueError(f"{prepared.uri}/{file} cannot be used: {error}")
