@@ -123,7 +123,7 @@ def test_the_data_of_a_run_is_told_exported_and_on_a_page(twin: Twin, tmp_path: 
     assert counted and 0 < int(counted[1]) <= int(counted[2]) <= int(counted[3]) <= 64, "tokens, as train counted them"
     spent = outputs["generate"]["spent"]
     assert re.search(rf"^generate +{spent['requests']} +", said, re.MULTILINE)
-    assert "no input stands in two splits" in said
+    assert "no input is in two splits" in said
     data("--export", str(tmp_path / "rows.jsonl"))
     assert (tmp_path / "rows.jsonl").read_text().count("\n") == sum(rows.values())
     (page,) = (runs / "mlartifacts").rglob("data.html")

@@ -209,9 +209,9 @@ class TestExport:
     @pytest.mark.parametrize(
         ("options", "sentence"),
         [
-            (["--export", "{here}/rows.csv"], "says no form: let it end with .parquet, .jsonl or .chat.jsonl."),
-            (["--export", "{here}/rows"], "says no form"),
-            (["--export", "{here}/.jsonl"], "says no form"),
+            (["--export", "{here}/rows.csv"], ": the name must end with .parquet, .jsonl or .chat.jsonl."),
+            (["--export", "{here}/rows"], "the name must end with"),
+            (["--export", "{here}/.jsonl"], "the name must end with"),
             (["--export", "{here}/no/rows.jsonl"], "/no does not exist."),
             (["--export", "{here}/folder.jsonl"], "is a folder: name a file."),
             (["--export", "{here}/r.jsonl", "--split", "test-own"], "there are train, validation, test-retrieved."),

@@ -83,7 +83,7 @@ def test_labels_are_counted_by_split_and_free_outputs_are_not(folder: DataFolder
     assert "1 rarer label is not listed" in told and "1 label is never trained on: “idea”" in told
     folder.prepared({"train": [example(f"number {n}", f"text {n}") for n in range(20)]})
     free = report_of(folder.sources(), 0)
-    assert free.labels is None and "no closed set" in words(section(free, "Labels"))
+    assert free.labels is None and "not a closed set" in words(section(free, "Labels"))
 
 
 def test_many_outputs_are_forgotten_while_they_are_counted() -> None:
@@ -99,7 +99,7 @@ def test_an_input_in_two_splits_is_found_whatever_its_case_and_punctuation(folde
     folder.prepared({"train": train, "validation": [example("i was charged twice", "b")], **tests})
     report = report_of(folder.sources(), 0)
     assert report.overlaps == [Overlap("train", "validation", 1), Overlap("train", "test-retrieved", 1)]
-    assert "1 input stands in train and in test-retrieved" in words(section(report, "Leaks"))
+    assert "1 input is both in train and in test-retrieved" in words(section(report, "Leaks"))
     assert (report.nearest[0].similarity, report.nearest[0].train) == (1.0, "Reset my password")
 
 
@@ -169,7 +169,7 @@ def test_tokens_are_what_train_counted_also_while_it_trains(folder: DataFolder) 
         ("train", "20 / 70 / 90", "3 / 4 / 5", "25 (2.5 %)", "0"),
         ("validation", "-", "-", "0", "1 (1.0 %)"),  # an earlier version wrote no medians
     ]
-    assert "wrote no lengths" in words(tokens)
+    assert "and no lengths" in words(tokens)
     assert report.states["train"] == "running" and folder.sources(live=False).stages[Stage.TRAIN].state == "stopped"
 
 
@@ -229,7 +229,7 @@ def test_with_generate_alone_it_says_what_is_missing(folder: DataFolder) -> None
     report = report_of(folder.sources(), 0)
     assert [(split.name, split.rows, split.inputs) for split in report.splits] == [("generated", 3, 2)]
     assert not report.prepared and report.states == {"discover": "done", "generate": "done"}
-    assert "There are no splits yet" in words(section(report, "Where it stands"))
+    assert "There are no splits yet" in words(section(report, "State"))
     titles = {one.title for one in sections_of(report)}
     assert not any(title.startswith(("Left out", "Leaks")) for title in titles)
 

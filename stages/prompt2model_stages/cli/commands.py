@@ -271,6 +271,7 @@ def _say_how_to_go_on(
         console.print(f"  p2m serve {resource.metadata.name}{where}   serve this model", highlight=False)
     elif status.model is not None:
         console.print(f"  the model, not served: {status.model.uri}", highlight=False, soft_wrap=True)
+    console.print(f"  p2m data {resource.metadata.name}{where}    see what it was trained on", highlight=False)
     console.print(f"  p2m ui{where}            see every run in MLflow", highlight=False)
 
 

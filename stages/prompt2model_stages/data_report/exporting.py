@@ -41,7 +41,7 @@ def form_of(file: Path) -> Form:
     for form in Form:
         if name.endswith(form.value) and name != form.value:
             return form
-    raise ExportError(f"{file} says no form: let it end with .parquet, .jsonl or .chat.jsonl.")
+    raise ExportError(f"{file}: the name must end with .parquet, .jsonl or .chat.jsonl.")
 
 
 def export(prepared: Folder, instruction: str, file: Path, split: str, *, force: bool) -> dict[Path, int]:

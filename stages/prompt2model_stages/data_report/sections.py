@@ -63,7 +63,7 @@ def _state(report: DataReport) -> Section:
     if not report.prepared:
         what = "What follows is what the stages before it wrote." if report.splits else "No rows are written yet."
         told.append(f"There are no splits yet: prepare makes them, of your own and retrieved rows too. {what}")
-    return Section("Where it stands", told)
+    return Section("State", told)
 
 
 def _sizes(report: DataReport) -> Section | None:
@@ -80,12 +80,12 @@ def _sizes(report: DataReport) -> Section | None:
         rows.append(("all", *map(_number, whole)))
     first = "split" if report.prepared else "written by"
     columns = (first, "rows", *sources, "different inputs")
-    after = ["Inputs are different that differ in more than case, punctuation and spaces."]
+    after = ["Inputs that differ only in case, punctuation or spaces count once."]
     grouping = report.grouping
     if grouping is not None and grouping.groups:
         after.append(
             f"Different questions: {_number(grouping.families)} of {_number(grouping.groups)} different inputs. The largest "
-            f"family of inputs that ask the same, or stand on one context, has {_number(grouping.largest)}. Counted by prepare "
+            f"family of inputs that ask the same, or share a context, has {_number(grouping.largest)}. Counted by prepare "
             "before it left out leaks."
         )
     elif report.prepared:
@@ -103,7 +103,7 @@ def _lengths(report: DataReport) -> Section | None:
     return Section("Lengths in characters", [_HOW], _figures((first, "input", "output"), rows))
 
 
-_HOW = "Median / what 95 % have at most / the longest."
+_HOW = "Median / 95th percentile / longest."
 
 
 def _tokens(report: DataReport) -> Section:
@@ -124,7 +124,7 @@ def _tokens(report: DataReport) -> Section:
     if limits:
         after.append(f"Training cuts what is longer than {' and '.join(limits)}.")
     if any(of.input is None for of in report.tokens):
-        after.append("The version that trained this student wrote no lengths, but what was cut.")
+        after.append("The version that trained this student counted what was cut, and no lengths.")
     return Section(title, [_HOW], _figures(columns, rows), after)
 
 
@@ -132,7 +132,9 @@ def _labels(report: DataReport, most: int | None) -> Section | None:
     if not report.splits:
         return None
     if report.labels is None:
-        return Section("Labels", ["The outputs are no closed set: they are too many, or each is there too seldom."])
+        return Section(
+            "Labels", ["The outputs are not a closed set: there are too many different ones, or too few rows of each."]
+        )
     splits = [split.name for split in report.splits]
     rows = [
         (label.output, _number(sum(label.rows.values())), *(_number(label.rows.get(name, 0)) for name in splits))
@@ -188,12 +190,12 @@ def _leaks(report: DataReport) -> Section | None:
     if not report.prepared:
         return None
     told = [
-        f"{_some(one.inputs, 'input stands', 'inputs stand')} in {one.one} and in {one.other}: a score on such rows is too good."
+        f"{_some(one.inputs, 'input is', 'inputs are')} both in {one.one} and in {one.other}: a score on such rows is too good."
         for one in report.overlaps
     ]
-    told = told or ["Looked at again: no input stands in two splits."]
+    told = told or ["Checked again: no input is in two splits."]
     if not report.nearest:
-        return Section("Leaks", [*told, "There is no test row that shares words with a training row."])
+        return Section("Leaks", [*told, "No test row shares words with a training row."])
     rows = [(f"{near.similarity:.2f}", near.split, near.test, near.train) for near in report.nearest]
     grid = Grid(("similarity", "split", "test row", "nearest training row"), rows, frozenset({0}), frozenset({2, 3}))
     after = ["Similarity is how much of their words two inputs share, 0 to 1; their outputs may differ."]
