@@ -84,7 +84,9 @@ class TestReport:
     def test_a_pipe_gets_no_colours_no_boxes_and_whole_sentences(self, prepared: DataFolder) -> None:
         said = data(prepared, width=60).stdout
         assert "\x1b" not in said and not set("│┃━─┏╇") & set(said)
-        assert "There is no" in said or any(line.endswith("their outputs may differ.") for line in said.splitlines())
+        assert (
+            "\nHow many different questions there are was not counted by the version that prepared this data.\n" in said
+        )
 
     @pytest.mark.parametrize("width", [30, 46, 60])
     def test_in_a_narrow_terminal_no_figure_is_broken(self, folder: DataFolder, width: int) -> None:

@@ -15,7 +15,7 @@ from prompt2model_stages.data_report.counting import Counting
 from prompt2model_stages.data_report.figures import DataReport, LengthFigures, Overlap
 from prompt2model_stages.data_report.rows import DataRow
 from prompt2model_stages.data_report.sections import TERMINAL_LABELS, Section
-from prompt2model_stages.examples import Example
+from prompt2model_stages.examples import Example, Pair
 from prompt2model_stages.percentiles import at_most
 from prompt2model_stages.prepare.nearest import nearest
 from prompt2model_stages.prepare.splitting import Dropped, split
@@ -100,7 +100,7 @@ def test_an_input_in_two_splits_is_found_whatever_its_case_and_punctuation(folde
     report = report_of(folder.sources(), 0)
     assert report.overlaps == [Overlap("train", "validation", 1), Overlap("train", "test-retrieved", 1)]
     assert "1 input is both in train and in test-retrieved" in words(section(report, "Leaks"))
-    assert (report.nearest[0].similarity, report.nearest[0].train) == (1.0, "Reset my password")
+    assert (report.nearest[0].similarity, report.nearest[0].train) == (1.0, Pair("Reset my password", "a"))
 
 
 def test_the_nearest_pairs_are_found_in_the_files_again(folder: DataFolder) -> None:
@@ -109,7 +109,8 @@ def test_the_nearest_pairs_are_found_in_the_files_again(folder: DataFolder) -> N
     folder.prepared({"train": train, "validation": [example("the red house by the lak", "c")], "test-own": [far, near]})
     first = report_of(folder.sources(), 0).nearest[0]
     # Of 2 x 20 and 19 letters, `lake` and `sea` stand alone: 1 - 7 / 39.
-    assert (first.similarity, first.test, first.train) == (0.821, near.input, train[0].input)
+    assert (first.similarity, first.test.input, first.train.input) == (0.821, near.input, train[0].input)
+    assert (first.test.output, first.train.output) == ("b", "a")
     assert first.split == "test-own"
 
 
@@ -121,7 +122,7 @@ def test_they_are_the_ones_that_prepare_found_too(folder: DataFolder) -> None:
     folder.prepared(made.examples)
     wanted = [(near.similarity, near.test.input, near.train.input) for near in nearest(made.examples)]
     report = report_of(folder.sources(), 0)
-    assert [(near.similarity, near.test, near.train) for near in report.nearest] == wanted
+    assert [(near.similarity, near.test.input, near.train.input) for near in report.nearest] == wanted
     assert len(wanted) == 10 and report.recorded == wanted[0][0] and not report.overlaps
 
 

@@ -13,6 +13,7 @@ from prompt2model_stages.data_report.figures import (
     CutLimits,
     DataReport,
     LengthFigures,
+    NearPair,
     Origin,
     StageCost,
     TokenFigures,
@@ -22,7 +23,7 @@ from prompt2model_stages.data_report.rows import DataRow, generated_rows, rows_o
 from prompt2model_stages.data_report.sources import DataSources, StageData
 from prompt2model_stages.splits import TRAIN, VALIDATION
 from prompt2model_stages.stage_files import DiscoveredTask
-from prompt2model_stages.statistics_files import DataStatistics, NearestPair, TrainingStatistics
+from prompt2model_stages.statistics_files import DataStatistics, TrainingStatistics
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher.prices import price_of
 
@@ -67,7 +68,7 @@ def report_of(sources: DataSources, seed: int) -> DataReport:
     )
 
 
-def _nearest(prepared: Folder, counting: Counting) -> list[NearestPair]:
+def _nearest(prepared: Folder, counting: Counting) -> list[NearPair]:
     """The nearest pairs; every row is counted in the pass that they need."""
 
     def counted(split: str) -> Iterator[DataRow]:
@@ -78,7 +79,7 @@ def _nearest(prepared: Folder, counting: Counting) -> list[NearestPair]:
     return nearest_pairs(names, counted, lambda split: rows_of(prepared, split))
 
 
-def _before_splits(sources: DataSources, counting: Counting) -> list[NearestPair]:
+def _before_splits(sources: DataSources, counting: Counting) -> list[NearPair]:
     """Counts what generate and transform wrote, each as if it were a split."""
     readers = {Stage.GENERATE: ("generated", generated_rows), Stage.TRANSFORM: ("transformed", transformed_rows)}
     for stage, (name, reader) in readers.items():

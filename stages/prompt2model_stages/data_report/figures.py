@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prompt2model_stages.statistics_files import GroupStatistics, NearestPair
+from prompt2model_stages.examples import Pair
+from prompt2model_stages.statistics_files import GroupStatistics
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,19 @@ class Overlap:
     one: str
     other: str
     inputs: int
+
+
+@dataclass(frozen=True)
+class NearPair:
+    """A test row and the training row nearest to it; long texts are cut.
+
+    similarity: how much of the words of their inputs they share, 0 to 1.
+    """
+
+    similarity: float
+    split: str
+    test: Pair
+    train: Pair
 
 
 @dataclass(frozen=True)
@@ -147,7 +161,7 @@ class DataReport:
     dropped: Mapping[str, Mapping[str, int]]
     grouping: GroupStatistics | None
     overlaps: Sequence[Overlap]
-    nearest: Sequence[NearestPair]
+    nearest: Sequence[NearPair]
     recorded: float | None
     cost: CostFigures
     origins: Sequence[Origin]

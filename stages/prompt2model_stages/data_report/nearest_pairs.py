@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
+from prompt2model_api.texts import cut
+from prompt2model_stages.data_report.figures import NearPair
 from prompt2model_stages.data_report.rows import DataRow
+from prompt2model_stages.examples import Pair
 from prompt2model_stages.prepare.folding import folded, words_of
 from prompt2model_stages.prepare.near_duplicates import similarity
 from prompt2model_stages.prepare.nearest import SHOWN, places_of_nearest
 from prompt2model_stages.prepare.sketches import signatures_of
 from prompt2model_stages.prepare.statistics import SHOWN_CHARACTERS
 from prompt2model_stages.splits import TRAIN, VALIDATION
-from prompt2model_stages.statistics_files import NearestPair
 
 Reader = Callable[[str], Iterator[DataRow]]
 """The rows of a split, by its name."""
 
 
-def nearest_pairs(splits: Sequence[str], counted: Reader, again: Reader) -> list[NearestPair]:
+def nearest_pairs(splits: Sequence[str], counted: Reader, again: Reader) -> list[NearPair]:
     """At most ten test rows, each with the training row nearest to it, the nearest first; as prepare finds them.
 
     Args:
@@ -39,7 +41,7 @@ def nearest_pairs(splits: Sequence[str], counted: Reader, again: Reader) -> list
     del signatures
     rows = _texts(compared, again, {place for test, train in places for place in (test, behind + train)})
     found = [_pair(*rows[test], rows[behind + train][1]) for test, train in places]
-    found.sort(key=lambda near: (-near.similarity, near.test, near.train, near.split))
+    found.sort(key=lambda near: (-near.similarity, near.test.input, near.train.input, near.split))
     return found[:SHOWN]
 
 
@@ -59,12 +61,10 @@ def _texts(splits: Sequence[str], again: Reader, wanted: set[int]) -> Mapping[in
     return {place: found for place, found in enumerate(every) if place in wanted}
 
 
-def _pair(split: str, test: DataRow, train: DataRow) -> NearestPair:
-    return NearestPair(
-        similarity=round(similarity(words_of(test.input), words_of(train.input)), 3),
-        split=split,
-        test=test.input[:SHOWN_CHARACTERS],
-        train=train.input[:SHOWN_CHARACTERS],
-        test_origin=test.origin,
-        train_origin=train.origin,
-    )
+def _pair(split: str, test: DataRow, train: DataRow) -> NearPair:
+    share = similarity(words_of(test.input), words_of(train.input))
+    return NearPair(round(share, 3), split, _shown(test), _shown(train))
+
+
+def _shown(row: DataRow) -> Pair:
+    return Pair(cut(row.input, SHOWN_CHARACTERS), cut(row.output, SHOWN_CHARACTERS))

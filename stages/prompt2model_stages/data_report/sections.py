@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prompt2model_stages.data_report.figures import DataReport, LengthFigures
+from prompt2model_stages.examples import Pair
 from prompt2model_stages.splits import TRAIN
 
 TERMINAL_LABELS = 20
@@ -196,9 +197,9 @@ def _leaks(report: DataReport) -> Section | None:
     told = told or ["Checked again: no input is in two splits."]
     if not report.nearest:
         return Section("Leaks", [*told, "No test row shares words with a training row."])
-    rows = [(f"{near.similarity:.2f}", near.split, near.test, near.train) for near in report.nearest]
+    rows = [(f"{near.similarity:.2f}", near.split, _arrow(near.test), _arrow(near.train)) for near in report.nearest]
     grid = Grid(("similarity", "split", "test row", "nearest training row"), rows, frozenset({0}), frozenset({2, 3}))
-    after = ["Similarity is how much of their words two inputs share, 0 to 1; their outputs may differ."]
+    after = ["Similarity is how much of their words the two inputs share, 0 to 1."]
     if report.recorded is not None and report.recorded != report.nearest[0].similarity:
         after.append(f"prepare recorded {report.recorded:.2f} as the highest similarity: the files were changed since.")
     return Section("Leaks: test rows nearest to a training row", told, grid, after)
@@ -254,6 +255,10 @@ def _figures(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Grid:
 
 def _three(lengths: LengthFigures | None) -> str:
     return "-" if lengths is None else f"{lengths.median:,} / {lengths.p95:,} / {lengths.longest:,}"
+
+
+def _arrow(row: Pair) -> str:
+    return f"{row.input} → {row.output}"
 
 
 def _number(number: int) -> str:
