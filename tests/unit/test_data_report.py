@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from prompt2model_stages.examples import Example, Pair
 from prompt2model_stages.percentiles import at_most
 from prompt2model_stages.prepare.nearest import nearest
 from prompt2model_stages.prepare.splitting import Dropped, split
+from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.data_page import data_page
 from prompt2model_stages.tracking.folders import read_stage_folders
 from tests.data_folder import DataFolder, example
@@ -257,6 +259,17 @@ def test_a_damaged_file_is_named(folder: DataFolder) -> None:
     folder.stage_folder(Stage.PREPARE).write_bytes("train.parquet", b"PAR1 and no more")
     with pytest.raises(ValueError, match=r"train\.parquet cannot be used"):
         report_of(folder.sources(), 0)
+
+
+def test_object_storage_gives_the_same_figures(folder: DataFolder) -> None:
+    rows = [example(f"number {n} of many", "a", "generated", references=["a", "b"]) for n in range(600)]
+    folder.prepared({"train": rows[:500], "test-generated": rows[500:]})
+    sources = folder.sources()
+    elsewhere = Folder("memory://data-report/prepare")
+    for name in (prepared := sources.stages[Stage.PREPARE]).folder.names():
+        elsewhere.write_bytes(name, prepared.folder.read_bytes(name))
+    moved = replace(sources, stages={Stage.PREPARE: replace(prepared, folder=elsewhere)})
+    assert report_of(moved, 0) == report_of(sources, 0)
 
 
 class TestPage:
