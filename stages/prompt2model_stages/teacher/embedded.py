@@ -74,7 +74,9 @@ class EmbeddedTeacher:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, folder: Path, slots: int = SLOTS, port: int = 0, threads: int | None = None) -> str:
+    def start(
+        self, folder: Path, slots: int = SLOTS, port: int = 0, threads: int | None = None, model: Path | None = None
+    ) -> str:
         """Starts the server and waits until it answers.
 
         Args:
@@ -82,11 +84,13 @@ class EmbeddedTeacher:
             slots: requests answered at a time.
             port: 0 takes a free one.
             threads: of the computation; by default `default_threads`.
+            model: another GGUF file than the one that is shipped, under the same name; for measurements.
 
         Returns: the base URL, up to and with /v1.
         Raises: StageError, Blocked, with what the server said.
         """
-        gguf_path()
+        if model is None:
+            gguf_path()
         if importlib.util.find_spec("xllamacpp") is None:
             raise _not_installed("xllamacpp", "pip install xllamacpp")
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,6 +99,7 @@ class EmbeddedTeacher:
         command = [sys.executable, "-m", "prompt2model_stages.teacher.embedded", "--port", str(port)]
         command += ["--slots", str(slots), "--ready-file", str(ready), "--parent", str(os.getpid())]
         command += ["--threads", str(threads)] if threads else []
+        command += ["--model", str(model)] if model else []
         roots = os.pathsep.join(path for path in sys.path if path)
         with log.open("wb") as stream:
             self._process = subprocess.Popen(
@@ -164,6 +169,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--slots", type=int, default=SLOTS, help="requests answered at a time")
     parser.add_argument("--threads", type=int, default=0, help="of the computation; 0: one for each usable CPU")
+    parser.add_argument("--model", type=Path, help="a GGUF file; by default the one that is shipped")
     parser.add_argument("--ready-file", type=Path, help="written when the server answers")
     parser.add_argument("--parent", type=int, default=0, help="ends with this process; by default with its parent")
     options = parser.parse_args(arguments)
@@ -182,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def serve(options: argparse.Namespace, stop: threading.Event) -> None:
     """Runs the server until the event is set or the parent is gone. Raises: StageError."""
-    model = gguf_path()
+    model = options.model or gguf_path()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when the library is loaded
     import xllamacpp  # heavy, and of an extra that not every image has
 
