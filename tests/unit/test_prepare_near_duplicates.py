@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prompt2model_stages.classes import are_labels
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.prepare.folding import folded, words_of
-from prompt2model_stages.prepare.near_duplicates import MISSES, _apart, near_duplicates, near_tests, similarity
+from prompt2model_stages.prepare.near_duplicates import MISSES, apart, near_duplicates, near_tests, similarity
 from prompt2model_stages.prepare.sketches import BRUTE, VALUES, pairs_among, signatures_of
 from prompt2model_stages.prepare.typos import is_typo
 
@@ -191,7 +191,7 @@ def test_rows_of_one_template_are_compared_as_often_as_there_are_test_rows(monke
     twin = Pair(tests[7].input.replace("Please", "Please also"), "pos")
     compared = []
     monkeypatch.setattr(
-        "prompt2model_stages.prepare.near_duplicates._apart", lambda *given: compared.append(given) or _apart(*given)
+        "prompt2model_stages.prepare.near_duplicates.apart", lambda *given: compared.append(given) or apart(*given)
     )
     found = near_tests(tests, [*rows, twin])
     assert [(twins.one, twins.other) for twins in found] == [(7, len(rows))]

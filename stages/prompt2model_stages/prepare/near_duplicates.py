@@ -14,7 +14,7 @@ Nothing here depends on the order of the texts (docs/decisions/0094).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,7 +92,7 @@ def near_tests(tests: Sequence[Pair], pairs: Sequence[Pair]) -> list[Twins]:
         if texts[place]:  # of punctuation alone nothing is left
             asked[without_articles(texts[place].split())].append(place)
     words = (without_articles(text.split()) for text in texts[len(tests) :])
-    found = [Twins(test, place, 1.0) for place, wording in enumerate(words) for test in asked.get(wording, ())]
+    found = [Twins(test, place, 1.0) for place, text in enumerate(words) for test in asked.get(text, ())]
     order = sorted(range(len(both)), key=lambda place: (place >= len(tests), both[place].input, both[place].output))
     for places in _comparable(order, texts, both, outputs):
         split = sum(place < len(tests) for place in places)
@@ -108,14 +108,15 @@ def near_tests(tests: Sequence[Pair], pairs: Sequence[Pair]) -> list[Twins]:
 
 def similarity(one: Sequence[str], other: Sequence[str]) -> float:
     """How much of their words two texts share, 0 to 1, counted in characters; the order is no matter, a typo is none."""
-    return _apart(one, other).share
+    return apart(one, other).share
 
 
 def _each_once(found: Iterable[Twins]) -> list[Twins]:
     return list({(twins.one, twins.other): twins for twins in found}.values())
 
 
-def _wording(text: str) -> tuple[str, ...]:
+def wording(text: str) -> tuple[str, ...]:
+    """A text's words without articles: texts that share them ask, or say, the same."""
     return without_articles(words_of(text))
 
 
@@ -135,7 +136,7 @@ class _Outputs:
 
     def key(self, output: str) -> tuple[str, ...]:
         """Outputs with one key say the same."""
-        return (output,) if self._closed else _wording(output) or (output,)
+        return (output,) if self._closed else wording(output) or (output,)
 
     def is_class(self, output: str) -> bool:
         """Whether the same output says little about whether two inputs are the same."""
@@ -157,7 +158,7 @@ def _comparable(
     alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for place in order:
         words = texts[place].split()
-        if len(words) < 2 or sum(map(len, words)) < SMALLEST:
+        if not is_long_enough(words):
             continue
         alike[(*numbers_of(words), "->", *outputs.key(pairs[place].output))].append(place)
     yield from (places for _, places in sorted(alike.items()) if len(places) > 1)
@@ -179,17 +180,17 @@ class _Comparison:
     def add(self, one: int, other: int) -> bool:
         """Compares two texts. Returns: whether they ask the same, as far as is known."""
         words = self._texts[one].split(), self._texts[other].split()
-        apart = _apart(*words, self._often)
-        if apart.share < _least(min(map(len, words))):
+        found = apart(*words, self._often)
+        if found.share < least_share(min(map(len, words))):
             return False
-        slot = _common(*words) if self._is_class and apart.left and apart.right else ()
+        slot = common(*words) if self._is_class and found.left and found.right else ()
         if slot:
             fillers = self._fillers[slot]
             if len(fillers) <= FILLERS:
-                fillers |= {apart.left, apart.right}
+                fillers |= {found.left, found.right}
             if len(fillers) > FILLERS:
                 return False
-        self._found.append((Twins(one, other, apart.share), slot))
+        self._found.append((Twins(one, other, found.share), slot))
         return True
 
     def twins(self) -> list[Twins]:
@@ -205,13 +206,19 @@ def _compare_nearest(compared: _Comparison, test: int, near: Iterable[int]) -> N
             return
 
 
-def _least(words: int) -> float:
+def is_long_enough(words: Sequence[str]) -> bool:
+    """Whether a text of these words can have near-duplicates in more than punctuation and articles."""
+    return len(words) >= 2 and sum(map(len, words)) >= SMALLEST
+
+
+def least_share(words: int) -> float:
+    """How much of their words two texts must share, 0 to 1, of which the shorter has so many."""
     part = min(1.0, max(0, words - SHORT_WORDS) / (LONG_WORDS - SHORT_WORDS))
     return LEAST + part * (LEAST_LONG - LEAST)
 
 
 @dataclass(frozen=True)
-class _Apart:
+class Apart:
     """What two texts share, 0 to 1, and the words that each has alone, in alphabetical order."""
 
     share: float
@@ -221,16 +228,18 @@ class _Apart:
 
 def _least_signed(texts: Sequence[str]) -> npt.NDArray[np.float32]:
     """The estimated similarity of triples that each text needs to be compared: what shares w of the words has w / (2 - w)."""
-    needed = np.array([_least(text.count(" ") + 1) for text in texts], np.float32)
+    needed = np.array([least_share(text.count(" ") + 1) for text in texts], np.float32)
     least: npt.NDArray[np.float32] = needed / (2 - needed) - np.float32(DOUBT)
     return least
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+def common(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    """The words that both texts have, in alphabetical order."""
     return tuple(sorted((Counter(one) & Counter(other)).elements()))
 
 
-def _apart(one: Sequence[str], other: Sequence[str], often: frozenset[str] = frozenset()) -> _Apart:
+def apart(one: Sequence[str], other: Sequence[str], often: Container[str] = frozenset()) -> Apart:
+    """Compares two texts word by word; words that stand in `often` are no typos of each other."""
     ones, others = Counter(one), Counter(other)
     left, right = (sorted(counts.elements()) for counts in (ones - others, others - ones))
     if 0 < len(left) <= MOST_TYPOS and 0 < len(right) <= MOST_TYPOS:
@@ -242,4 +251,4 @@ def _apart(one: Sequence[str], other: Sequence[str], often: frozenset[str] = fro
                 right.remove(meant)
     total = sum(map(len, one)) + sum(map(len, other))
     alone = sum(map(len, left)) + sum(map(len, right))
-    return _Apart(1 - alone / total if total else 1.0, tuple(left), tuple(right))
+    return Apart(1 - alone / total if total else 1.0, tuple(left), tuple(right))

@@ -48,6 +48,14 @@ def signatures_of(texts: Iterable[str]) -> Signatures:
     return np.concatenate(parts) if parts else np.empty((0, VALUES), np.uint32)
 
 
+def signature_of(text: str, values: int = VALUES) -> npt.NDArray[np.uint32]:
+    """The first values of one text's signature, uint32 [values]: faster than signatures_of where texts come one by one."""
+    letters = np.frombuffer(f" {text or '-'} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    hashes = _hashes(letters)[letters[1:-1] != _SPACE]
+    found: npt.NDArray[np.uint32] = (hashes[:, None] * _FACTORS[:values] + _SUMMANDS[:values]).min(axis=0)
+    return found
+
+
 def _batch(texts: Sequence[str]) -> Signatures:
     spaced = [f" {text or '-'} " for text in texts]
     lengths = np.array([len(text) for text in spaced])
