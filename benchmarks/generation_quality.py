@@ -85,7 +85,11 @@ MECHANISMS: dict[str, Change] = {
     "leastYield": _ordered(least_yield=0.0),
 }
 """By name: what turns off a mechanism that is on by default. The temperature stays at the middle of its range."""
-OPTIONS: dict[str, Change] = {"outputsPerInput: 3": _ordered(outputs_per_input=3)}
+OPTIONS: dict[str, Change] = {
+    "nearDuplicates: Drop": _ordered(drop_near_duplicates=True),
+    "outputsPerInput: 3": _ordered(outputs_per_input=3),
+    "both": _ordered(drop_near_duplicates=True, outputs_per_input=3),
+}
 """What is off by default, turned on."""
 COLUMNS = (
     *("examples", "inputs", "meanings", "covered %", "near %", "3-grams %", "right %", "right meanings"),

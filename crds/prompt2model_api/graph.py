@@ -104,7 +104,7 @@ GRAPH: dict[Stage, StageNode] = {
     Stage.GENERATE: StageNode(
         reads=(
             *("generation.examples", "generation.temperature", "generation.outputsPerInput", "seed", *TEACHER),
-            *("generation.leastYield", "parts.generator"),
+            *("generation.leastYield", "generation.nearDuplicates", "parts.generator"),
         ),
         phase=Phase.GENERATING,
         condition=ConditionType.DATA_READY,

@@ -31,6 +31,9 @@ class GenerationStatistics(StageFile):
     refused: int = 0
     written: int = 0
     duplicates: int = 0
+    near_duplicates: int = Field(
+        default=0, description="Examples that were left out since they ask what another one asks, in nearly its words."
+    )
     demonstrations: int = 0
     empty: int = 0
     surplus: int = 0

@@ -56,9 +56,9 @@ def test_what_is_new_is_surplus_when_there_are_enough() -> None:
     assert found is not None and found.count == "surplus"
 
 
-def test_every_filter_has_a_count_and_repeats_alone_vote() -> None:
+def test_every_filter_has_a_count_and_what_asks_the_same_votes() -> None:
     assert {one.count for one in FILTERS} <= {field.name for field in fields(Counts)}
-    assert [one.keeps_back.__name__ for one in FILTERS if one.votes] == ["is_repeat"]
+    assert [one.keeps_back.__name__ for one in FILTERS if one.votes] == ["is_repeat", "is_near_duplicate"]
 
 
 def test_refusals_and_wrong_form_are_counted_apart() -> None:

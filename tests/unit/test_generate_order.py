@@ -47,6 +47,15 @@ def test_the_embedded_teacher_writes_one_example_a_completion(tmp_path: Path) ->
     assert (embedded.examples_per_answer, embedded.completions) == (1, EMBEDDED_COMPLETIONS)
 
 
+@pytest.mark.parametrize(
+    ("said", "dropped"), [({}, False), ({"nearDuplicates": "Keep"}, False), ({"nearDuplicates": "Drop"}, True)]
+)
+def test_near_duplicates_are_left_out_where_the_spec_says_so(
+    tmp_path: Path, said: dict[str, str], dropped: bool
+) -> None:
+    assert order_for(tmp_path, {"prompt": "Add.", "generation": said}).drop_near_duplicates is dropped
+
+
 def test_what_changes_a_teachers_answers_is_a_group_of_its_own(tmp_path: Path) -> None:
     named = {"baseURL": "https://api.example.com/v1", "model": "m"}
     plain = order(tmp_path, **named)

@@ -41,6 +41,11 @@ class Generation(Model):
         "Where the last 300 bring fewer, the temperature goes to its highest; where 300 at that do, too, generation ends with the "
         "examples that there are, and says so. 0 asks on.",
     )
+    near_duplicates: Literal["Keep", "Drop"] | None = Field(
+        default=None,
+        description="Drop leaves out an example that asks, in nearly its words, what another one asks, and asks the teacher for "
+        "more in its place: each example then tells more, and costs more. Without it they are kept.",
+    )
     review: Literal["None", "Required"] = Field(
         default="None",
         description="Required waits, before the data is used, until accepted names the generated examples.",

@@ -41,6 +41,7 @@ class Order:
     outputs_per_input: outputs collected for each input; the most frequent one is kept.
     examples_per_answer: asked for in one completion, at first; one, where the teacher cannot write several.
     completions: asked for in one request where each holds one example.
+    drop_near_duplicates: leave out what asks, in nearly its words, what an example that is there asks.
     least_yield: new examples for each 100 asked for; with fewer, lately, the generator heats, then stops; see stopping.
     seed: decides which examples a prompt shows.
     group: the journal's group; see Task.group.
@@ -52,6 +53,7 @@ class Order:
     outputs_per_input: int = 1
     examples_per_answer: int = 5
     completions: int = 5
+    drop_near_duplicates: bool = False
     least_yield: float = LEAST_YIELD
     seed: int = 0
     group: str = ""
@@ -74,6 +76,8 @@ class Counts:
     """Examples read out of completions."""
     duplicates: int = 0
     """Of these: the input was there already, exactly or but for case, punctuation and spaces."""
+    near_duplicates: int = 0
+    """Of these: the input asks what is there already, in nearly its words; see nearness."""
     demonstrations: int = 0
     """Of these: the input is one of the user's."""
     empty: int = 0

@@ -65,6 +65,11 @@ class Candidates(Sequence[Candidate]):
                 made.requests.append(key)
         return made
 
+    def first(self, at: int) -> Pair:
+        """An input with the output that came with it."""
+        text, output, _key = marshal.loads(self._spool.read(self._first[at]))
+        return Pair(text, output)
+
     def find(self, question: bytes) -> int | None:
         """The place of the input with this hash of its question; None where there is none."""
         return self._by_question.get(question)

@@ -12,6 +12,7 @@ from prompt2model_stages.examples import Pair, normalised
 from prompt2model_stages.generate.base import Counts, Task
 from prompt2model_stages.generate.candidates import Candidates, Leading, hash_of
 from prompt2model_stages.generate.filtering import Written, is_malformed, is_refused, kept_back_by
+from prompt2model_stages.generate.nearness import Looked, Nearness
 from prompt2model_stages.generate.reading import read_examples
 from prompt2model_stages.teacher import TeacherAnswer
 
@@ -34,13 +35,21 @@ class Taken:
 
 
 class Collection:
-    """The unique examples so far: at most `wanted`, in the order in which they came."""
+    """The unique examples so far: at most `wanted`, in the order in which they came.
 
-    def __init__(self, task: Task, wanted: int) -> None:
+    Args:
+        task: what the examples are of.
+        wanted: examples.
+        drop_near_duplicates: whether near-duplicates are left out.
+    """
+
+    def __init__(self, task: Task, wanted: int, drop_near_duplicates: bool = False) -> None:
         self._wanted = wanted
         self._demonstrations = {hash_of(normalised(pair.input)) for pair in task.demonstrations}
         self._interval = 1
         self.candidates = Candidates()
+        self._nearness = Nearness(self.candidates.first) if drop_near_duplicates else None
+        self._looked: Looked | None = None
         self.counts = Counts()
         self.curve: list[tuple[int, int]] = []
         """Unique examples and duplicates, after every so many answers."""
@@ -61,6 +70,11 @@ class Collection:
     def has_question(self, written: Written) -> bool:
         """See filtering.Known."""
         return self.candidates.find(written.question) is not None
+
+    def is_near(self, written: Written) -> bool:
+        """See filtering.Known."""
+        looked = self._look(written)
+        return looked is not None and looked.near is not None
 
     def is_demonstration(self, written: Written) -> bool:
         """See filtering.Known."""
@@ -90,11 +104,32 @@ class Collection:
         self.counts.written += 1
         keeps_back = kept_back_by(written, self)
         if keeps_back is None:
-            self.candidates.add(written.pair, written.text, written.question, key)
+            self._keep(written, key)
             return
         setattr(self.counts, keeps_back.count, getattr(self.counts, keeps_back.count) + 1)
-        if keeps_back.votes and (at := self.candidates.find(written.question)) is not None:
+        if keeps_back.votes and (at := self._asked_by(written)) is not None:
             self.candidates.vote(at, written.pair.output, key)
+
+    def _keep(self, written: Written, key: str) -> None:
+        looked = self._look(written)
+        if looked is not None and self._nearness is not None:
+            self._nearness.add(looked, len(self))
+        self.candidates.add(written.pair, written.text, written.question, key)
+
+    def _asked_by(self, written: Written) -> int | None:
+        """The place of the example that asks the same whatever the output: where both had to agree, a vote would say nothing."""
+        if (at := self.candidates.find(written.question)) is not None:
+            return at
+        looked = self._look(written)
+        return looked.near.place if looked and looked.near and looked.near.whatever else None
+
+    def _look(self, written: Written) -> Looked | None:
+        """What is near to an example; it is looked up once. None where near-duplicates are kept."""
+        if self._nearness is None:
+            return None
+        if self._looked is None or self._looked.pair is not written.pair:
+            self._looked = self._nearness.look(written.pair)
+        return self._looked
 
     def _note(self) -> None:
         if self.counts.requests % self._interval:

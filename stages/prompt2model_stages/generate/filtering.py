@@ -49,6 +49,9 @@ class Known(Protocol):
     def has_question(self, written: Written) -> bool:
         """Whether an example has this input in some spelling."""
 
+    def is_near(self, written: Written) -> bool:
+        """Whether an example asks the same in nearly the same words, and such ones are left out."""
+
     def is_demonstration(self, written: Written) -> bool:
         """Whether one of the user's examples has this input in some spelling."""
 
@@ -84,6 +87,11 @@ def is_respelled(written: Written, known: Known) -> bool:
     return known.has_question(written)
 
 
+def is_near_duplicate(written: Written, known: Known) -> bool:
+    """An example asks the same in nearly its words, by the rule by which prepare keeps rows in one split."""
+    return known.is_near(written)
+
+
 def is_surplus(written: Written, known: Known) -> bool:
     """New, when there are enough."""
     return known.full
@@ -95,7 +103,7 @@ class Filter:
 
     count: the field of Counts that says how many it kept back.
     keeps_back: the pure function that decides.
-    votes: whether the output of what it keeps back is a vote for the example that is there.
+    votes: whether the output of what it keeps back may be a vote for the example that is there.
     """
 
     count: str
@@ -108,6 +116,7 @@ FILTERS = (
     Filter("duplicates", is_repeat, votes=True),
     Filter("demonstrations", is_demonstration),
     Filter("duplicates", is_respelled),
+    Filter("near_duplicates", is_near_duplicate, votes=True),
     Filter("surplus", is_surplus),
 )
 

@@ -61,7 +61,7 @@ class FewShotGenerator(DatasetGenerator):
         self._planner = RequestPlanner(order, clock, most_in_one=ANSWER_TOKENS // example_tokens(task))
         self._labeller = Labeller(task, order)
         self._pool = Pool()
-        self._collection = Collection(task, order.examples)
+        self._collection = self._empty()
         self._writing: dict[int, Plan] = {}
         self._sample = 0
         self._progress: Callable[[Progress], None] = lambda progress: None
@@ -70,13 +70,8 @@ class FewShotGenerator(DatasetGenerator):
         """See DatasetGenerator. Raises: StageError."""
         self._progress = progress
         self._take_in_journal()
-        await self._run()
-        # The order in which answers woke their tasks may differ from the journal's: the journal decides.
-        journalled = self._collection.counts.journalled
-        self._collection = self._fold()
-        self._collection.counts.journalled = journalled
-        self._labeller.begin(self._collection.candidates)
-        await self._run()
+        await self._write_all()
+        await self._run()  # what is left: outputs of inputs that have too few
         counts = self._collection.counts
         why = shortfall(len(self._collection), self._order.examples, counts, self._planner.barren, self._planner.found)
         if why:
@@ -93,8 +88,24 @@ class FewShotGenerator(DatasetGenerator):
     def _journal(self) -> Sequence[tuple[int, TeacherAnswer]]:
         return self._teacher.journalled(self._order.group)
 
+    async def _write_all(self) -> None:
+        """Asks until there are enough examples, or asking on is pointless."""
+        while True:
+            await self._run()
+            # The order in which answers woke their tasks may differ from the journal's: the journal decides. In its order there
+            # may be fewer examples, because which of two near-duplicates came first decides what else is near.
+            journalled = self._collection.counts.journalled
+            self._collection = self._fold()
+            self._collection.counts.journalled = journalled
+            self._labeller.begin(self._collection.candidates)
+            if self._planner.ended(len(self._collection)):
+                return
+
+    def _empty(self) -> Collection:
+        return Collection(self._task, self._order.examples, self._order.drop_near_duplicates)
+
     def _fold(self) -> Collection:
-        collection = Collection(self._task, self._order.examples)
+        collection = self._empty()
         for _sample, answer in self._journal():
             collection.take(answer)
         return collection

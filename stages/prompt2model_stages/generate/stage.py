@@ -17,7 +17,7 @@ from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.examples import EXAMPLES, Pair
 from prompt2model_stages.generate.actor import generate_in_actor
-from prompt2model_stages.generate.base import LEAST_YIELD, DatasetGenerator, Generated, Order, Progress, Task
+from prompt2model_stages.generate.base import LEAST_YIELD, Counts, DatasetGenerator, Generated, Order, Progress, Task
 from prompt2model_stages.parts import NamedPart, named_part
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
@@ -65,6 +65,7 @@ def order_of(context: StageContext, task: Task, part: NamedPart | None) -> Order
         coolest=generation.temperature.from_,
         hottest=generation.temperature.to,
         outputs_per_input=generation.outputs_per_input,
+        drop_near_duplicates=generation.near_duplicates == "Drop",
         least_yield=LEAST_YIELD if generation.least_yield is None else generation.least_yield,
         seed=context.spec.seed,
         group=task.group(_named(teacher) + (f" {part.pinned}" if part is not None else "")),
@@ -108,6 +109,14 @@ def write(context: StageContext, generated: Generated) -> StageOutputs:
     )
 
 
+def _said(counts: Counts) -> str:
+    """What became of the teacher's answers so far, in a line."""
+    said = f"{counts.duplicates} duplicates, {counts.malformed} unreadable"
+    if counts.near_duplicates:
+        said += f", {100 * counts.near_duplicates / counts.written:.1f} % near-duplicates dropped"
+    return said
+
+
 class _Watch:
     """Hands progress on to the reporter, and the curves in at most CURVE_POINTS points."""
 
@@ -117,7 +126,7 @@ class _Watch:
 
     def __call__(self, progress: Progress) -> None:
         counts = progress.counts
-        message = progress.message or f"{counts.duplicates} duplicates, {counts.malformed} unreadable"
+        message = progress.message or _said(counts)
         self._reporter.progress(progress.done, progress.total, "examples", message)
         ended = progress.unique >= progress.total or bool(progress.message)
         due = counts.answers >= self._last + max(1, progress.total // CURVE_POINTS) or ended
