@@ -18,10 +18,11 @@ word for word; it is simply not there, and another takes its place.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.generate.base import AskableTeacher, DatasetGenerator, Generated, Order, Progress, Task
@@ -38,6 +39,8 @@ from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 logger = logging.getLogger(__name__)
 
 TOO_LONG = "PromptTooLong"
+AT_A_TIME = 200
+"""Journalled answers that are taken in without a pause: 0.2 s at most, with near-duplicates looked up."""
 AFTER_ERROR_S = 30.0
 """How long answers in flight are waited for after an error: they are paid for."""
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
@@ -69,7 +72,7 @@ class FewShotGenerator(DatasetGenerator):
     async def generate(self, progress: Callable[[Progress], None]) -> Generated:
         """See DatasetGenerator. Raises: StageError."""
         self._progress = progress
-        self._take_in_journal()
+        await self._take_in_journal()
         await self._write_all()
         await self._run()  # what is left: outputs of inputs that have too few
         counts = self._collection.counts
@@ -85,8 +88,12 @@ class FewShotGenerator(DatasetGenerator):
             spent=self._teacher.spent,
         )
 
-    def _journal(self) -> Sequence[tuple[int, TeacherAnswer]]:
-        return self._teacher.journalled(self._order.group)
+    async def _journal(self) -> AsyncIterator[TeacherAnswer]:
+        """The answers so far in the journal's order; others of the loop get their turn, since there may be 100,000."""
+        for number, (_sample, answer) in enumerate(self._teacher.journalled(self._order.group), start=1):
+            yield answer
+            if number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
 
     async def _write_all(self) -> None:
         """Asks until there are enough examples, or asking on is pointless."""
@@ -95,7 +102,7 @@ class FewShotGenerator(DatasetGenerator):
             # The order in which answers woke their tasks may differ from the journal's: the journal decides. In its order there
             # may be fewer examples, because which of two near-duplicates came first decides what else is near.
             journalled = self._collection.counts.journalled
-            self._collection = self._fold()
+            self._collection = await self._fold()
             self._collection.counts.journalled = journalled
             self._labeller.begin(self._collection.candidates)
             if self._planner.ended(len(self._collection)):
@@ -104,16 +111,16 @@ class FewShotGenerator(DatasetGenerator):
     def _empty(self) -> Collection:
         return Collection(self._task, self._order.examples, self._order.drop_near_duplicates)
 
-    def _fold(self) -> Collection:
+    async def _fold(self) -> Collection:
         collection = self._empty()
-        for _sample, answer in self._journal():
+        async for answer in self._journal():
             collection.take(answer)
         return collection
 
-    def _take_in_journal(self) -> None:
+    async def _take_in_journal(self) -> None:
         rich: deque[bool] = deque(maxlen=REMEMBERED)
         self._sample = self._teacher.next_sample(self._order.group)
-        for _sample, answer in self._journal():
+        async for answer in self._journal():
             taken = self._collection.take(answer)
             rich.append(taken.written > len(answer.texts))
         self._planner.remember(rich)
