@@ -1,12 +1,12 @@
 """How good the data is that generate makes of a teacher's answers, by a teacher of which the truth is known.
 
     python -m benchmarks.generation_quality [--task support ...] [--examples 600] [--seeds 5] [--off MECHANISM ...]
-        [--habit errors=0.4 ...] [--concurrency 8] [--several 5]
+        [--on OPTION ...] [--habit errors=0.4 ...] [--concurrency 8] [--several 5]
     python -m benchmarks.generation_quality --teacher-gguf model.gguf --examples 60 --seeds 1 --task dates
 
 Generator, prompts, client, journal and budget are the product's; the teacher is benchmarks/simulated_teacher.py, in this process.
 The rows are: what a spec without settings gives ("defaults"), each mechanism turned off in turn (or those that --off names), and
-what is off by default turned on. Prints Markdown: means over the seeds with 95 % bootstrap intervals.
+what is off by default turned on (or what --on names). Prints Markdown: means over the seeds with 95 % bootstrap intervals.
 
 | column | of the examples that are kept |
 |---|---|
@@ -101,11 +101,11 @@ DECIMALS = {"$": 3, "$ / 1,000 right": 3, "near %": 1, "3-grams %": 1, "right %"
 def main() -> None:
     """Runs all settings and prints a table for each task."""
     options = _options()
-    named = [name for name in MECHANISMS if not options.off or name in options.off]
+    every = not options.off and not options.on
+    named = [name for name in MECHANISMS if every or name in options.off]
     settings: dict[str, Change] = {"defaults": lambda setting: setting}
     settings |= {f"without {name}": MECHANISMS[name] for name in named}
-    if not options.off:
-        settings |= OPTIONS
+    settings |= {name: change for name, change in OPTIONS.items() if every or name in options.on}
     habits = replace(Habits(), **{name: type(getattr(Habits(), name))(value) for name, value in options.habit})
     print(f"{habits}\n")
     for name, world in worlds(MEANINGS).items():
@@ -123,6 +123,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--examples", type=int, default=600, help="wanted")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--off", nargs="+", default=[], choices=list(MECHANISMS), help="only these in turn")
+    parser.add_argument("--on", nargs="+", default=[], choices=list(OPTIONS), help="only these, and those of --off")
     known = [field.name for field in fields(Habits)]
     parser.add_argument("--habit", nargs="+", default=[], type=lambda text: text.split("="), help=f"of {known}")
     parser.add_argument("--concurrency", type=int, default=8)
