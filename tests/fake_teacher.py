@@ -47,6 +47,17 @@ class FakeTeacher:
         """Headers that an answer with this status has besides."""
         return {}
 
+    def other(self, method: str, path: str, content_type: str, raw: bytes) -> tuple[int, Any] | None:
+        """A status, and a tree, a page or bytes, for what is neither a completion nor the list of models."""
+        return None
+
+    def fall_silent(self) -> None:
+        """Waits until whoever asked is gone."""
+
+    def torn(self) -> bool:
+        """Whether bytes are sent by half, after which nothing comes any more."""
+        return False
+
     def respond(self, body: dict[str, Any]) -> tuple[int, dict[str, Any] | str]:
         """A status, and a tree or a page."""
         with self.lock:
@@ -117,16 +128,34 @@ def serving(teacher: Served) -> Iterator[Served]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if self._sent_other(b""):
+                return
             self._send(
                 200, {"object": "list", "data": [{"id": "fake", "object": "model", "created": 0, "owned_by": "t"}]}
             )
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._send(*teacher.respond(body))
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if not self._sent_other(raw):
+                self._send(*teacher.respond(json.loads(raw)))
 
-        def _send(self, status: int, answer: dict[str, Any] | str) -> None:
-            content = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
+        def do_DELETE(self) -> None:
+            self._sent_other(b"")
+
+        def _sent_other(self, raw: bytes) -> bool:
+            try:
+                other = teacher.other(self.command, self.path, self.headers.get("Content-Type") or "", raw)
+            except ConnectionAbortedError:
+                self.close_connection = True
+                return True
+            if other is not None:
+                self._send(*other)
+            return other is not None
+
+        def _send(self, status: int, answer: dict[str, Any] | str | bytes) -> None:
+            content = answer if isinstance(answer, bytes) else b""
+            if not isinstance(answer, bytes):
+                content = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/html" if isinstance(answer, str) else "application/json")
             self.send_header("Content-Length", str(len(content)))
@@ -134,6 +163,12 @@ def serving(teacher: Served) -> Iterator[Served]:
                 self.send_header(name, value)
             try:
                 self.end_headers()
+                if isinstance(answer, bytes) and teacher.torn():
+                    self.wfile.write(content[: len(content) // 2])
+                    self.wfile.flush()
+                    teacher.fall_silent()
+                    self.close_connection = True
+                    return
                 self.wfile.write(content)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True  # the client was killed

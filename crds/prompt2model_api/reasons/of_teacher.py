@@ -57,6 +57,18 @@ TEACHER = (
         BLOCKED,
     ),
     KnownReason(
+        "TeacherHasNoBatches",
+        "`teacher.batch` is Always, and the endpoint has no batch API for the model.",
+        "Set `teacher.batch` to Never, or to Auto, which then sends requests one by one.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "TeacherBatchFailed",
+        "The endpoint failed a whole batch of requests, or does not know it any more.",
+        "See the batch at the provider; set `teacher.batch` to Never to send requests one by one. Everything paid for is kept.",
+        BLOCKED,
+    ),
+    KnownReason(
         "PromptTooLong",
         "A request is longer than the teacher's context.",
         "Shorten the prompt or its demonstrations, or name a `teacher.model` with a longer context.",

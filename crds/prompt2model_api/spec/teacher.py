@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -141,6 +141,12 @@ class TeacherSpec(Model):
     extra_body: Annotated[dict[str, Any], Field(max_length=64), AfterValidator(check_extra_body)] | None = Field(
         default=None,
         description="Fields that are added to the body of each request, such as top_p. It must not hold secrets.",
+    )
+    batch: Literal["Never", "Auto", "Always"] = Field(
+        default="Never",
+        description="Whether generate, transform and evaluate send their requests as batches (the batch API of OpenAI), which cost "
+        "half and are answered within 24 hours. With Auto an endpoint that has no batch API is asked request by request; with "
+        "Always it stops the stage.",
     )
     price: Price | None = Field(
         default=None,

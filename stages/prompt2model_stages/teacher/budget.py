@@ -68,6 +68,10 @@ class Purse:
             change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._changed.append(change)
             await change
+        self.hold(cost)
+
+    def hold(self, cost: Cost) -> None:
+        """Sets aside what was sent before, whether or not the budget would allow it now."""
         self._reservations += 1
         self.reserved_tokens += cost.tokens
         self.reserved_usd += cost.usd

@@ -10,17 +10,20 @@ import logging
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import httpx2
 import openai
 
 from prompt2model_api.results import Spent
-from prompt2model_api.spec.teacher import TeacherSpec, changing_answers
+from prompt2model_api.spec.teacher import Price, TeacherSpec, changing_answers
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.teacher import failures, signs
+from prompt2model_stages.teacher.accepting import room_for_another, text_of, texts_of
 from prompt2model_stages.teacher.adapting import Adapter, Way
+from prompt2model_stages.teacher.batch_api import BatchApi
+from prompt2model_stages.teacher.batch_lane import Batching, BatchLane, line_fields
 from prompt2model_stages.teacher.budget import Cost, Purse, priced
 from prompt2model_stages.teacher.clocks import Clock, Sleep
 from prompt2model_stages.teacher.concurrency import AdaptiveConcurrency
@@ -28,7 +31,9 @@ from prompt2model_stages.teacher.dialect import SEVERAL, Dialect
 from prompt2model_stages.teacher.exchange import Exchange
 from prompt2model_stages.teacher.journal import Journal
 from prompt2model_stages.teacher.keys import usable_key
-from prompt2model_stages.teacher.limits import Permit, Rates
+from prompt2model_stages.teacher.lanes import Lane, LineLeft, SingleLane, Unserved
+from prompt2model_stages.teacher.leftovers import Leftovers
+from prompt2model_stages.teacher.limits import Rates
 from prompt2model_stages.teacher.patience import Patience
 from prompt2model_stages.teacher.rate_file import RateMemory
 from prompt2model_stages.teacher.replies import Reply
@@ -40,52 +45,16 @@ from prompt2model_stages.teacher.requests import (
     request_key,
     scope,
 )
-from prompt2model_stages.teacher.room import more_room, within_a_minute
+from prompt2model_stages.teacher.room import within_a_minute
+from prompt2model_stages.teacher.silence import Silence
+from prompt2model_stages.teacher.tries import Retry, Sent, Try
 
 logger = logging.getLogger(__name__)
 
-EMPTY_IN_A_ROW, CUT_IN_A_ROW = 20, 8
-"""So many empty answers in a row say that the endpoint is not well; of those that reasoning took whole, each costs much."""
 REJECTED_IN_A_ROW = 20
 """So many requests that were refused for no reason that is known, one after the other, are no matter of one prompt."""
 _OF_ONE_REQUEST = frozenset({"PromptTooLong", "TeacherRejectsRequest", "BudgetExhausted"})
 """Reasons that say nothing about the next request."""
-
-
-@dataclass
-class _Sent:
-    """One try on its way."""
-
-    identifier: str
-    cost: Cost
-    permit: Permit
-    at: float
-    settled: bool = False
-
-
-@dataclass(frozen=True)
-class _Try:
-    """One request, asked once more.
-
-    way: how it is asked now.
-    number: of tries that failed before, and this one.
-    began: when the first was made.
-    """
-
-    request: TeacherRequest
-    key: str
-    way: Way
-    number: int
-    began: float
-
-
-@dataclass(frozen=True)
-class _Retry:
-    """The try failed, and another makes sense after so many seconds, asked in this way."""
-
-    after_s: float
-    way: Way
-    failed: bool = True  # learning how to ask is no failure
 
 
 class Teacher:
@@ -102,6 +71,7 @@ class Teacher:
         http: httpx2.AsyncClient | None = None,
         dialect: Dialect | None = None,
         rates: RateMemory | None = None,
+        batching: Batching | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -121,7 +91,14 @@ class Teacher:
         self._rates = Rates(limits.requests_per_minute, limits.tokens_per_minute, clock, sleep, rates)
         for at, tokens in journal.ledger.recent:
             self._rates.remember(max(0.0, time.time() - at), tokens)
-        self._purse = Purse(settings.budget, journal.ledger.spent())
+        self._single = SingleLane(self._exchange, self._pace, self._rates, settings.price)
+        self._batching = batching or Batching()
+        self._leftovers = Leftovers(journal, self._endpoint, self._batching.price)
+        self._purse = Purse(settings.budget, journal.ledger.spent(in_flight=self._leftovers.held))
+        self._leftovers.set_aside(self._purse)
+        api = BatchApi(self._exchange, self._endpoint, patience, clock, sleep)
+        self._batches = self._batching.batches(api, journal, self._endpoint, self._leftovers, sleep)
+        self._batched = BatchLane(self._batches, self._batching.price)
         self._jitter = random.Random()
         self._overrun = 1.0
         self._asked: dict[str, asyncio.Task[TeacherAnswer]] = {}
@@ -129,7 +106,7 @@ class Teacher:
         self._fatal: StageError | None = None
         self._closing = False
         self._answered_at = float("-inf")
-        self._empty: list[TeacherAnswer] = []
+        self._silence = Silence(journal, self._endpoint)
         self._rejected = 0
 
     @property
@@ -145,7 +122,12 @@ class Teacher:
     @property
     def concurrency(self) -> int:
         """How many requests may be in flight now; more are queued."""
-        return self._pace.limit
+        return self._batches.limits.lines if self.in_batches else self._pace.limit
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether answers come all together, after minutes or hours."""
+        return self._batching.wanted and self._batches.available
 
     async def ask(self, request: TeacherRequest) -> TeacherAnswer:
         """Answers a request, from the journal where it was answered before.
@@ -168,8 +150,21 @@ class Teacher:
         """The first sample of a group that was never sent, not even by an attempt that was killed before the answer."""
         return self._journal.ledger.next_sample[group]
 
-    async def close(self, grace_s: float) -> None:
-        """Waits for what is in flight, drops what is not yet sent, closes journal and connections."""
+    def resume(self) -> None:
+        """Takes up the batches that an earlier attempt left, whatever way requests go now."""
+        self._batches.resume()
+
+    async def catch_up(self, group: str) -> None:
+        """Waits until all that an earlier attempt sent in batches for a group is journalled. Raises: StageError, OSError."""
+        await self._batches.of_group(group)
+
+    async def close(self, grace_s: float, done: bool = False) -> None:
+        """Waits for what is in flight, drops what is not yet sent, closes journal and connections.
+
+        Args:
+            grace_s: the longest wait. Batches are not waited for: whoever opens the journal next takes them up.
+            done: whether nobody will want the answers that are still in batches, so that those are cancelled.
+        """
         self._closing = True
         if self._fatal is not None:
             grace_s = min(grace_s, self._patience.longest_s)
@@ -182,6 +177,7 @@ class Teacher:
             for task in self._asked.values():
                 task.cancel()
             await asyncio.gather(*self._asked.values(), return_exceptions=True)
+            await self._batches.close(done)
             await self._journal.close()
             await self._rates.close()
             await self._exchange.close()
@@ -210,14 +206,18 @@ class Teacher:
             raise asyncio.CancelledError
 
     async def _answer(self, request: TeacherRequest, key: str) -> TeacherAnswer:
+        await self._batches.of_key(key)
+        if (answer := self._journal.ledger.answers.get(key)) is not None:  # of an earlier attempt's batch
+            return answer
         began, tries, way = self._clock(), 1, self._adapter.first_way(request)
         while True:
             if request.n > 1 and (not way.spoken.several or self._has_parts(request)):
                 return await self._answer_in_parts(request, key)
-            async with self._pace.slot():
+            lane = self._lane(request)
+            async with lane.slot():
                 self._stop_if_over()
                 # What was learnt while this waited counts, but for what this request itself was refused.
-                outcome = await self._send(_Try(request, key, self._adapter.renewed(way), tries, began))
+                outcome = await self._send(Try(request, key, self._adapter.renewed(way), tries, began), lane)
             if isinstance(outcome, TeacherAnswer):
                 return outcome
             way, tries = outcome.way, tries + outcome.failed
@@ -225,16 +225,25 @@ class Teacher:
                 await self._sleep(outcome.after_s)
             self._stop_if_over()
 
-    async def _send(self, one: _Try) -> TeacherAnswer | _Retry:
+    async def _send(self, one: Try, lane: Lane) -> TeacherAnswer | Retry:
         """One try: reserved, sent, and either answered and journalled, or given back. Raises: StageError, OSError."""
-        sent = await self._reserve(one)
+        sent = await self._reserve(one, lane)
         task = asyncio.current_task()
         assert task is not None
-        self._sending.add(task)
+        if not lane.waits:
+            self._sending.add(task)
         try:
             body = one.way.spoken.body(one.request, self._settings, one.way.room)
-            reply = await self._exchange.post(body, partial(self._rates.hear, sent.permit))
+            reply = await lane.post(sent.identifier, body, sent.permit)
             return await self._accept(one, reply, sent)
+        except Unserved:
+            await self._give_back(sent, charged=False)
+            return Retry(0.0, one.way, failed=False)
+        except LineLeft as error:
+            await self._give_back(sent, charged=False)
+            return self._after(failures.left_out(self._endpoint, str(error)), one, sent)
+        except StageError as error:
+            raise self._end(error) from error
         except openai.APIStatusError as error:
             return await self._refused(error, one, sent)
         except (openai.APIError, signs.Garbage) as error:
@@ -243,11 +252,13 @@ class Teacher:
             return self._after(trouble, one, sent)
         finally:
             self._sending.discard(task)
-            self._rates.ended()
             if not sent.settled:  # cancelled on the wire: nobody knows what became of it
-                self._settle(sent, self._journal.lost(sent.identifier))
+                unsent = self._journal.ledger.batches.is_unsent(sent.identifier)
+                lost = self._journal.lost(sent.identifier)
+                self._settle(sent, Cost() if unsent else lost)
+            lane.over(sent.identifier)
 
-    async def _refused(self, error: openai.APIStatusError, one: _Try, sent: _Sent) -> TeacherAnswer | _Retry:
+    async def _refused(self, error: openai.APIStatusError, one: Try, sent: Sent) -> TeacherAnswer | Retry:
         """After an error with a status: a withheld answer, another way to ask, or trouble."""
         status, text, way = error.status_code, failures.raw(error), one.way
         if signs.is_filtered(status, text):
@@ -262,65 +273,62 @@ class Teacher:
             other = replace(way, room=room, most=room)
         await self._give_back(sent, trouble.charged)
         if other is not None:
-            return _Retry(0.0, other, failed=False)
+            return Retry(0.0, other, failed=False)
         if trouble.error.failure.reason == "TeacherModelUnknown":
             trouble = replace(trouble, error=await self._exchange.not_found(error))
         return self._after(trouble, one, sent)
 
-    async def _reserve(self, one: _Try) -> _Sent:
+    def _lane(self, request: TeacherRequest) -> Lane:
+        """The way by which a request goes now."""
+        return self._batched if self.in_batches and not request.at_once else self._single
+
+    async def _reserve(self, one: Try, lane: Lane) -> Sent:
         request = one.request
         prompt, completion = prompt_bound(request), completion_bound(request, one.way.room)
-        cost = priced(int(prompt * self._overrun), int(completion * self._overrun), self._settings.price)
+        cost = priced(int(prompt * self._overrun), int(completion * self._overrun), lane.price)
         await self._purse.reserve(cost)
         try:
-            permit = await self._rates.acquire(self._journal.likely(request.purpose, cost).tokens)
+            permit = await lane.acquire(self._journal.likely(request.purpose, cost).tokens)
             self._stop_if_over()
-            identifier = await self._journal.reserve(one.key, request.purpose, cost, request.group, request.sample)
+            line = line_fields(request, one.way, partial(self._part, request)) if lane.waits else None
+            place = (request.group, request.sample)
+            identifier = await self._journal.reserve(one.key, request.purpose, cost, *place, line=line)
         except BaseException:
             self._purse.settle(cost, Cost())
-            self._rates.ended()
+            lane.over(None)
             raise
-        return _Sent(identifier, cost, permit, self._clock())
+        return Sent(identifier, cost, lane, permit, self._clock())
 
-    async def _accept(self, one: _Try, reply: Reply, sent: _Sent) -> TeacherAnswer | _Retry:
+    async def _accept(self, one: Try, reply: Reply, sent: Sent) -> TeacherAnswer | Retry:
         request, way = one.request, one.way
-        cost = self._cost(request, reply, way)
+        cost = self._cost(request, reply, way, sent.lane.price)
         if cost.tokens > sent.cost.tokens:
             self._overrun *= cost.tokens / max(1, sent.cost.tokens)
             logger.warning("the endpoint used %d tokens where %d were the most", cost.tokens, sent.cost.tokens)
         self._settle(sent, cost)
         now = self._answered_at = self._clock()
         self._rejected = 0
-        self._pace.answered(sent.at, slow=now - sent.at > self._patience.timeout_s / 2)
-        if (room := self._room_for_another(request, reply, way)) is not None:
+        sent.lane.answered(sent.at, slow=now - sent.at > self._patience.timeout_s / 2)
+        room = room_for_another(reply, request.max_tokens, way.room, way.most, request.partial)
+        if room is not None:
             await self._journal.spend(sent.identifier, cost)
-            return _Retry(0.0, replace(way, room=room), failed=False)
+            return Retry(0.0, replace(way, room=room), failed=False)
         refused = all(choice.refused for choice in reply.choices)
         if not refused:
             cut = any(choice.cut for choice in reply.choices)
             self._adapter.answered(request, way, needed_room=reply.reasoned and not cut)
         if len(reply.choices) < request.n and not refused:
             await self._keep_parts(request, reply, sent, cost)
-            return _Retry(0.0, replace(way, without=way.without | {SEVERAL}), failed=False)
-        choices = reply.choices[: request.n]
-        cut = any(choice.cut for choice in choices)
-        # A cut text is no answer; only who asked for a list may use what is whole in it.
-        texts = ["" if choice.cut and not request.partial else choice.text for choice in choices]
-        texts += [""] * (request.n - len(texts))
+            return Retry(0.0, replace(way, without=way.without | {SEVERAL}), failed=False)
+        cut = any(choice.cut for choice in reply.choices[: request.n])
+        texts = texts_of(reply, request.n, request.partial)
         place = (request.group, request.sample)
         answer = await self._journal.answer(sent.identifier, one.key, texts, cost, refused, *place, cut)
-        await self._watch_for_silence(answer, reply, way.room)
+        if (silent := await self._silence.watch(answer, reply, way.room)) is not None:
+            raise self._end(silent)
         return answer
 
-    def _room_for_another(self, request: TeacherRequest, reply: Reply, way: Way) -> int | None:
-        """The room of another try, where an answer was cut and more may help."""
-        cut = [choice for choice in reply.choices if choice.cut]
-        reasoned = any(choice.reasoned or not choice.text for choice in cut)
-        if not cut or (request.partial and not reasoned):
-            return None
-        return more_room(request.max_tokens, way.room, way.most, reasoned)
-
-    def _after(self, trouble: failures.Trouble, one: _Try, sent: _Sent) -> TeacherAnswer | _Retry:
+    def _after(self, trouble: failures.Trouble, one: Try, sent: Sent) -> TeacherAnswer | Retry:
         """When to try again, or a refusal of this one. Raises: StageError where it makes no sense."""
         attempt, way = one.number, one.way
         asked, served = trouble.asked_s, self._answered_at > float("-inf")
@@ -329,36 +337,37 @@ class Teacher:
             logger.warning("refused, and not asked again: %s", trouble.error.failure.message)
             return TeacherAnswer(("",) * one.request.n, one.key, refused=True)
         if trouble.of_one and not served and len(self._sending) > 1 and attempt <= 3:
-            return _Retry(self._patience.wait(attempt, None, self._jitter), way)  # the others will tell
+            return Retry(self._patience.wait(attempt, None, self._jitter), way)  # the others will tell
         if trouble.tries == 0 or (asked or 0.0) > self._patience.longest_asked_s:
             raise self._end(trouble.error)
-        paused = self._pace.troubled(sent.at, lambda times: self._patience.wait(times, asked, self._jitter))
+        paused = sent.lane.troubled(sent.at, lambda times: self._patience.wait(times, asked, self._jitter))
         tries = trouble.tries if self._answered_at < one.began else 3 * trouble.tries  # others are served: be patient
-        if attempt >= tries or self._pace.failures >= trouble.tries:
+        if attempt >= tries or sent.lane.failures >= trouble.tries:
             raise self._end(trouble.error)
         logger.info("try %d: %s", attempt, trouble.error.failure.message)
-        return _Retry(0.0 if paused else self._patience.wait(attempt, asked, self._jitter), way)
+        paused = paused or sent.lane.waits  # it has waited longer than any pause
+        return Retry(0.0 if paused else self._patience.wait(attempt, asked, self._jitter), way)
 
-    async def _give_back(self, sent: _Sent, charged: bool) -> None:
+    async def _give_back(self, sent: Sent, charged: bool) -> None:
         self._settle(sent, self._journal.lost(sent.identifier) if charged else Cost())
         if not charged:
             await self._journal.release(sent.identifier)
 
-    def _settle(self, sent: _Sent, cost: Cost) -> None:
+    def _settle(self, sent: Sent, cost: Cost) -> None:
         sent.settled = True
         self._purse.settle(sent.cost, cost)
-        self._rates.correct(sent.permit, cost.tokens)
+        sent.lane.correct(sent.permit, cost.tokens)
 
     def _end(self, error: StageError) -> StageError:
         if error.failure.reason not in _OF_ONE_REQUEST:
             self._fatal = self._fatal or error
         return error
 
-    def _cost(self, request: TeacherRequest, reply: Reply, way: Way) -> Cost:
+    def _cost(self, request: TeacherRequest, reply: Reply, way: Way, price: Price | None) -> Cost:
         """By the endpoint's own count; where it gives none, the most it can be."""
         prompt = prompt_bound(request) if reply.prompt is None else reply.prompt
         completion = completion_bound(request, way.room) if reply.completion is None else reply.completion
-        return priced(prompt, completion, self._settings.price)
+        return priced(prompt, completion, price)
 
     async def _answer_in_parts(self, request: TeacherRequest, key: str) -> TeacherAnswer:
         """Asks for each of the n answers by itself, where the endpoint gives but one at a time."""
@@ -375,13 +384,13 @@ class Teacher:
             usd=sum(part.usd for part in parts),
         )
 
-    async def _keep_parts(self, request: TeacherRequest, reply: Reply, sent: _Sent, cost: Cost) -> None:
+    async def _keep_parts(self, request: TeacherRequest, reply: Reply, sent: Sent, cost: Cost) -> None:
         """Journals fewer answers than were asked for; the first bears the cost."""
         for i, choice in enumerate(reply.choices):
             identifier = sent.identifier if i == 0 else None
             part_cost = cost if i == 0 else Cost()
             part = self._part(request, i)
-            text = "" if choice.cut and not request.partial else choice.text
+            text = text_of(choice, request.partial)
             await self._journal.answer(
                 identifier, part, [text], part_cost, choice.refused, request.group, request.sample, cut=choice.cut
             )
@@ -394,16 +403,3 @@ class Teacher:
 
     def _part(self, request: TeacherRequest, i: int) -> str:
         return self._key(request, part=i)
-
-    async def _watch_for_silence(self, answer: TeacherAnswer, reply: Reply, room: int) -> None:
-        if answer.refused or any(answer.texts) or any(choice.text for choice in reply.choices):
-            self._empty.clear()
-            return
-        self._empty.append(answer)
-        cut = all(one.cut for one in self._empty)
-        if len(self._empty) >= (CUT_IN_A_ROW if cut else EMPTY_IN_A_ROW):
-            empty, self._empty = self._empty, []
-            await self._journal.void([one.key for one in empty])
-            if cut:
-                raise self._end(failures.reasons_only(self._endpoint, len(empty), room))
-            raise self._end(failures.answers_nothing(self._endpoint, len(empty), reply.reasoned))

@@ -53,6 +53,16 @@ class Exchange:
             http_client=self._http,
         )
 
+    @property
+    def library(self) -> openai.AsyncOpenAI:
+        """The openai library's client for this endpoint, for what is no chat completion."""
+        return self._api
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """Headers that show the key, where that is not the library's way."""
+        return self._options.get("headers") or {}
+
     async def post(self, body: Mapping[str, Any], heard: Heard = lambda status, headers: None) -> Reply:
         """Sends a request's body.
 

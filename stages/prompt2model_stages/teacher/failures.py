@@ -158,6 +158,16 @@ def reasons_only(endpoint: Endpoint, count: int, room: int) -> StageError:
     )
 
 
+def left_out(endpoint: Endpoint, why: str) -> Trouble:
+    """A line of a batch that came back without an answer; nothing was charged."""
+    error = blocked(
+        "TeacherTimeout",
+        f"{endpoint.base_url} leaves a request in its batches unanswered ({redact(why, endpoint)}).",
+        f"See the batches at the provider; set teacher.batch to Never to send requests one by one. {_GONE_ON}",
+    )
+    return Trouble(error, 3)
+
+
 def _of_status(error: openai.APIStatusError, endpoint: Endpoint, tries: int) -> Trouble:
     code, text, whole = error.status_code, said(error, endpoint), raw(error)
     if code in (301, 302, 303, 307, 308):

@@ -6,6 +6,7 @@ Records, one a line:
     spend    what came is of no use and is asked for again: id, run, and what it cost
     release  it was not served and cost nothing
     void     keys whose answers are of no use; they stay paid for, and may be asked again
+    batch    what is new of a batch; see batch_book.py, also for what the reserve of a line has besides
 A reserve that nothing follows counts as spent: the process was killed while the request was in flight. Its completion counts in
 full, its prompt as far as those of other requests tell (measuring.py).
 """
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prompt2model_api.results import Spent
@@ -51,8 +53,16 @@ class Journal:
             await segment.close()
             raise
 
-    async def reserve(self, key: str, purpose: str, cost: Cost, group: str = "", sample: int = 0) -> str:
-        """Notes a request that is about to be sent. Returns: its id. Raises: OSError."""
+    async def reserve(
+        self,
+        key: str,
+        purpose: str,
+        cost: Cost,
+        group: str = "",
+        sample: int = 0,
+        line: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Notes a request that is about to be sent; line: of a batch, see batch_book. Returns: its id. Raises: OSError."""
         self._count += 1
         identifier = f"{self._segment.token}-{self._count}"
         self.in_flight.add(identifier)
@@ -70,6 +80,7 @@ class Journal:
                     **_amounts(cost),
                     **({"prompt_usd": round(cost.prompt_usd, 9)} if cost.prompt_usd else {}),
                     **_place(group, sample),
+                    **({"line": dict(line)} if line is not None else {}),
                 }
             )
         except BaseException:
@@ -87,14 +98,16 @@ class Journal:
         group: str = "",
         sample: int = 0,
         cut: bool = False,
+        run: str = "",
     ) -> TeacherAnswer:
         """Notes the answer to a request, or one put together from the answers to others. Raises: OSError.
 
         Args:
             group, sample: the request's; none where the answer was put together, because its parts have them.
             cut: see TeacherAnswer.
+            run: the stage run that bears the cost; by default this one.
         """
-        record: dict[str, Any] = {"type": "answer", "key": key, "stage": self._stage, "run": self._run}
+        record: dict[str, Any] = {"type": "answer", "key": key, "stage": self._stage, "run": run or self._run}
         if identifier is not None:
             record["id"] = identifier
             self.in_flight.discard(identifier)
@@ -107,10 +120,10 @@ class Journal:
         await self._write(record)
         return TeacherAnswer(tuple(texts), key, False, refused, cost.prompt, cost.completion, cost.usd, cut)
 
-    async def spend(self, identifier: str, cost: Cost) -> None:
-        """Notes what a request cost whose answer is of no use. Raises: OSError."""
+    async def spend(self, identifier: str, cost: Cost, run: str = "") -> None:
+        """Notes what a request cost whose answer is of no use; run: see answer. Raises: OSError."""
         self.in_flight.discard(identifier)
-        await self._write({"type": "spend", "id": identifier, "run": self._run, **_amounts(cost)})
+        await self._write({"type": "spend", "id": identifier, "run": run or self._run, **_amounts(cost)})
 
     async def release(self, identifier: str) -> None:
         """Notes that a request was not served."""
@@ -129,6 +142,15 @@ class Journal:
     async def void(self, keys: Sequence[str]) -> None:
         """Notes that answers are of no use."""
         await self._write({"type": "void", "keys": list(keys)})
+
+    async def note_batch(self, name: str, **news: Any) -> None:
+        """Notes what is new of a batch, durably: it is on the disk when this returns. Raises: OSError."""
+        await self._write({"type": "batch", "name": name, **news})
+        await self._segment.sync()
+
+    def new_batch(self) -> str:
+        """A name for a batch that no other has, of this resource or another one."""
+        return f"p2m-{self._segment.token}-{uuid.uuid4().hex}"
 
     def spent(self) -> Spent:
         """By this stage run, earlier attempts included, without what is in flight."""

@@ -11,6 +11,7 @@ from typing import Any
 from prompt2model_api.results import Spent
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher.answers import Answers
+from prompt2model_stages.teacher.batch_book import BatchBook
 from prompt2model_stages.teacher.budget import Cost
 from prompt2model_stages.teacher.lines import Lines
 from prompt2model_stages.teacher.measuring import PromptShare
@@ -43,6 +44,8 @@ class Ledger:
         self._lines = lines
         self.answers = Answers(lines)
         """By key; those of this process included."""
+        self.batches = BatchBook()
+        """Batches that are not over, and the lines that wait."""
         self.next_sample: Counter[str] = Counter()
         """Of each group the number after the highest sample that was sent, answered or not."""
         self._recent: dict[str, tuple[float, int]] = {}
@@ -70,6 +73,7 @@ class Ledger:
         if "group" in record:
             group = record["group"]
             self.next_sample[group] = max(self.next_sample[group], record.get("sample", 0) + 1)
+        self.batches.add(record, self._closed)
         match record["type"]:
             case "reserve":
                 self._reserve(record)
@@ -97,7 +101,8 @@ class Ledger:
                 total = total.plus(spent)
         skipped = set(in_flight)
         for identifier, reserved in self._open.items():
-            if identifier not in skipped and run in (None, reserved.run):
+            unsent = self.batches.is_unsent(identifier)
+            if identifier not in skipped and not unsent and run in (None, reserved.run):
                 total = total.plus(self.lost(identifier).as_spent())
         return total
 
@@ -134,7 +139,7 @@ class Ledger:
             return
         cost = Cost(record["prompt"], record["completion"], record["usd"], record.get("prompt_usd", 0.0))
         self._open[record["id"]] = _Reserved(record["run"], record.get("purpose", ""), cost)
-        if record["at"] > self._since:
+        if record["at"] > self._since and "line" not in record:  # a line of a batch is outside the limits a minute
             while self._recent and (oldest := next(iter(self._recent.items())))[1][0] < record["at"] - RECENT_S:
                 del self._recent[oldest[0]]
             self._recent[record["id"]] = (record["at"], cost.tokens)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx2
@@ -17,6 +17,8 @@ from prompt2model_stages.cache import cache_root
 from prompt2model_stages.errors import StageError, failed
 from prompt2model_stages.job_folders import teacher_folder
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.teacher.batch_lane import Batching
+from prompt2model_stages.teacher.batch_prices import batch_price
 from prompt2model_stages.teacher.client import Teacher
 from prompt2model_stages.teacher.dialect import Dialect
 from prompt2model_stages.teacher.journal import Journal
@@ -27,6 +29,9 @@ from prompt2model_stages.teacher.rate_file import RateFile
 
 logger = logging.getLogger(__name__)
 
+IN_BATCHES = frozenset({"generate", "transform", "evaluate"})
+"""Stages that ask for much at once. discover asks one thing after another: each would wait for a batch of its own."""
+
 
 @asynccontextmanager
 async def open_teacher(
@@ -36,6 +41,7 @@ async def open_teacher(
     patience: Patience | None = None,
     http: httpx2.AsyncClient | None = None,
     grace_s: float | None = None,
+    tell: Callable[[str], None] = lambda message: None,
 ) -> AsyncIterator[Teacher]:
     """Opens the job's teacher for one stage run; at the end, answers in flight are waited for and journalled.
 
@@ -45,6 +51,7 @@ async def open_teacher(
         patience: bounds of waiting; by default from the environment.
         http: the HTTP client to use and leave open; by default a new one.
         grace_s: how long answers in flight are waited for where nothing interrupts; by default as long as one may take.
+        tell: told in a few words how far batches are, while they are waited for.
 
     Raises: StageError, OSError.
     """
@@ -60,19 +67,24 @@ async def open_teacher(
     journal = await Journal.open(folder, stage, stage_folder(spec.stage, spec.digest))
     dialect = Dialect.kept(folder, settings)
     named = settings.limits.requests_per_minute or settings.limits.tokens_per_minute
+    wanted = stage in IN_BATCHES and settings.batch != "Never"
+    batching = Batching(wanted, settings.batch == "Always", batch_price(settings), tell)
     settings = with_price(settings)
     rates = RateFile.of(cache_root(), settings.base_url, key) if named else None
-    teacher = Teacher(settings, journal, patience, key, place, http=http, dialect=dialect, rates=rates)
-    interrupted = True
+    teacher = Teacher(
+        settings, journal, patience, key, place, http=http, dialect=dialect, rates=rates, batching=batching
+    )
+    interrupted, done = True, False
     try:
+        teacher.resume()
         yield teacher
-        interrupted = False
+        interrupted, done = False, True
     except StageError:
         interrupted = False
         raise
     finally:
         grace_s = patience.timeout_s if grace_s is None else grace_s
-        await teacher.close(patience.drain_s if interrupted else grace_s)
+        await teacher.close(patience.drain_s if interrupted else grace_s, done)
         if teacher.dialect != dialect:
             await asyncio.to_thread(_keep, teacher.dialect, folder, settings)
 

@@ -31,6 +31,7 @@ class TeacherRequest:
     group: the journal's name for answers that are wanted back all together (`Teacher.journalled`), where there is one;
         not part of the key.
     partial: a part of an answer is of use, as of a list of examples: one that is cut is taken as it is; not part of the key.
+    at_once: everything else waits for it, so it goes in no batch; not part of the key.
     """
 
     purpose: str
@@ -42,6 +43,7 @@ class TeacherRequest:
     sample: int = 0
     group: str = ""
     partial: bool = False
+    at_once: bool = False
 
 
 @dataclass(frozen=True)

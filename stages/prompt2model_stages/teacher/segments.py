@@ -37,6 +37,9 @@ class Segment(Protocol):
     async def write(self, line: bytes) -> int:
         """Adds a line; when it returns, a killed process has not lost it. Returns: where it begins. Raises: OSError."""
 
+    async def sync(self) -> None:
+        """When it returns, a machine that loses its power has not lost what was written. Raises: OSError."""
+
     async def close(self) -> None:
         """Brings everything to the disk."""
 
@@ -102,6 +105,13 @@ class LocalSegment:
         self._sync_now_and_then(self._file)
         return begin
 
+    async def sync(self) -> None:
+        """See Segment."""
+        if self._syncing is not None:
+            await self._syncing
+        if self._file is not None:
+            await asyncio.to_thread(os.fsync, self._file)
+
     async def close(self) -> None:
         """See Segment."""
         try:
@@ -164,6 +174,9 @@ class RemoteSegment:
         await asyncio.shield(written)
         self._lease.check()
         return 0
+
+    async def sync(self) -> None:
+        """See Segment. Each object is whole in the store when its lines are written."""
 
     async def close(self) -> None:
         """See Segment."""
