@@ -49,7 +49,8 @@ class FakeTeacher:
 
     def other(self, method: str, path: str, content_type: str, raw: bytes) -> tuple[int, Any] | None:
         """A status, and a tree, a page or bytes, for what is neither a completion nor the list of models."""
-        return None
+        no_such_path = method != "GET" and not path.partition("?")[0].endswith("/chat/completions")
+        return (404, {"detail": "Not Found"}) if no_such_path else None
 
     def fall_silent(self) -> None:
         """Waits until whoever asked is gone."""

@@ -19,7 +19,8 @@ from prompt2model_api.stage_job import StageJob, StageSettings
 from prompt2model_api.stage_run import Stage, StageRun, StageRunSpec
 from prompt2model_stages.attempt import EXIT_FAILURE
 from prompt2model_stages.teacher.embedded import EmbeddedTeacher, settings
-from tests.fake_teacher import fake_teacher
+from tests.batch_teacher import BatchTeacher
+from tests.fake_teacher import fake_teacher, serving
 
 pytestmark = pytest.mark.integration
 
@@ -125,6 +126,46 @@ def test_killed_it_goes_on_and_more_examples_pay_for_the_difference(tmp_path: Pa
         assert finish(job(tmp_path, remote(teacher.url), 440, digest="cd" * 32)) == 0
         assert examples(tmp_path / "generate-cdcdcdcd")[:400] == examples(folder)
         assert len(teacher.bodies) - before <= 20
+
+
+def test_killed_while_a_batch_is_waited_for_it_waits_for_the_same_one(tmp_path: Path) -> None:
+    with serving(BatchTeacher(held=True, latency_s=0.0)) as teacher:
+        batched = remote(teacher.url).model_copy(update={"batch": "Always"})
+        path, folder = job(tmp_path, batched, 400), tmp_path / "generate-abababab"
+        process = start(path)
+        try:
+            wait_for(lambda: "batch 1 of 1: 0 of 50 answered" in said(folder))
+            family = psutil.Process(process.pid).children(recursive=True)
+            actors = [child for child in family if "GeneratorActor" in title(child)]
+        finally:
+            process.kill()
+            process.wait()
+        wait_for(lambda: not any(actor.is_running() for actor in actors))
+        teacher.held = False
+        assert finish(path) == 0
+        assert len(examples(folder)) == 400
+        assert not teacher.paid_twice() and not teacher.bodies
+        assert 2 <= len(teacher.batches) <= 5
+        assert json.loads((folder / "statistics.json").read_text())["journalled"] == 50
+        result = json.loads((folder / "result.json").read_text())
+        assert result["outputs"]["spent"]["requests"] == len(teacher.paid)
+
+
+def test_without_a_batch_api_always_blocks_and_auto_goes_on(tmp_path: Path) -> None:
+    with fake_teacher() as teacher:
+        always, auto = (remote(teacher.url).model_copy(update={"batch": batch}) for batch in ("Always", "Auto"))
+        assert finish(job(tmp_path, always, 40)) == EXIT_FAILURE
+        failure = json.loads((tmp_path / "generate-abababab" / "failure.json").read_text())
+        assert (failure["reason"], failure["state"]) == ("TeacherHasNoBatches", "Blocked")
+        assert finish(job(tmp_path, auto, 40)) == 0
+        assert len(examples(tmp_path / "generate-abababab")) == 40
+
+
+def said(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / "progress.json").read_text())["message"])
+    except FileNotFoundError:
+        return ""
 
 
 def test_a_failure_in_the_actor_comes_back_with_its_remedy_and_no_key_is_written(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ class ConductedTeacher:
         self._write, self._conductor = write, conductor
         self.journal = [] if journal is None else list(journal)
         self.concurrency = 8
+        self.in_batches = False
         self.sent: list[TeacherRequest] = []
         self._before = [request for request, _ in self.journal]
 

@@ -33,6 +33,7 @@ class FakeTeacher:
         self.asked: list[TeacherRequest] = []
         self.finished = 0
         self.spent = Spent(requests=7)
+        self.in_batches = False
 
     async def ask(self, request: TeacherRequest) -> TeacherAnswer:
         self.asked.append(request)
@@ -50,7 +51,7 @@ def ask(
     fake = FakeTeacher(refuse)
 
     @asynccontextmanager
-    async def open_fake(job: StageJob, stage: str) -> AsyncIterator[Any]:
+    async def open_fake(job: StageJob, stage: str, tell: Callable[[str], None]) -> AsyncIterator[Any]:
         assert stage == "evaluate"
         yield fake
 

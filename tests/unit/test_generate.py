@@ -56,6 +56,7 @@ class FakeTeacher:
         self.write = write
         self.journal = {} if journal is None else journal
         self.concurrency = 16
+        self.in_batches = False
         self.sent: list[TeacherRequest] = []
         self.sent_before: list[TeacherRequest] = [request for request, _ in self.journal.values()]
         self.in_flight = self.most_in_flight = 0

@@ -141,7 +141,7 @@ def test_a_generator_writes_in_place_of_the_built_in_one(packages: Path, monkeyp
     )
 
     @asynccontextmanager
-    async def opened(job: StageJob, stage: str, grace_s: float) -> AsyncIterator[str]:
+    async def opened(job: StageJob, stage: str, grace_s: float, **more: object) -> AsyncIterator[str]:
         yield "the teacher"
 
     monkeypatch.setattr(actor, "open_teacher", opened)

@@ -207,7 +207,7 @@ def _teacher_answers(
 
     def ask(prompt: TeacherPrompt, wanted: Sequence[int] | None) -> TeacherAnswers:
         told = progress if wanted is None else bar.nothing(f"{TEACHER}, {prompt}")
-        return asyncio.run(ask_teacher(context.job, task, inputs, room, told, prompt, wanted))
+        return asyncio.run(ask_teacher(context.job, task, inputs, room, told, prompt, wanted, bar.say))
 
     def measure() -> RowMetric:
         return metric_of(name, load() if name is Metric.BERT_SCORE else None)

@@ -73,6 +73,7 @@ async def ask_teacher(
     progress: Callable[[int], None],
     prompt: TeacherPrompt = TeacherPrompt.FEW_SHOT,
     wanted: Sequence[int] | None = None,
+    tell: Callable[[str], None] = lambda message: None,
 ) -> TeacherAnswers:
     """Asks for inputs at temperature 0, as many at a time as the endpoint takes.
 
@@ -87,14 +88,16 @@ async def ask_teacher(
         progress: told how many are through.
         prompt: how it is asked.
         wanted: which inputs; by default all.
+        tell: told how far batches are, where requests go in batches.
 
     Raises: StageError of the teacher, but for an exhausted budget, for what concerns one input, and for a teacher that hardly
         says anything.
     """
     asking = _Asking([messages(task, text, prompt) for text in inputs], max_tokens, progress)
     asked = list(range(len(inputs)) if wanted is None else wanted)
-    async with open_teacher(job, stage="evaluate") as teacher:
+    async with open_teacher(job, stage="evaluate", tell=tell) as teacher:
         limit = job.settings.teacher.limits.concurrency if job.settings.teacher else 1
+        limit = teacher.concurrency if teacher.in_batches else limit
         left = iter(asked)
         await asyncio.gather(*(asking.work(teacher, left) for _ in range(min(limit, len(asked)))))
         spent = teacher.spent

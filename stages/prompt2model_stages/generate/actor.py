@@ -43,11 +43,28 @@ class Outcome:
 
 async def write_examples(job: StageJob, task: Task, order: Order, progress: Callable[[Progress], None]) -> Generated:
     """Opens the job's teacher and lets the spec's generator write what is ordered. Raises: StageError, OSError."""
+    told = _Told(progress, Progress(0, order.examples, 0, Counts()))
     # The generator itself waits for what is in flight, as long as it makes sense; what is left then seems to hang.
-    async with open_teacher(job, stage="generate", grace_s=1.0) as teacher:
+    async with open_teacher(job, stage="generate", grace_s=1.0, tell=told.waiting, group=order.group) as teacher:
         part = named_part("generator", spec_read_by(job.stage_run.spec).parts, DatasetGenerator)
-        generated: Generated = await (part or FewShotGenerator)(task, order, teacher).generate(progress)
+        generated: Generated = await (part or FewShotGenerator)(task, order, teacher).generate(told)
         return replace(generated, part=(used([part]) or {}).get("generator"))
+
+
+class _Told:
+    """The generator's progress, and beside it how far batches are while nothing else happens."""
+
+    def __init__(self, progress: Callable[[Progress], None], first: Progress) -> None:
+        self._progress, self._last = progress, first
+        self._waiting = ""
+
+    def __call__(self, progress: Progress) -> None:
+        self._last = replace(progress, waiting=self._waiting)
+        self._progress(self._last)
+
+    def waiting(self, message: str) -> None:
+        self._waiting = message
+        self(self._last)
 
 
 class GeneratorActor:

@@ -95,6 +95,8 @@ class Progress:
     unique: int
     counts: Counts
     message: str = ""
+    waiting: str = ""
+    """How far the teacher's batches are, where requests go in batches."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,10 @@ class AskableTeacher(Protocol):
     @property
     def concurrency(self) -> int:
         """Requests that may be in flight now."""
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether answers come all together, after minutes or hours, so that few rounds are better than many."""
 
     @property
     def spent(self) -> Spent:

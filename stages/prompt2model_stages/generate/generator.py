@@ -136,14 +136,27 @@ class FewShotGenerator(DatasetGenerator):
         await self._pool.run(self._refill, self._patience_s, AFTER_ERROR_S)
 
     def _patience_s(self) -> float:
-        return min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, self._planner.usual_s or 0.0))
+        usual_s = LONGEST_WAIT_S if self._planner.patient else self._planner.usual_s or 0.0
+        return min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, usual_s))
 
     def _refill(self) -> bool:
         """Starts requests until enough are in flight; returns whether there is nothing left to do."""
-        room = self._planner.in_flight(max(1, self._teacher.concurrency), len(self._collection))
-        while len(self._pool) < room and (self._start_output() or self._start_writing()):
-            pass
+        self._planner.patient = self._teacher.in_batches
+        if self._teacher.in_batches:
+            self._fill_round(self._teacher.concurrency)
+        else:
+            room = self._planner.in_flight(max(1, self._teacher.concurrency), len(self._collection))
+            while len(self._pool) < room and (self._start_output() or self._start_writing()):
+                pass
         return self._planner.ended(len(self._collection)) and self._labeller.done
+
+    def _fill_round(self, allowed: int) -> None:
+        """Starts what goes into the next batch. Every output is needed, whatever the others bring; examples may be repeats."""
+        while len(self._pool) < allowed and self._start_output():
+            pass
+        room = self._planner.in_round(allowed, len(self._collection), self._collection.counts.requests)
+        while len(self._pool) < allowed and len(self._writing) < room and self._start_writing():
+            pass
 
     def _start_writing(self) -> bool:
         """Puts a request for new examples in flight, where more are needed than those in flight should bring."""

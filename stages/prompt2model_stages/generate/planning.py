@@ -92,6 +92,8 @@ class RequestPlanner:
         self.repeats = 0
         """Of these, the latest that were readable."""
         self.found = Yield(order.least_yield)
+        self.patient = False
+        """Whether requests go in batches: how long one takes then says nothing of the next."""
 
     @property
     def new_per_asked(self) -> float:
@@ -137,7 +139,8 @@ class RequestPlanner:
 
     def answered(self, plan: Plan, written: int, new: int, completions: int) -> None:
         """Notes what the answer to a planned request brought; see learn."""
-        self.latency(self._clock() - plan.since)
+        if not self.patient:
+            self.latency(self._clock() - plan.since)
         if plan.several:
             self.judge_several(written, plan.asked)
         hottest = plan.temperature >= self._hottest
@@ -215,7 +218,7 @@ class RequestPlanner:
 
     def overdue(self, since: float) -> bool:
         """Whether a request sent at this time of the clock should have been answered long ago."""
-        return self.usual_s is not None and self._clock() - since > OVERDUE * self.usual_s
+        return not self.patient and self.usual_s is not None and self._clock() - since > OVERDUE * self.usual_s
 
     def stalled(self, unique: int) -> bool:
         """Whether asking on is pointless."""
@@ -228,6 +231,17 @@ class RequestPlanner:
     def in_flight(self, allowed: int, unique: int) -> int:
         """How many requests may be in flight: few until the first examples are there."""
         return min(allowed, FIRST_IN_FLIGHT * (1 + unique))
+
+    def in_round(self, allowed: int, unique: int, answered: int) -> int:
+        """The same where requests go in batches: as many as were answered so far, so that a teacher which has no more to say
+        was never asked for more than twice what it took to see that; at half the price, that is no more than one by one.
+
+        Args:
+            allowed: that the teacher takes.
+            unique: examples there are.
+            answered: requests for examples, those of earlier attempts included.
+        """
+        return min(self.in_flight(allowed, unique), max(FIRST_IN_FLIGHT, answered))
 
 
 def _shown(characters: int, halved: int) -> int:

@@ -127,6 +127,8 @@ class _Watch:
     def __call__(self, progress: Progress) -> None:
         counts = progress.counts
         message = progress.message or _said(counts)
+        if progress.waiting and not progress.message:
+            message = f"{progress.waiting}; {message}"
         self._reporter.progress(progress.done, progress.total, "examples", message)
         ended = progress.unique >= progress.total or bool(progress.message)
         due = counts.answers >= self._last + max(1, progress.total // CURVE_POINTS) or ended

@@ -42,6 +42,7 @@ async def open_teacher(
     http: httpx2.AsyncClient | None = None,
     grace_s: float | None = None,
     tell: Callable[[str], None] = lambda message: None,
+    group: str = "",
 ) -> AsyncIterator[Teacher]:
     """Opens the job's teacher for one stage run; at the end, answers in flight are waited for and journalled.
 
@@ -52,6 +53,7 @@ async def open_teacher(
         http: the HTTP client to use and leave open; by default a new one.
         grace_s: how long answers in flight are waited for where nothing interrupts; by default as long as one may take.
         tell: told in a few words how far batches are, while they are waited for.
+        group: what an earlier attempt asked for this group in batches is waited for first, since nobody will ask for it again.
 
     Raises: StageError, OSError.
     """
@@ -77,6 +79,8 @@ async def open_teacher(
     interrupted, done = True, False
     try:
         teacher.resume()
+        if group:
+            await teacher.catch_up(group)
         yield teacher
         interrupted, done = False, True
     except StageError:

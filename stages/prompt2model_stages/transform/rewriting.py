@@ -42,7 +42,12 @@ Progress = Callable[[int, int, int], None]
 async def write_plan(task: Task, sample: Sequence[Pair], teacher: AskableTeacher) -> str:
     """The plan for all rows; empty where the teacher gives none, or the rows are too long for it. Raises: StageError."""
     request = TeacherRequest(
-        purpose=PURPOSE, messages=ask_plan(task, sample), temperature=0.0, max_tokens=PLAN_TOKENS, partial=True
+        purpose=PURPOSE,
+        messages=ask_plan(task, sample),
+        temperature=0.0,
+        max_tokens=PLAN_TOKENS,
+        partial=True,
+        at_once=True,
     )
     try:
         answer = await teacher.ask(request)
@@ -113,6 +118,10 @@ class Rewriter:
             return True
         room = max(1, self._teacher.concurrency)
         self._progress(self._done, len(self._rows), len(self._made))  # a sign of life where the endpoint makes it wait
+        if self._teacher.in_batches and self._answered < REFUSED_ALL:
+            room = min(
+                room, REFUSED_ALL
+            )  # in one round what tells whether the dataset is of use, in the next all others
         room = room if self._made else min(room, FIRST_IN_FLIGHT)
         while len(self._pool) < room and (place := next(self._left, None)) is not None:
             self._pool.start(self._ask(place))

@@ -87,10 +87,17 @@ def plan_sample(context: StageContext) -> list[Example]:
 async def _transform(
     context: StageContext, task: Task, dataset: str, rows: Sequence[Example], sample: Sequence[Example]
 ) -> _Transformed:
-    def watch(done: int, total: int, rewritten: int) -> None:
-        context.reporter.progress(done, total, "rows", f"{rewritten} rewritten")
+    waiting = ""  # how far batches are, where rows go in batches
 
-    async with open_teacher(context.job, stage="transform") as teacher:
+    def tell(message: str) -> None:
+        nonlocal waiting
+        waiting = message
+
+    def watch(done: int, total: int, rewritten: int) -> None:
+        told = f"{waiting}; {rewritten} rewritten" if waiting else f"{rewritten} rewritten"
+        context.reporter.progress(done, total, "rows", told)
+
+    async with open_teacher(context.job, stage="transform", tell=tell) as teacher:
         plan = await write_plan(task, sample, teacher)
         results = await Rewriter(task, plan, dataset, rows, teacher, watch, context.spec.seed).rewrite()
         return _Transformed(plan, results, teacher.spent)
