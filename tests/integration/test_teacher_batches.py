@@ -14,11 +14,17 @@ from pathlib import Path
 import pytest
 
 from prompt2model_api.results import Spent
+from prompt2model_stages.evaluate.teaching import ask_teacher
+from prompt2model_stages.examples import Example, Pair
+from prompt2model_stages.generate.base import Task
+from prompt2model_stages.stage_files import DiscoveredTask
 from prompt2model_stages.storage import Folder
-from prompt2model_stages.teacher import spent_by_run
+from prompt2model_stages.teacher import open_teacher, spent_by_run
 from prompt2model_stages.teacher.journal import Ledger
+from prompt2model_stages.transform.rewriting import Rewriter, write_plan
 from tests.batch_teacher import CREATE, CREATED, DOWNLOAD, UPLOAD, BatchTeacher
 from tests.fake_teacher import serving
+from tests.unit.teacher_cases import job
 
 pytestmark = pytest.mark.integration
 
@@ -68,6 +74,29 @@ def finish(folder: Path, url: str, batch: str = "Always") -> str:
         process.kill()
     assert process.returncode == 0
     return said
+
+
+async def test_evaluate_asks_for_all_rows_in_one_batch(tmp_path: Path) -> None:
+    task, told = DiscoveredTask(instruction="Backwards.", demonstrations=[]), list[str]()
+    with serving(BatchTeacher(latency_s=0.0)) as endpoint:
+        asked = job(tmp_path, endpoint.url, batch="Always")
+        rows = [str(1000 + i) for i in range(120)]
+        answers = await ask_teacher(asked, task, rows, 20, lambda done: None, tell=told.append)
+    assert answers.answers == [row[::-1] for row in rows] and answers.spent.requests == 120
+    assert len(endpoint.batches) == 1 and not endpoint.bodies
+    assert told[-1] == "batch 1 of 1: 120 of 120 answered"
+
+
+async def test_transform_rewrites_in_three_batches_after_a_plan_that_waits_for_none(tmp_path: Path) -> None:
+    rows = [Example(str(1000 + i), "", "retrieved", f"d#{i}") for i in range(300)]
+    task = Task("Spell it backwards.", (Pair("12", "21"),))
+    with serving(BatchTeacher(latency_s=0.0)) as endpoint:
+        async with open_teacher(job(tmp_path, endpoint.url, batch="Always"), "transform") as teacher:
+            plan = await write_plan(task, rows[:3], teacher)
+            results = await Rewriter(task, plan, "d", rows, teacher, lambda done, total, new: None, 0).rewrite()
+    assert sum(isinstance(result.outcome, Pair) for result in results) > 100
+    assert [batch["request_counts"]["total"] for batch in endpoint.batches.values()] == [30, 100, 170]
+    assert len(endpoint.bodies) == 1 and not endpoint.paid_twice()
 
 
 def kill(process: subprocess.Popen[str]) -> None:

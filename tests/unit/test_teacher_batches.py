@@ -292,6 +292,19 @@ async def test_who_is_done_cancels_what_nobody_wants(tmp_path: Path) -> None:
     assert endpoint.cancelled == ["batch_1"]
 
 
+async def test_what_an_edit_made_useless_is_cancelled_and_what_is_answered_stays(tmp_path: Path) -> None:
+    endpoint = BatchTeacher(latency_s=0.0, held=True)
+    async with teacher(tmp_path, endpoint) as opened:
+        await leave(opened, endpoint, NUMBERS, group="before the edit")
+    async with teacher(tmp_path, endpoint) as opened:
+        await opened.catch_up("after the edit")
+        assert endpoint.cancelled == ["batch_1"]
+        endpoint.held, endpoint.answers_of, endpoint.ends_as = False, 10, "cancelled"
+        assert await ask_all(opened, ["999"], group="after the edit") == ["999"]
+    assert len(Ledger.read(Folder(str(tmp_path))).of_group("before the edit")) == 10
+    assert spent_by_run(Folder(str(tmp_path)))[RUN].requests == 11
+
+
 async def test_each_step_is_on_the_disk_before_the_next(tmp_path: Path) -> None:
     endpoint = BatchTeacher(latency_s=0.0)
     async with teacher(tmp_path, endpoint) as opened:

@@ -44,8 +44,10 @@ QUIET_S = 1.0
 FIRST_POLL_S, LONGEST_POLL_S, POLL_GROWTH = 1.0, 60.0, 1.5
 RELOOK_S = 5.0
 """After so long a batch that was not found is looked for once more: it may have been made while the process was killed."""
+PULSE_S = 30.0
 FULL_WAIT_S = 60.0
 """How long an account that has too many tokens in its queue is given, where none of our own batches may end."""
+AT_ONCE = 200
 ENDING_S = 10.0
 """How long a batch whose answers are all journalled may take to be noted as done, and its files to be deleted."""
 GONE_IN_A_ROW = 4
@@ -87,6 +89,7 @@ class Batches:
         self._made = 0
         self._handing_out = 0
         self._flusher: asyncio.Task[None] | None = None
+        self._pulse: asyncio.Task[None] | None = None
 
     @property
     def limits(self) -> BatchLimits:
@@ -138,7 +141,14 @@ class Batches:
             batch.task = asyncio.create_task(self._run(batch, None))
 
     async def of_group(self, group: str) -> None:
-        """Waits for what an earlier process asked for a group. Raises: StageError, OSError."""
+        """Waits for what an earlier process asked for a group, and has the endpoint stop at what is of other groups alone.
+
+        Raises: StageError, OSError.
+        """
+        other = [batch for batch in self._batches.values() if batch.groups and group not in batch.groups]
+        for batch in other:  # an edit has made it useless; what is answered by now is journalled all the same
+            if batch.noted.batch:
+                await self._api.cancel(batch.noted.batch)
         await self._end_of([batch for batch in self._batches.values() if group in batch.groups])
 
     async def of_key(self, key: str) -> None:
@@ -146,18 +156,18 @@ class Batches:
         await self._end_of([batch for batch in self._batches.values() if key in batch.keys])
 
     async def close(self, unwanted: bool) -> None:
-        """Ends the work, not the batches; unwanted: nobody will ask for their answers again, so the endpoint may stop."""
+        """Ends the work, not the batches; unwanted: nobody will ask again for the answers of those that this process sent."""
         ending = [batch.task for batch in self._batches.values() if batch.task and self._is_journalled(batch)]
         if ending:
             await asyncio.wait(ending, timeout=ENDING_S)
         tasks = [batch.task for batch in self._batches.values() if batch.task is not None]
-        running = [batch.noted.batch for batch in self._batches.values() if batch.noted.batch]
-        tasks += [self._flusher] if self._flusher is not None else []
+        own = [batch.noted.batch for batch in self._batches.values() if batch.noted.batch and not batch.adopted]
+        tasks += [task for task in (self._flusher, self._pulse) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if unwanted:
-            await asyncio.gather(*(self._api.cancel(batch) for batch in running))
+            await asyncio.gather(*(self._api.cancel(batch) for batch in own))
 
     def progress(self) -> str:
         """How far the first batch is that is not over; empty where there is none."""
@@ -188,7 +198,15 @@ class Batches:
         batch = RunningBatch(noted, self._made, left)
         self._batches[noted.name] = batch
         self._of.update(dict.fromkeys(left, batch))
+        if self._pulse is None or self._pulse.done():
+            self._pulse = asyncio.create_task(self._say_now_and_then())
         return batch
+
+    async def _say_now_and_then(self) -> None:
+        """A sign of life while a file is on its way, or the endpoint is away; by the clock of whoever looks for it."""
+        while self._batches:
+            await asyncio.sleep(PULSE_S)
+            self._say()
 
     def _drop_from_queue(self, identifier: str) -> None:
         if (line := self._queue.pop(identifier, None)) is not None:
@@ -279,8 +297,10 @@ class Batches:
             self._taken.full_in_a_row = 0
             for file in (state.output, state.errors):
                 content = await self._api.content(file) if file else b""
-                for result in results_of(content, self._endpoint.base_url):
+                for number, result in enumerate(results_of(content, self._endpoint.base_url)):
                     await self._hand(batch, result)
+                    if number % AT_ONCE == 0:
+                        await asyncio.sleep(0)  # whoever looks how far it is gets an answer meanwhile
             missing = Unanswered(f"the batch is {state.status}")
             for identifier in list(batch.left):
                 await self._hand(batch, Result(identifier, missing))
@@ -313,7 +333,6 @@ class Batches:
             else:
                 self._leftovers.give_back([result.identifier])
             self.over(result.identifier)
-            await asyncio.sleep(0)
         else:
             left_out = LineLeft(result.outcome.why) if isinstance(result.outcome, Unanswered) else result.outcome
             self._set(result.identifier, left_out)
