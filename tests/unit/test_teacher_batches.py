@@ -223,7 +223,9 @@ async def test_the_budget_holds_at_the_price_of_a_batch(tmp_path: Path) -> None:
     assert spent.requests == len(endpoint.paid) >= 5
 
 
-async def test_an_attempt_that_ends_leaves_its_batch_and_the_next_one_takes_it_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("storage", ["local", "memory"])
+async def test_an_attempt_that_ends_leaves_its_batch_and_the_next_one_takes_it_up(tmp_path: Path, storage: str) -> None:
+    tmp_path = tmp_path if storage == "local" else f"memory:/{tmp_path}"  # type: ignore[assignment]
     endpoint, told = BatchTeacher(latency_s=0.0, held=True), list[str]()
     async with teacher(tmp_path, endpoint) as opened:
         await leave(opened, endpoint, NUMBERS, group="g")
@@ -283,6 +285,18 @@ async def test_a_batch_that_nobody_knows_any_more_is_told_and_then_asked_again(t
     async with teacher(tmp_path, endpoint, batch="Never") as opened:
         assert await ask_all(opened, NUMBERS[:3]) == BACKWARDS[:3]
         assert opened.spent.requests == 6, "the batch may have been charged"
+
+
+async def test_a_batch_that_is_gone_when_an_attempt_looks_for_it_is_asked_again(tmp_path: Path) -> None:
+    endpoint = BatchTeacher(latency_s=0.0, held=True)
+    async with teacher(tmp_path, endpoint) as opened:
+        await leave(opened, endpoint, NUMBERS[:3], group="g")
+    endpoint.batches.clear()
+    endpoint.held = False
+    async with teacher(tmp_path, endpoint) as opened:
+        await opened.catch_up("g")
+        assert await ask_all(opened, NUMBERS[:3]) == BACKWARDS[:3]
+        assert opened.spent.requests == 6
 
 
 async def test_who_is_done_cancels_what_nobody_wants(tmp_path: Path) -> None:

@@ -219,7 +219,8 @@ class Batches:
                 await self._make(batch, content)
             elif not batch.noted.batch and not await self._adopt(batch):
                 return
-            state = await self._wait_for(batch)
+            if (state := await self._wait_for(batch)) is None:
+                return
             if state.status == "failed" and not state.output:
                 await self._failed(batch, state)
             else:
@@ -274,13 +275,16 @@ class Batches:
         batch.noted.batch = found
         return True
 
-    async def _wait_for(self, batch: RunningBatch) -> BatchState:
+    async def _wait_for(self, batch: RunningBatch) -> BatchState | None:
+        """How it ended; None where the endpoint does not know an earlier process' batch any more. Raises: StageError."""
         wait, gone = FIRST_POLL_S, 0
         while True:
             state = await self._api.look(batch.noted.batch)
             gone = gone + 1 if state is None else 0
             if gone >= GONE_IN_A_ROW:
                 await self._forget(batch)
+                if batch.adopted:
+                    return None
                 raise of_whole(self._endpoint, f"it does not know batch {batch.noted.batch} any more")
             if state is not None:
                 batch.state = state
