@@ -29,12 +29,12 @@ from prompt2model_stages.teacher.batch_files import (
     answered,
     line_of,
     results_of,
-    split,
 )
 from prompt2model_stages.teacher.clocks import Sleep
 from prompt2model_stages.teacher.journal import Journal
 from prompt2model_stages.teacher.lanes import LineLeft, Unserved
 from prompt2model_stages.teacher.leftovers import Leftovers
+from prompt2model_stages.teacher.line_queue import LineQueue
 from prompt2model_stages.teacher.running_batch import RunningBatch
 
 logger = logging.getLogger(__name__)
@@ -80,10 +80,7 @@ class Batches:
         self._api, self._journal, self._endpoint, self._leftovers = api, journal, endpoint, leftovers
         self._tell, self._sleep = tell, sleep
         self._taken = Taken(endpoint, always, tell, limits or BatchLimits())
-        self._queue: dict[str, bytes] = {}
-        self._queued = 0
-        self._arrived = 0
-        self._waiting: dict[str, asyncio.Future[httpx2.Response]] = {}
+        self._queue = LineQueue()
         self._batches: dict[str, RunningBatch] = {}
         self._of: dict[str, RunningBatch] = {}
         self._made = 0
@@ -106,19 +103,9 @@ class Batches:
 
         Raises: Unserved, LineLeft; StageError where the whole batch cannot be had; OSError of the journal.
         """
-        line = line_of(identifier, body)
-        future: asyncio.Future[httpx2.Response] = asyncio.get_running_loop().create_future()
-        self._waiting[identifier] = future
-        self._queue[identifier] = line
-        self._queued += len(line)
-        self._arrived += 1
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush())
-        try:
-            return await future
-        finally:
-            self._waiting.pop(identifier, None)
-            self._drop_from_queue(identifier)
+        return await self._queue.outcome(identifier, line_of(identifier, body))
 
     def over(self, identifier: str) -> None:
         """Notes that whoever asked has journalled what came, or never will."""
@@ -178,17 +165,14 @@ class Batches:
 
     async def _flush(self) -> None:
         """Sends what is queued once nothing more comes; results that are being handed out may yet bring more."""
-        while self._queue:
-            seen = self._arrived
+        while len(self._queue):
+            seen = self._queue.arrived
             await self._sleep(QUIET_S)
-            full = len(self._queue) >= self.limits.lines or self._queued >= self.limits.size
-            if full or (seen == self._arrived and not self._handing_out):
+            if self._queue.is_full(self.limits) or (seen == self._queue.arrived and not self._handing_out):
                 self._send_queue()
 
     def _send_queue(self) -> None:
-        for lines in split(list(self._queue.items()), self.limits):
-            for identifier in lines:
-                self._drop_from_queue(identifier)
+        for lines in self._queue.take(self.limits):
             noted = NotedBatch(self._journal.new_batch(), self._endpoint.base_url, tuple(lines))
             batch = self._begun(noted, set(lines))
             batch.task = asyncio.create_task(self._run(batch, b"".join(lines.values())))
@@ -208,10 +192,6 @@ class Batches:
             await asyncio.sleep(PULSE_S)
             self._say()
 
-    def _drop_from_queue(self, identifier: str) -> None:
-        if (line := self._queue.pop(identifier, None)) is not None:
-            self._queued -= len(line)
-
     async def _run(self, batch: RunningBatch, content: bytes | None) -> None:
         """One batch to its end; content: None where an earlier process sent it. What goes wrong is told to whoever waits."""
         try:
@@ -228,7 +208,7 @@ class Batches:
         except Exception as error:  # every kind: whoever waits must be told, or waits for ever
             batch.error = error
             for identifier in batch.noted.lines:
-                self._set(identifier, error)
+                self._queue.tell(identifier, error)
         finally:
             self._batches.pop(batch.noted.name, None)
 
@@ -339,16 +319,7 @@ class Batches:
             self.over(result.identifier)
         else:
             left_out = LineLeft(result.outcome.why) if isinstance(result.outcome, Unanswered) else result.outcome
-            self._set(result.identifier, left_out)
-
-    def _set(self, identifier: str, outcome: httpx2.Response | Exception) -> None:
-        future = self._waiting.get(identifier)
-        if future is None or future.done():
-            return
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
+            self._queue.tell(result.identifier, left_out)
 
     async def _failed(self, batch: RunningBatch, state: BatchState) -> None:
         """The endpoint took none of it. Raises: Unserved, StageError."""
@@ -363,7 +334,7 @@ class Batches:
             raise Unserved(faults.text)
         for number, identifier in enumerate(batch.noted.lines, start=1):
             if number in faults.lines:
-                self._set(identifier, answered(400, {"error": faults.lines[number]}, self._endpoint.base_url))
+                self._queue.tell(identifier, answered(400, {"error": faults.lines[number]}, self._endpoint.base_url))
         if faults.lines:
             raise Unserved(faults.text)
         raise self._taken.unfit(faults)

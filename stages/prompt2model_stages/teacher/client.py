@@ -211,7 +211,7 @@ class Teacher:
             return answer
         began, tries, way = self._clock(), 1, self._adapter.first_way(request)
         while True:
-            if request.n > 1 and (not way.spoken.several or self._has_parts(request)):
+            if request.n > 1 and (not way.spoken.several or self._part(request, 0) in self._journal.ledger.answers):
                 return await self._answer_in_parts(request, key)
             lane = self._lane(request)
             async with lane.slot():
@@ -390,16 +390,19 @@ class Teacher:
             identifier = sent.identifier if i == 0 else None
             part_cost = cost if i == 0 else Cost()
             part = self._part(request, i)
-            text = text_of(choice, request.partial)
             await self._journal.answer(
-                identifier, part, [text], part_cost, choice.refused, request.group, request.sample, cut=choice.cut
+                identifier,
+                part,
+                [text_of(choice, request.partial)],
+                part_cost,
+                choice.refused,
+                request.group,
+                request.sample,
+                cut=choice.cut,
             )
-
-    def _has_parts(self, request: TeacherRequest) -> bool:
-        return self._part(request, 0) in self._journal.ledger.answers
 
     def _key(self, request: TeacherRequest, part: int | None = None) -> str:
         return request_key(request, self._settings.model, self._scope, part, self._extra)
 
-    def _part(self, request: TeacherRequest, i: int) -> str:
-        return self._key(request, part=i)
+    def _part(self, request: TeacherRequest, part: int) -> str:
+        return self._key(request, part)
