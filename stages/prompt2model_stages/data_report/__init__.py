@@ -4,9 +4,9 @@
 into HTML. `exporting` writes the rows of the splits for other programs. Nothing here starts a stage or asks a teacher.
 """
 
-from prompt2model_stages.data_report.collecting import report_of
+from prompt2model_stages.data_report.collecting import OF_DATA, report_of
 from prompt2model_stages.data_report.page import page_of
 from prompt2model_stages.data_report.sections import sections_of
 from prompt2model_stages.data_report.sources import DataSources, StageData
 
-__all__ = ["DataSources", "StageData", "page_of", "report_of", "sections_of"]
+__all__ = ["OF_DATA", "DataSources", "StageData", "page_of", "report_of", "sections_of"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from prompt2model_api.graph import GRAPH
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.stage_run import Stage
 from prompt2model_stages.data_report.counting import Counting
@@ -27,8 +28,10 @@ from prompt2model_stages.statistics_files import DataStatistics, TrainingStatist
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.teacher.prices import price_of
 
-MAKING_DATA = (Stage.DISCOVER, Stage.GENERATE, Stage.TRANSFORM)
+MAKING_DATA = GRAPH[Stage.PREPARE].after
 """The stages whose questions to the teacher are a cost of the data; evaluate's are not."""
+OF_DATA = tuple(stage for stage in GRAPH if stage is not Stage.EVALUATE)
+"""The stages that make the data or read it for training."""
 
 
 def report_of(sources: DataSources, seed: int) -> DataReport:
@@ -81,8 +84,8 @@ def _nearest(prepared: Folder, counting: Counting) -> list[NearPair]:
 
 def _before_splits(sources: DataSources, counting: Counting) -> list[NearPair]:
     """Counts what generate and transform wrote, each as if it were a split."""
-    readers = {Stage.GENERATE: ("generated", generated_rows), Stage.TRANSFORM: ("transformed", transformed_rows)}
-    for stage, (name, reader) in readers.items():
+    generated = (Stage.GENERATE, "generated", generated_rows)
+    for stage, name, reader in (generated, (Stage.TRANSFORM, "transformed", transformed_rows)):
         if (data := sources.done(stage)) is not None:
             for _ in counting.through(name, reader(data.folder)):
                 pass
@@ -197,6 +200,7 @@ def _of_source(rows: Mapping[str, Mapping[str, int]], source: str) -> dict[str, 
 
 def _notes(sources: DataSources) -> tuple[str, ...]:
     """What the stages that make or read the data said of it."""
-    kept = (Stage.GENERATE, Stage.TRANSFORM, Stage.PREPARE, Stage.TRAIN)
-    notes = [note for stage in kept if (one := sources.done(stage)) and one.outputs for note in one.outputs.notes or []]
+    notes = [
+        note for stage in OF_DATA if (one := sources.done(stage)) and one.outputs for note in one.outputs.notes or []
+    ]
     return tuple(dict.fromkeys(notes))

@@ -7,14 +7,12 @@ from collections.abc import Iterable
 
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.stage_run import Stage, StageRunPhase
-from prompt2model_stages.data_report import DataSources, StageData, page_of, report_of
+from prompt2model_stages.data_report import OF_DATA, DataSources, StageData, page_of, report_of
 from prompt2model_stages.reporting import PROGRESS
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.tracking.folders import StageFolder, read_resource, read_stage_folder
 
 PAGE = "data.html"
-SHOWN = (Stage.DISCOVER, Stage.GENERATE, Stage.TRANSFORM, Stage.PREPARE, Stage.TRAIN)
-"""The stages that make the data, and the one that counts its tokens."""
 
 
 def data_sources(resource: Prompt2Model, stages: Iterable[StageFolder], live: bool) -> DataSources:
@@ -29,7 +27,7 @@ def data_sources(resource: Prompt2Model, stages: Iterable[StageFolder], live: bo
     return DataSources(
         name=f"{resource.metadata.namespace}/{resource.metadata.name}",
         spec=resource.spec,
-        stages={stage: _data(found[stage], live) for stage in SHOWN if stage in found},
+        stages={stage: _data(found[stage], live) for stage in OF_DATA if stage in found},
     )
 
 
@@ -45,7 +43,7 @@ def data_page(resource_folder: Folder, stage: StageFolder) -> tuple[str, bytes] 
     Raises: ValueError where a file of the data is damaged; OSError.
     """
     name = stage.name if stage.stage is Stage.PREPARE else stage.run.spec.inputs.get(Stage.PREPARE.value)
-    if stage.stage not in (Stage.PREPARE, Stage.TRAIN) or name is None:
+    if (stage.stage is not Stage.PREPARE and stage.stage is not Stage.TRAIN) or name is None:
         return None
     resource, prepared = read_resource(resource_folder), read_stage_folder(resource_folder / name, name)
     if resource is None or prepared is None or prepared.result is None:
