@@ -170,6 +170,7 @@ def test_the_model_is_registered_once(whole: Record) -> None:
     experiment = whole.client.get_experiment_by_name("default/dates")
     assert len(whole.client.search_logged_models([experiment.experiment_id])) == 1
     mlflow.set_tracking_uri(whole.uri)
+    mlflow.set_registry_uri(whole.uri)  # another record of this process may have set its own
     info = mlflow.models.get_model_info("models:/default.dates@champion")
     assert info.signature.inputs.input_names() == ["text"]
     assert info.signature.outputs.input_names() == ["output"]
