@@ -45,14 +45,21 @@ class GateState:
 
 
 def review_gate(spec: Prompt2ModelSpec, generated: StageOutputs | None) -> GateState:
-    """Whether a person accepted the generated examples, where the spec asks for it."""
-    if spec.generation.review == "None" or generated is None:
+    """Whether a person accepted the generated examples, where the spec asks for it.
+
+    Examples that a person corrected are used for the examples that they were made of and for no others, whether a review is
+    required or not. The decision names them; it has nothing where the examples are used as they were generated.
+    """
+    generation = spec.generation
+    if generated is None or (generation.review == "None" and generation.reviewed is None):
         return GateState(True, "NoReview", "No review is asked for.")
-    wanted, given = generated.examples_sha256 or "", spec.generation.accepted
-    if given is not None and wanted.startswith(given):
+    wanted = generated.examples_sha256 or ""
+    if not generation.accepts(wanted):
+        return GateState(False, "AwaitingReview", _what_to_review(wanted, generation.reviewed))
+    if generation.reviewed is None:
         return GateState(True, "Accepted", "generation.accepted names these examples.")
-    message = f"Look at the generated examples and set generation.accepted to {wanted[:16]}, or edit the prompt."
-    return GateState(False, "AwaitingReview", message)
+    message = "The generated examples are used as you corrected them (generation.accepted)."
+    return GateState(True, "Accepted", message, Decision(reviewed=generation.reviewed))
 
 
 def score_gate(spec: Prompt2ModelSpec, scores: list[Scores]) -> GateState:
@@ -90,6 +97,17 @@ def score_gate(spec: Prompt2ModelSpec, scores: list[Scores]) -> GateState:
     if score.teacher is None:
         return _beats_untrained(score, "the teacher was not measured")
     return _reaches_teacher(score, score.teacher, asked.margin if asked else 0.0)
+
+
+def _what_to_review(wanted: str, reviewed: str | None) -> str:
+    """What a person should do for the gate to open. wanted: hash of the examples that there are."""
+    if reviewed is None:
+        return f"Look at the generated examples and set generation.accepted to {wanted[:16]}, or edit the prompt."
+    return (
+        "generation.accepted names what you made of other generated examples than there are now: review these with `p2m review` "
+        "(what you decided of rows that are the same still stands), or set it to "
+        f"{wanted[:16]} to use them as they are."
+    )
 
 
 def gate_metric(spec: Prompt2ModelSpec, scores: list[Scores]) -> Metric | None:

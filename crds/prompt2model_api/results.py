@@ -286,6 +286,15 @@ class TransformedCounts(Model):
     )
 
 
+class ReviewedCounts(Model):
+    """What a person made of the generated examples."""
+
+    corrected: int = Field(default=0, ge=0, description="Examples that a person corrected.")
+    removed: int = Field(default=0, ge=0, description="Examples that a person removed.")
+    accepted: int = Field(default=0, ge=0, description="Examples that a person looked at and left as they are.")
+    unreviewed: int = Field(default=0, ge=0, description="Examples that nobody looked at.")
+
+
 class Discovered(Model):
     """What discover hands on."""
 
@@ -336,6 +345,7 @@ class StageOutputs(Discovered):
     transformed: TransformedCounts | None = None
     # prepare
     rows: dict[str, int] | None = Field(default=None, max_length=16, description="Rows a split.")
+    reviewed: ReviewedCounts | None = None
     # train
     model_sha256: Digest | None = Field(default=None, description="Over the model folder's files.")
     steps: int | None = Field(default=None, description="Optimizer steps made.")

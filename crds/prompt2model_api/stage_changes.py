@@ -30,7 +30,9 @@ def _differences(old: StageRunSpec, new: StageRunSpec) -> list[str]:
         for stage in sorted({*old.inputs, *new.inputs})
         if _differ(old.inputs, new.inputs, stage)
     ]
-    chosen = [d.in_digest if d else None for d in (old.decision, new.decision)]
+    chosen = [d.in_digest if d else {} for d in (old.decision, new.decision)]
+    reviewed = [decided.pop("reviewed", None) for decided in chosen]
+    found += ["your review (generation.accepted)"] if reviewed[0] != reviewed[1] else []
     return found + (["the choice"] if chosen[0] != chosen[1] else [])
 
 

@@ -8,12 +8,14 @@ choice that is only awaited does not stop generate: whatever is chosen, its exam
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from prompt2model_api.choice_gate import dataset_gate, student_gate
 from prompt2model_api.gates import GateState, review_gate
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.stage_run import Stage
+from prompt2model_api.texts import cut
 
 Done = Mapping[Stage, StageOutputs | None]
 """Outputs of the stages that the resource has; None of one that has no result yet."""
@@ -34,8 +36,16 @@ def deciding_gate(spec: Prompt2ModelSpec, stage: Stage, done: Done) -> GateState
         return dataset_gate(spec, discovered)
     if stage is Stage.PREPARE:
         dataset, review = dataset_gate(spec, discovered), review_gate(spec, done.get(Stage.GENERATE))
-        return dataset if not dataset.open or review.open else review
+        return _both(dataset, review) if dataset.open and review.open else dataset if not dataset.open else review
     return student_gate(spec, discovered) if stage is Stage.TRAIN else None
+
+
+def _both(dataset: GateState, review: GateState) -> GateState:
+    """Two open gates: the dataset, and what a person made of the generated examples where there is that."""
+    if dataset.decision is None or review.decision is None:
+        return dataset
+    decision = dataset.decision.model_copy(update={"reviewed": review.decision.reviewed})
+    return replace(dataset, message=cut(f"{review.message} {dataset.message}"), decision=decision)
 
 
 def holding_gate(spec: Prompt2ModelSpec, stage: Stage, done: Done) -> GateState | None:

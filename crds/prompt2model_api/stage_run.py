@@ -43,6 +43,10 @@ class Decision(Model):
         max_length=4,
         description="The SPDX identifiers of the licenses of the datasets beside it, by name; not part of the digest.",
     )
+    reviewed: Digest | None = Field(
+        default=None,
+        description="SHA-256 of the generated examples as a person corrected them. Missing where they are used as generated.",
+    )
     student: Uri | None = Field(default=None, description="The student that train reads.")
     student_revision: Name | None = Field(default=None, description="The commit or hash that discover resolved.")
     student_license: Name | None = Field(

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from prompt2model_api.base import Model
+from prompt2model_api.results import ReviewedCounts
 from prompt2model_stages.stage_files import StageFile
 
 STATISTICS = "statistics.json"
@@ -158,6 +159,16 @@ class NearestPair(Model):
     train_origin: str = ""
 
 
+class Review(Model):
+    """What a person made of the generated examples."""
+
+    model_config = _LENIENT
+
+    sha256: str = Field(description="Of the file that was read in place of the generated examples.")
+    counts: ReviewedCounts = ReviewedCounts()
+    rows: dict[str, int] = Field(default={}, description="By split: those that a person corrected.")
+
+
 class DataStatistics(StageFile):
     """What is in the splits, and what was left out of them."""
 
@@ -178,6 +189,7 @@ class DataStatistics(StageFile):
     nearest: list[NearestPair] | None = Field(
         default=None, description="Test rows with the training rows nearest to them, the nearest ten."
     )
+    review: Review | None = Field(default=None, description="None where no person corrected the generated examples.")
     files: dict[str, FileRead] | None = Field(default=None, description="The user's, by the field that names them.")
 
 

@@ -60,6 +60,18 @@ DATA = (
         BLOCKED,
     ),
     KnownReason(
+        "ReviewedMissing",
+        "The examples that `generation.accepted` names are not in the resource's folder.",
+        "Save them again with `p2m review`, or set `generation.accepted` to the hash of the generated examples alone.",
+        BLOCKED,
+    ),
+    KnownReason(
+        "ReviewedChanged",
+        "The file with the examples that `generation.accepted` names was altered, or was made of other generated examples.",
+        "Save them again with `p2m review`, or set `generation.accepted` to the hash of the generated examples alone.",
+        BLOCKED,
+    ),
+    KnownReason(
         "FormatUnknown",
         "The file's suffix does not say whether it is CSV, JSON or Parquet.",
         "Set `datasets.own.format.kind` or `evaluation.testData.format.kind`, or rename the file.",

@@ -29,11 +29,16 @@ PROGRESS = (
     ),
     KnownReason(
         "AwaitingReview",
-        "`generation.review` is Required, and `generation.accepted` does not name the generated examples.",
-        "Look at the examples, then set `generation.accepted` to the hash that the message shows. To get other examples, "
-        "edit the prompt.",
+        "`generation.review` is Required, and `generation.accepted` does not name the generated examples. Or it names what you "
+        "made of other examples than there are now, since generate ran again.",
+        "Look at the examples (`p2m review`), then set `generation.accepted` to the hash that the message shows. To get other "
+        "examples, edit the prompt.",
     ),
-    KnownReason("Accepted", "`generation.accepted` names the generated examples.", "Nothing."),
+    KnownReason(
+        "Accepted",
+        "`generation.accepted` names the generated examples, or what you made of them in `p2m review`.",
+        "Nothing.",
+    ),
     KnownReason("ScoreReached", "The student reached what the score gate asks for.", "Nothing."),
     KnownReason(
         "BeatsUntrained",

@@ -8,6 +8,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from prompt2model_api.base import Model
 
+ACCEPTED = r"^[0-9a-f]{8,64}(-[0-9a-f]{64})?$"
+"""The SHA-256 of the generated examples, or its start; behind it that of what a person made of them (docs/decisions/0107)."""
+
 
 class Temperature(Model):
     """Sampling temperature, raised in a line from `from` to `to` as examples come in (paper, section 3.3)."""
@@ -50,7 +53,18 @@ class Generation(Model):
         default="None",
         description="Required waits, before the data is used, until accepted names the generated examples.",
     )
-    accepted: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$", max_length=64)] | None = Field(
+    accepted: Annotated[str, StringConstraints(pattern=ACCEPTED, max_length=129)] | None = Field(
         default=None,
-        description="The hash of the examples that you reviewed, as the condition shows it; it answers the review gate.",
+        description="The hash of the examples that you reviewed, as the condition shows it; it answers the review gate. "
+        "`p2m review` writes another hash behind it, with a hyphen between: that of the examples as you corrected them.",
     )
+
+    @property
+    def reviewed(self) -> str | None:
+        """SHA-256 of the examples as a person corrected them, where accepted names one."""
+        return (self.accepted or "").partition("-")[2] or None
+
+    def accepts(self, examples_sha256: str) -> bool:
+        """Whether accepted names these generated examples, or what a person made of these."""
+        generated = (self.accepted or "").partition("-")[0]
+        return bool(generated) and examples_sha256.startswith(generated)

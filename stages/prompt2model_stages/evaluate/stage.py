@@ -35,8 +35,10 @@ from prompt2model_stages.evaluate.predictions import (
     write_predictions,
 )
 from prompt2model_stages.golden_requests import GOLDEN, read_golden, write_golden
+from prompt2model_stages.reviewed import sentence_on
 from prompt2model_stages.splits import TRAIN, VALIDATION, Row, read_split
 from prompt2model_stages.stage_files import DiscoveredTask, UntrainedStudent, json_lines
+from prompt2model_stages.statistics_files import DataStatistics
 from prompt2model_stages.storage import Folder
 from prompt2model_stages.student.encoding import StudentSettings
 from prompt2model_stages.task_card import TaskCard
@@ -82,7 +84,7 @@ def run(context: StageContext) -> StageOutputs:
     scores = score(rows, answers, metrics, load(), spec.seed, taught)
     write_predictions(folder, rows, answers)
     folder.write_bytes(ERRORS, json_lines(errors(rows, answers)))
-    TaskCard.of(DiscoveredTask.read(context.input("discover"))).write(folder)
+    TaskCard.of(DiscoveredTask.read(context.input("discover")), _review(prepared)).write(folder)
     folder.write_json(SCORES, [score.dump() for score in scores])
     bar.full()
     return StageOutputs(
@@ -93,6 +95,12 @@ def run(context: StageContext) -> StageOutputs:
         notes=_notes(scores) or None,
         spent=taught.spent,
     )
+
+
+def _review(prepared: Folder) -> str:
+    """What a person made of the generated examples, in a sentence; empty where nothing, or where it cannot be read."""
+    found = DataStatistics.read_if_whole(prepared)
+    return sentence_on(found.review.counts) if found is not None and found.review is not None else ""
 
 
 def _metrics(spec: Prompt2ModelSpec, rows: list[Row], prepared: Folder) -> tuple[list[Metric], str]:

@@ -1,8 +1,9 @@
 """prepare: retrieved, generated and the user's own examples become splits in text-to-text form.
 
-Reads the rows that transform rewrote, or else the choice of the gate; discover's instruction and demonstrations, generate's
-examples where it ran, and the user's files. Writes one Parquet file a split, preprocessing.json and statistics.json. It is quick
-and has no state: an attempt after a kill does it again, and the same inputs give the same bytes.
+Reads the rows that transform rewrote, or else the choice of the gate; discover's instruction and demonstrations; generate's
+examples where it ran, as a person corrected them where generation.accepted says so; and the user's files. Writes one Parquet
+file a split, preprocessing.json and statistics.json. It is quick and has no state: an attempt after a kill does it again, and
+the same inputs give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,15 +21,14 @@ from prompt2model_api.spec.references import OwnData
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import blocked, failed
 from prompt2model_stages.examples import (
-    EXAMPLES,
     SOURCES,
     TRANSFORMED,
     Example,
     Pair,
     TransformedExample,
-    VotedExample,
 )
 from prompt2model_stages.prepare.chosen import chosen_rows, dataset_license
+from prompt2model_stages.prepare.generated import generated_rows
 from prompt2model_stages.prepare.own_data import OwnExamples, read_alike, read_own
 from prompt2model_stages.prepare.source_content import check_content
 from prompt2model_stages.prepare.splitting import Splits, split
@@ -37,7 +37,7 @@ from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
 from prompt2model_stages.splits import TRAIN, split_file, test_split, write_split
 from prompt2model_stages.stage_files import DiscoveredTask, read_lines
-from prompt2model_stages.statistics_files import FileRead
+from prompt2model_stages.statistics_files import FileRead, Review
 from prompt2model_stages.storage import Folder
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,8 @@ STEPS = ("retrieved data", "own data", "generated examples", "splits", "files")
 def run(context: StageContext) -> StageOutputs:
     """One attempt of prepare.
 
-    Raises: StageError: NoTrainingData, LicenseNotAllowed, ColumnMissing, FileMissing and what loading a dataset raises.
+    Raises: StageError: NoTrainingData, LicenseNotAllowed, ColumnMissing, FileMissing, what loading a dataset raises, and what
+        generated_rows does.
     """
     task = DiscoveredTask.read(context.input("discover"))
     limit = context.spec.training.max_instruction_characters
@@ -67,17 +68,23 @@ def run(context: StageContext) -> StageOutputs:
     examples += own.examples if own else []
     own_test = tests.examples if tests else None
     _progress(context, 2)
-    examples += _generated(context)
+    generated = generated_rows(context)
+    examples += generated.examples
     _progress(context, 3)
     shown = [Pair(demonstration.input, demonstration.output) for demonstration in task.demonstrations]
     splits = split(examples, context.spec.seed, own_test, demonstrations=shown)
     if not splits.examples[TRAIN]:
         raise _no_training_data(splits)
     _progress(context, 4)
-    rows = write(splits, preprocessing, context.folder, files, rows_read(examples))
+    rows = write(splits, preprocessing, context.folder, files, rows_read(examples), generated.review)
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
-    left_out = [*_left_out(splits), *filter(None, [preprocessing.note])]
-    return StageOutputs(rows=rows, notes=[*notes, *left_out] or None, license=license_name)
+    told = [*generated.notes, *_left_out(splits), *filter(None, [preprocessing.note])]
+    return StageOutputs(
+        rows=rows,
+        notes=[*notes, *told] or None,
+        license=license_name,
+        reviewed=generated.review.counts if generated.review is not None else None,
+    )
 
 
 def _left_out(splits: Splits) -> list[str]:
@@ -102,17 +109,19 @@ def write(
     folder: Folder,
     files: Mapping[str, Table] | None = None,
     read: Mapping[str, int] | None = None,
+    review: Review | None = None,
 ) -> dict[str, int]:
     """Writes the splits, and how they were made.
 
     Args:
         files: the user's, by the field that names them; nobody else may ever have seen what was in them.
         read: rows of each dataset that was retrieved.
+        review: what a person made of the generated examples.
 
     Returns: rows by split, the training split first.
     """
     preprocessing.save(folder)
-    statistics_of(splits, {f: _about(t) for f, t in (files or {}).items()}, read).write(folder)
+    statistics_of(splits, {f: _about(t) for f, t in (files or {}).items()}, read, review).write(folder)
     for source in SOURCES:
         folder.remove(split_file(test_split(source)))  # of an attempt that was killed before the data was fixed
     for name, examples in splits.examples.items():
@@ -181,15 +190,6 @@ def _place(data: OwnData, where: str) -> str:
             "Add the key to the ConfigMap, or name another.",
         )
     return str(mounted)
-
-
-def _generated(context: StageContext) -> list[Example]:
-    if "generate" not in context.job.stage_run.spec.inputs:
-        return []
-    return [
-        Example(input=row.input.strip(), output=row.output.strip(), source="generated", origin=",".join(row.requests))
-        for row in read_lines(context.input("generate"), EXAMPLES, VotedExample)
-    ]
 
 
 def _no_training_data(splits: Splits) -> Exception:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from prompt2model_stages.examples import SOURCES, Example
+from prompt2model_stages.prepare.generated import is_corrected
 from prompt2model_stages.prepare.grouping import Grouping
 from prompt2model_stages.prepare.nearest import Near, nearest
 from prompt2model_stages.prepare.splitting import Splits
@@ -19,6 +20,7 @@ from prompt2model_stages.statistics_files import (
     Histogram,
     Lengths,
     NearestPair,
+    Review,
 )
 
 BINS = 20
@@ -38,12 +40,16 @@ def dataset_of(example: Example) -> str:
 
 
 def statistics_of(
-    splits: Splits, files: Mapping[str, FileRead] | None = None, read: Mapping[str, int] | None = None
+    splits: Splits,
+    files: Mapping[str, FileRead] | None = None,
+    read: Mapping[str, int] | None = None,
+    review: Review | None = None,
 ) -> DataStatistics:
     """Rows and length histograms by split and source, and what was dropped; lengths in BINS bins of one width for all.
 
     Args:
         read: rows of each dataset that was retrieved, before splitting.
+        review: what a person made of the generated examples.
     """
     rows = {name: len(examples) for name, examples in splits.examples.items()}
     sources = {name: _by_source(examples) for name, examples in splits.examples.items()}
@@ -61,7 +67,14 @@ def statistics_of(
         datasets=_datasets(splits, read or {}) or None,
         grouping=_grouping(splits.grouping) if splits.grouping.groups else None,
         nearest=[_nearest(near) for near in nearest(splits.examples)] or None,
+        review=_with_rows(review, splits) if review is not None else None,
     )
+
+
+def _with_rows(review: Review, splits: Splits) -> Review:
+    """With the rows of each split that a person corrected."""
+    counts = {name: sum(map(is_corrected, examples)) for name, examples in splits.examples.items()}
+    return review.model_copy(update={"rows": {name: count for name, count in counts.items() if count}})
 
 
 def _grouping(grouping: Grouping) -> GroupStatistics:

@@ -31,6 +31,7 @@ class Card:
     max_input_tokens: of instruction and input together; None where it is not known.
     max_output_tokens: of an answer.
     truncate: whether longer inputs are cut.
+    review: what a person made of the generated examples, in a sentence; empty where nothing.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Card:
     max_input_tokens: int | None = None
     max_output_tokens: int | None = None
     truncate: bool = False
+    review: str = ""
 
     def limits(self) -> list[str]:
         """What a request may hold, a sentence each."""
@@ -76,6 +78,7 @@ def read_card(name: str, sha256: str, model: Path, golden: Sequence[Pair], card:
         max_input_tokens=settings.max_input_tokens if settings is not None else None,
         max_output_tokens=settings.max_output_tokens if settings is not None else None,
         truncate=truncate,
+        review=told.review,
     )
 
 

@@ -38,7 +38,8 @@ def openapi(card: Card) -> dict[str, Any]:
 
 def _description(card: Card) -> str:
     about = [card.instruction] if card.instruction else []
-    return "\n\n".join([*about, "A small model, fine-tuned for this one task.", " ".join(card.limits())])
+    made = " ".join(filter(None, ["A small model, fine-tuned for this one task.", card.review]))
+    return "\n\n".join([*about, made, " ".join(card.limits())])
 
 
 def _predict(card: Card) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def page(card: Card) -> str:
         "example": "\n" + escape(example),
         "examples": _examples(card),
         "curl": escape(_curl(example)),
+        "review": f'<p id="review">{escape(card.review)}</p>' if card.review else "",
         "limits": "".join(f"<li>{escape(sentence)}</li>" for sentence in card.limits()),
         "text_limit": str(TEXT_LIMIT),
         "style": _file("page.css"),

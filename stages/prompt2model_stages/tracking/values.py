@@ -54,6 +54,7 @@ def final_metrics(result: ResultFile) -> dict[str, float]:
     for name, value in outputs.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             found[name] = float(value)
+    found |= {f"reviewed/{name}": float(count) for name, count in (outputs.get("reviewed") or {}).items()}
     return found | transformed_metrics(outputs.get("transformed")) | score_metrics(outputs.get("scores") or [])
 
 
