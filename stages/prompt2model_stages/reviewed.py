@@ -7,7 +7,6 @@ as it is, by whom and when is beside it, in reviewed-<8 hex>.json, so that anoth
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
@@ -19,7 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from prompt2model_api.base import Digest, Model
 from prompt2model_api.results import ReviewedCounts
 from prompt2model_stages.examples import VotedExample
-from prompt2model_stages.stage_files import first_problem, json_line
+from prompt2model_stages.stage_files import first_problem
 from prompt2model_stages.storage import Folder
 
 
@@ -87,7 +86,12 @@ def edits_name(sha256: str) -> str:
 def content_of(head: Head, examples: Iterable[ReviewedExample]) -> bytes:
     """A version's file. The same data gives the same bytes."""
     first = json.dumps(head.dump(), ensure_ascii=False).encode() + b"\n"
-    return first + b"".join(json_line(example) for example in examples)
+    return first + b"".join(map(_line, examples))
+
+
+def _line(row: ReviewedExample) -> bytes:
+    """As stage_files.json_line, which takes ten times as long for its copies."""
+    return json.dumps(vars(row), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def read_version(folder: Folder, sha256: str) -> Version:
@@ -138,4 +142,4 @@ def sentence_on(counts: ReviewedCounts) -> str:
 
 def unchanged(example: VotedExample) -> ReviewedExample:
     """A generated example as it is."""
-    return ReviewedExample(**{field.name: getattr(example, field.name) for field in dataclasses.fields(VotedExample)})
+    return ReviewedExample(example.input, example.output, example.requests, example.votes, example.of)

@@ -23,7 +23,7 @@ import pytest
 
 from prompt2model_api.loading import load
 from prompt2model_api.results import DatasetCandidate
-from prompt2model_stages.choosing.serving import _bound
+from prompt2model_stages.choosing.hosting import bound_from
 from tests import chromium, hub_server, waiting_runs
 
 pytestmark = [
@@ -182,7 +182,7 @@ async def test_only_its_address_opens_it_and_ctrl_c_ends_it(tmp_path: Path, hub:
 
 async def test_a_second_start_on_one_port_says_where_it_is(tmp_path: Path, hub: hub_server.Hub) -> None:
     waiting_runs.write(tmp_path)
-    first, second = _bound(PORT), _bound(PORT)  # at one moment, before a server takes either
+    first, second = bound_from(PORT), bound_from(PORT)  # at one moment, before a server takes either
     with first, second:
         assert [bound.getsockname()[1] for bound in (first, second)] == [PORT, PORT + 1]
         async with choosing(tmp_path, hub) as (process, address), httpx.AsyncClient(trust_env=False) as client:

@@ -39,22 +39,22 @@ class LocalPlace:
     runs: Path
 
     @classmethod
-    def of(cls, named: str, namespace: str, runs: Path) -> LocalPlace:
-        """By the name of a resource that was run, or by its file. Raises: SpecError."""
+    def of(cls, named: str, namespace: str, runs: Path, command: str = "p2m choose") -> LocalPlace:
+        """By the name of a resource that was run, or by its file; command: what the person called. Raises: SpecError."""
         if is_file(named):
             return cls(Path(named), runs)
         if not named.strip():
-            raise SpecError("No resource is named: `p2m choose NAME` takes one that `p2m status` lists, or its file.")
+            raise SpecError(f"No resource is named: `{command} NAME` takes one that `p2m status` lists, or its file.")
         run_folder = RunFolder(runs, namespace, named)
         origin = run_folder.read_origin()
         if origin is None:
             why = "was run from a file that is not known" if run_folder.path.is_dir() else "was not run here"
-            raise SpecError(f"{namespace}/{named} {why} ({run_folder.path}): name its file, `p2m choose FILE`.")
+            raise SpecError(f"{namespace}/{named} {why} ({run_folder.path}): name its file, `{command} FILE`.")
         return cls(origin, runs)
 
     def offers(self) -> Offers:
         """See Place."""
-        resource = self._parsed(read_text(self.file))
+        resource = self.resource()
         run_folder = RunFolder.of(self.runs, resource)
         discovered = self._discovered(resource, run_folder)
         folder = Folder(str(run_folder.stage_path(discovered)))
@@ -77,6 +77,10 @@ class LocalPlace:
             notes=[*facts.notes, *([AT_WORK] if run_folder.in_use() else [])],
         )
 
+    def resource(self) -> Prompt2Model:
+        """The resource as its file has it now. Raises: SpecError."""
+        return self._parsed(read_text(self.file))
+
     def _parsed(self, text: str) -> Prompt2Model:
         """The file as a run reads it, so that it names the same work. Raises: SpecError."""
         try:
@@ -93,12 +97,13 @@ class LocalPlace:
         if found is not None and found.candidates_file is not None:
             folder = Path(found.candidates_file).parent
             return next(run for run in stage_runs.values() if run_folder.stage_path(run) == folder)
-        how = f"run `{self._run_command()}` first"
+        how = f"run `{self.run_command()}` first"
         if any(run.spec.stage is Stage.DISCOVER and run.status.result is not None for run in stage_runs.values()):
             raise SpecError(f"{self.file}: it was edited, and there are no candidates for it as it is now: {how}.")
         raise SpecError(f"{self.file}: there are no candidates yet: {how}; it looks for them at its start.")
 
-    def _run_command(self) -> str:
+    def run_command(self) -> str:
+        """How the resource is run again."""
         return f"p2m run {shlex.quote(str(self.file))}{runs_option(self.runs)}"
 
     def present(self) -> Present:
@@ -135,7 +140,7 @@ class LocalPlace:
             replace(self.file.resolve(), proposal.after.encode())
         except OSError as error:
             raise SpecError(f"{self.file} cannot be written ({error.strerror}): nothing was changed.") from error
-        return f"Written to {self.file}. `{self._run_command()}` continues with it."
+        return f"Written to {self.file}. `{self.run_command()}` continues with it."
 
 
 def _renamed(dataset: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -14,14 +14,7 @@ from prompt2model_stages.choosing.picking import Pick
 from prompt2model_stages.choosing.sampling import ROWS, Sample, labelled
 from prompt2model_stages.choosing.tables import DATASET_HEADERS, STUDENT_HEADERS, dataset_line, student_line
 
-FONT = ("system-ui", "sans-serif")
-MONO = ("ui-monospace", "Consolas", "monospace")
 WIDTHS: list[str | int] = ["18%", "6%", "10%", "10%", "10%", "16%", "30%"]
-
-
-def theme() -> Any:
-    """Light, with the system's fonts: the themes of Gradio would load others."""
-    return gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=FONT, font_mono=MONO)
 
 
 AWAITED = "What is selected is still being read: its columns are not here yet."

@@ -93,6 +93,8 @@ def _run_locked(
             console.print(kept, highlight=False, soft_wrap=True)
             if status.phase is Phase.AWAITING_CHOICE:
                 console.print(f"Choose on a page: `p2m choose {where}`.", highlight=False, soft_wrap=True)
+            if status.phase is Phase.AWAITING_REVIEW:
+                console.print(f"Review on a page: `p2m review {where}`.", highlight=False, soft_wrap=True)
             return code
         _say_how_to_go_on(console, resource, run_folder, status)
         if keep_serving and answered:

@@ -163,6 +163,19 @@ def choose(named: str, runs: Path, port: int, namespace: str | None, cluster: bo
     sys.exit(choosing.choose(Console(), place, port))
 
 
+@main.command()
+@click.argument("named", metavar="NAME|FILE")
+@RUNS
+@click.option("--port", type=click.IntRange(1, 65535), default=7860, show_default=True, help="First port tried.")
+@click.option("--namespace", default="default", show_default=True)
+@click.option("--by", help="Your name beside your edits; without it, that of who is logged in.")
+def review(named: str, runs: Path, port: int, namespace: str, by: str | None) -> None:
+    """Open a page to read, correct and accept the generated examples of a resource that was run here."""
+    from prompt2model_stages.cli import reviewing  # other commands need none of what it imports
+
+    sys.exit(reviewing.review(Console(), named, namespace, runs, port, by))
+
+
 @main.group()
 def catalog() -> None:
     """Search the catalogs of datasets and models, or build your own from a hub."""
