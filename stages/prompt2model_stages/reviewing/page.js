@@ -1,7 +1,9 @@
 // The table: buttons, keys, and texts edited in place. One request is under way at a time; what is done meanwhile waits, so that
 // it is done on the rows as they are then. The current row is known to this window alone.
 const waiting = [];
+const PATIENCE_MS = 60000; // after an answer that never came, keys and buttons work again
 let busy = false;
+let timer = null;
 let editing = null;
 
 const root = () => element.querySelector(".p2m-review");
@@ -15,6 +17,11 @@ function mark(row, scroll) {
 
 function send(what) {
   busy = true;
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    busy = false;
+    waiting.length = 0;
+  }, PATIENCE_MS);
   trigger("submit", what);
 }
 
@@ -139,6 +146,7 @@ function shown() {
   const open = editing;
   editing = null;
   busy = false;
+  clearTimeout(timer);
   mark(rows().find((row) => row.dataset.row === root()?.dataset.current) ?? rows()[0], true);
   if (open && document.contains(again(open.row))) {
     // The answer to a search came while a person was writing: what was written stays.
