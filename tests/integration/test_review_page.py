@@ -208,6 +208,10 @@ async def test_filters_pages_and_near_duplicates(tmp_path: Path) -> None:
         await current(page, 2976)
         await press(page, "k")
         await current(page, 2975)
+        await press(page, *("a" * 20), *("u" * 20))  # as fast as they come: none is lost
+        await page.until("document.querySelector('.p2m-review').dataset.turn === '42'")
+        await counts(page, "0 of 3,000")
+        assert len(edits(tmp_path)) == 40
         await pick(page, "look", "votes differ")
         await page.until("document.querySelector('.p2m-bar').textContent.includes('of 3')")
         await pick(page, "look", "near-duplicates")

@@ -49,9 +49,11 @@ class Finder:
 
     def found(self, wanted: Wanted) -> Sequence[int]:
         """Places of rows, in their order; near-duplicates stand together."""
+        if wanted == Wanted():
+            return range(len(self._rows))
         if self._last is not None and self._last[:2] == (wanted, self._rows.changes):
             return self._last[2]
-        places = [place for place in self._looked_at(wanted.look) if self._fits(place, wanted)]
+        places: Sequence[int] = [place for place in self._looked_at(wanted.look) if self._fits(place, wanted)]
         self._last = (wanted, self._rows.changes, places)
         return places
 

@@ -41,7 +41,7 @@ class Pattern:
     def words(self) -> str:
         """What it does, after `in n other rows`."""
         if self.kind == "whole":
-            return f"make the {self.field} “{_short(self.before)}” “{_short(self.after)}”"
+            return f"change the {self.field} “{_short(self.before)}” to “{_short(self.after)}”"
         if self.kind == "spaces":
             return f"make each run of spaces in the {self.field} one space"
         parts = [

@@ -70,7 +70,10 @@ class Page:
         self.said = gr.HTML(padding=False, elem_id="said")
 
     def _wire(self) -> None:
-        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        # Not through Gradio's queue: its browser side loses the answer of an event that is sent while the stream of the one before
+        # is being closed, and a person presses keys faster than that.
+        direct: dict[str, Any] = {"queue": False, "api_visibility": "private"}
+        quiet = {**direct, "show_progress": "hidden"}
         wanted = [self.text, self.verdict, self.label, self.look]
         self.blocks.load(self._render, self.view, self.table, **quiet)
         # Each is done, in its order: the browser sends the next one when it has the answer.
@@ -83,7 +86,7 @@ class Page:
                 trigger_mode="always_last",
                 show_progress="minimal",
                 show_progress_on=self.look,
-                api_visibility="private",
+                **direct,
             )
         self.label.focus(lambda: gr.update(choices=self._labels()), None, self.label, **quiet)
         saving = [self.shown, self.lines, self.write, self.only, self.said]
