@@ -240,6 +240,8 @@ async def test_what_was_done_is_there_after_a_kill_and_another_window_is_told_of
         await kept(other, "other-window")
         await press(page, "a")
         await counts(page, "1 accepted")
+        await opened(other, address)
+        await counts(other, "2 of 60")
         process.kill()
         process.wait()
     async with reviewing(tmp_path, "bob") as (process, address), chromium.page() as page:

@@ -4,13 +4,18 @@ const waiting = [];
 const PATIENCE_MS = 60000; // after an answer that never came, keys and buttons work again
 let busy = false;
 let timer = null;
+let here = null; // the current row, which another rendering does not mark
+let newest = null; // the last answer, by its turn: the rows as they were when the page was loaded have the first turn, and may come late
 let editing = null;
 
 const root = () => element.querySelector(".p2m-review");
+const turn = () => Number(root()?.dataset.turn ?? 0);
 const rows = () => [...element.querySelectorAll("tr[data-row]")];
+const find = (place) => rows().find((row) => row.dataset.row === place);
 const current = () => element.querySelector("tr.current");
 
 function mark(row, scroll) {
+  here = row?.dataset.row ?? null;
   for (const one of rows()) one.classList.toggle("current", one === row);
   if (row && scroll) row.scrollIntoView({ block: "nearest" });
 }
@@ -36,7 +41,7 @@ function onRow(row, what) {
 
 // The row as it is after an answer that came meanwhile.
 function again(row) {
-  return rows().find((one) => one.dataset.row === row.dataset.row) ?? row;
+  return find(row.dataset.row) ?? row;
 }
 
 function step(by) {
@@ -143,11 +148,22 @@ element.addEventListener("change", (event) => {
 document.addEventListener("keydown", pressed);
 
 function shown() {
+  if (newest && turn() < newest.turn) {
+    props.value = newest.value;
+    setTimeout(() => mark(find(here), false));
+    return;
+  }
+  if (newest && turn() === newest.turn) {
+    newest.value = props.value;
+    mark(find(here) ?? rows()[0], false);
+    return;
+  }
+  newest = { turn: turn(), value: props.value };
   const open = editing;
   editing = null;
   busy = false;
   clearTimeout(timer);
-  mark(rows().find((row) => row.dataset.row === root()?.dataset.current) ?? rows()[0], true);
+  mark(find(root()?.dataset.current) ?? rows()[0], true);
   if (open && document.contains(again(open.row))) {
     // The answer to a search came while a person was writing: what was written stays.
     edit(again(open.row).querySelector(`[data-field=${open.cell.dataset.field}]`));
