@@ -292,7 +292,7 @@ class ReviewedCounts(Model):
     corrected: int = Field(default=0, ge=0, description="Examples that a person corrected.")
     removed: int = Field(default=0, ge=0, description="Examples that a person removed.")
     accepted: int = Field(default=0, ge=0, description="Examples that a person looked at and left as they are.")
-    unreviewed: int = Field(default=0, ge=0, description="Examples that nobody looked at.")
+    unreviewed: int = Field(default=0, ge=0, description="Examples that no one looked at.")
 
 
 class Discovered(Model):
