@@ -21,8 +21,9 @@ from prompt2model_stages.errors import StageError
 from prompt2model_stages.evaluate.encoders import resolve_encoder
 from prompt2model_stages.local.data_summary import summary_of
 from prompt2model_stages.parts import with_pinned_parts
-from prompt2model_stages.prepare.own_data import read_own
+from prompt2model_stages.prepare.own_data import OwnExamples, read_alike, read_own
 from prompt2model_stages.prepare.retrieving import BUILTIN, load_choice
+from prompt2model_stages.prepare.spelling import unseen_labels
 from prompt2model_stages.prepare.tables.fetching import size_of
 from prompt2model_stages.prepare.web import is_web
 from prompt2model_stages.student import resolve
@@ -31,6 +32,8 @@ from prompt2model_stages.student.resolving import is_folder
 
 READ_LIMIT = 256 * 2**20
 """Bytes; a larger file of the user's is not read before the run."""
+
+OWN, TEST_DATA = "spec.datasets.own", "spec.evaluation.testData"
 
 
 def load_checked(file: Path, say: Callable[[str], None] = lambda line: None) -> Prompt2Model:
@@ -49,8 +52,7 @@ def load_checked(file: Path, say: Callable[[str], None] = lambda line: None) -> 
         _check_token(resource)
         _check_catalogs()
         _check_student(resource)
-        _check_own("spec.datasets.own", resource.spec.datasets.own, say)
-        _check_own("spec.evaluation.testData", resource.spec.evaluation.test_data, say)
+        _check_data(resource, say)
         _check_choice(resource)
         _check_licenses(resource)
         _check_encoder(resource)
@@ -100,17 +102,33 @@ def _check_student(resource: Prompt2Model) -> None:
         check(resolve(name, max_bytes=bytes_of(resource.spec.student.max_size)), limits)
 
 
-def _check_own(field: str, own: OwnData | None, say: Callable[[str], None]) -> None:
+def _check_data(resource: Prompt2Model, say: Callable[[str], None]) -> None:
+    """The user's files, read as prepare reads them: each as the other is written."""
+    data, test_data = resource.spec.datasets.own, resource.spec.evaluation.test_data
+    own = _own(OWN, data, say)
+    tests = _own(TEST_DATA, test_data, say)
+    if data is not None and test_data is not None and own is not None and tests is not None:
+        own, tests = read_alike(own, data, tests, test_data), read_alike(tests, test_data, own, data)
+    for field, read in ((OWN, own), (TEST_DATA, tests)):
+        for line in summary_of(field, read) if read is not None else []:
+            say(line)
+    if own is not None and tests is not None and not is_web(own.table.name) and not is_web(tests.table.name):
+        filled = [[row for row in read.examples if row.input and row.output] for read in (own, tests)]
+        if unseen := unseen_labels([row.output for row in filled[0]], filled[1]):
+            say(f"  {unseen}")
+
+
+def _own(field: str, own: OwnData | None, say: Callable[[str], None]) -> OwnExamples | None:
+    """The user's file; None where there is none, or it is not read here."""
     if own is None:
-        return
+        return None
     if own.uri is None:
         raise SpecError(f"{field}.configMap is for a cluster: name a file in {field}.uri for a local run.")
     size = 0 if is_web(own.uri) else size_of(own.uri)
     if size > READ_LIMIT:
         say(f"{field}: {own.uri} has {size / 2**20:,.0f} MiB and is not read here; prepare reads it.")
-        return
-    for line in summary_of(field, read_own(own.uri, own, field)):
-        say(line)
+        return None
+    return read_own(own.uri, own, field)
 
 
 def _check_choice(resource: Prompt2Model) -> None:

@@ -13,6 +13,7 @@ from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import blocked
 from prompt2model_stages.examples import EXAMPLES, Example, VotedExample
 from prompt2model_stages.job_folders import resource_folder
+from prompt2model_stages.prepare.textualizing import output_text
 from prompt2model_stages.reviewed import (
     NotThatVersionError,
     Version,
@@ -81,4 +82,4 @@ def _version(context: StageContext, sha256: str) -> Version:
 def _example(row: VotedExample, *, corrected: bool = False) -> Example:
     requests = ",".join(row.requests)
     origin = f"{requests}, {CORRECTED}" if corrected else requests
-    return Example(input=row.input.strip(), output=row.output.strip(), source="generated", origin=origin)
+    return Example(input=row.input.strip(), output=output_text(row.output.strip()), source="generated", origin=origin)

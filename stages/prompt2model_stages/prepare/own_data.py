@@ -42,15 +42,14 @@ def read_own(place: str, own: OwnData, where: str) -> OwnExamples:
 
 
 def read_alike(own: OwnExamples, data: OwnData, other: OwnExamples, other_data: OwnData) -> OwnExamples:
-    """The examples again, their answers read as those of the other file: whether lists are right answers, and choices numbers.
+    """The examples again, read as those of the other file: lists as right answers, numbers as choices, values in one spelling.
 
     Args:
         own, data: the file, and what the spec says of it.
         other, other_data: the test data of train data, or the other way round.
     """
     table = own.table
-    is_plain = not any(column.casefold() in CHOICES for column in table.columns)
-    if is_plain and not any(isinstance(table.cell(row, data.output_column), list | dict) for row in table.rows):
+    if _is_plain(table, data) and _is_plain(other.table, other_data):
         return own
     notes: list[str] = []
     beside = Answered(other.table, other.table.rows, other_data.output_column)
@@ -59,6 +58,14 @@ def read_alike(own: OwnExamples, data: OwnData, other: OwnExamples, other_data: 
         return replace(own, examples=examples)
     before = table.notes[: len(table.notes) - len(own.told)]
     return OwnExamples(replace(table, notes=(*before, *notes)), examples, tuple(notes))
+
+
+def _is_plain(table: Table, data: OwnData) -> bool:
+    """Whether there is text alone, which is read in one way whatever stands beside it."""
+    if any(column.casefold() in CHOICES for column in table.columns):
+        return False
+    columns = [*data.input_columns, data.output_column]
+    return all(isinstance(table.cell(row, column), str | None) for column in columns for row in table.rows)
 
 
 def _read(place: str, own: OwnData, where: str) -> OwnExamples:

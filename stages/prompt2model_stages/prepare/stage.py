@@ -31,9 +31,11 @@ from prompt2model_stages.prepare.chosen import chosen_rows, dataset_license
 from prompt2model_stages.prepare.generated import generated_rows
 from prompt2model_stages.prepare.own_data import OwnExamples, read_alike, read_own
 from prompt2model_stages.prepare.source_content import check_content
+from prompt2model_stages.prepare.spelling import unseen_labels
 from prompt2model_stages.prepare.splitting import Splits, split
 from prompt2model_stages.prepare.statistics import rows_read, statistics_of
 from prompt2model_stages.prepare.tables import Table
+from prompt2model_stages.prepare.web import is_web
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
 from prompt2model_stages.splits import TRAIN, split_file, test_split, write_split
 from prompt2model_stages.stage_files import DiscoveredTask, read_lines
@@ -78,7 +80,8 @@ def run(context: StageContext) -> StageOutputs:
     _progress(context, 4)
     rows = write(splits, preprocessing, context.folder, files, rows_read(examples), generated.review)
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
-    told = [*generated.notes, *_left_out(splits), *filter(None, [preprocessing.note])]
+    unseen = _unseen(splits, shown=not any(is_web(table.name) for table in files.values()))
+    told = [*generated.notes, *_left_out(splits), *filter(None, [unseen, preprocessing.note])]
     return StageOutputs(
         rows=rows,
         notes=[*notes, *told] or None,
@@ -101,6 +104,12 @@ def _left_out(splits: Splits) -> list[str]:
             "on texts that the student never saw may be lower."
         )
     return told
+
+
+def _unseen(splits: Splits, shown: bool) -> str | None:
+    """What a person should know of labels in their own test data that nothing to train on has."""
+    tests = splits.examples.get(test_split("own"), [])
+    return unseen_labels([row.output for row in splits.examples[TRAIN]], tests, shown)
 
 
 def write(
@@ -138,7 +147,7 @@ def _transformed(context: StageContext) -> list[Example]:
     return [
         Example(
             input=row.input.strip(),
-            output=row.output.strip(),
+            output=output_text(row.output.strip()),
             source="transformed",
             origin=f"{row.origin}, rewritten in {row.request}",
             made_from=row.made_from,

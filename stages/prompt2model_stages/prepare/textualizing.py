@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,11 +14,9 @@ from prompt2model_stages.errors import failed
 from prompt2model_stages.examples import Example, Source
 from prompt2model_stages.prepare.multiple_choice import CHOICES, Answered, choices_of, choices_text
 from prompt2model_stages.prepare.references import are_references, is_named_so, listed, target_of
+from prompt2model_stages.prepare.spelling import Spelling, integral_cells, spelling_of
 from prompt2model_stages.prepare.tables.class_names import named
 from prompt2model_stages.prepare.tables.table import Table
-
-EXACT = 2**53
-"""Integers up to here are the same as floats."""
 
 
 def examples_of(
@@ -49,7 +48,7 @@ def examples_of(
     """
     drawn = table.sample(len(table.rows) if rows is None else rows, seed, output_column)
     columns = [*input_columns, output_column]
-    integral = {**integral_columns(table, columns, [row for _, row in drawn]), **(integral or {})}
+    integral = {**integral_columns(table, columns, [row for _, row in drawn], beside), **(integral or {})}
     answers = _Answers(table, drawn, output_column, integral[output_column], beside)
     examples, wrong = [], []
     for number, row in drawn:
@@ -91,12 +90,16 @@ class _Answers:
         integral: bool,
         beside: Answered | None,
     ) -> None:
-        self._table, self._column, self._integral = table, column, integral
+        self._table, self._column = table, column
         rows = [row for _, row in drawn]
         is_class = table.column(column) in table.labels
         self._choices = None if is_class else choices_of(Answered(table, rows, column), beside)
         cells = [table.cell(row, column) for row in rows]
         others = [] if beside is None else [beside.table.cell(row, beside.answers) for row in beside.rows]
+        self._spelling = Spelling(integral)
+        if beside is not None:
+            names = _names(cells, table, column), _names(others, beside.table, beside.answers)
+            self._spelling = spelling_of(*names)
         self._several = self._choices is None and are_references(column, cells + others)
         self._joined = 0
         if not self._several and self._choices is None and is_named_so(column):
@@ -107,15 +110,18 @@ class _Answers:
         """A row's output, and all that are right where there are several. Raises: ValueError for a value that is no text."""
         cell = self._table.cell(row, self._column)
         if self._choices is not None and self._choices.place is not None:
-            return (self._choices.answer(self._table, row, cell) or "").strip(), ()
+            return output_text((self._choices.answer(self._table, row, cell) or "").strip()), ()
         answers = listed(cell) if self._several else None
         if answers is None:
-            return _text(self._table, row, self._column, self._integral), ()
-        names = (named(one, self._table.column(self._column), self._table.labels) for one in answers)
-        texts = [text for one in names if (text := text_of(one, integral=self._integral))]
+            return self._text(cell), ()
+        texts = [text for one in answers if (text := self._text(one))]
         self._unanswered += not texts
         right = tuple(dict.fromkeys(texts))
         return target_of(texts), right if len(right) > 1 else ()
+
+    def _text(self, cell: Any) -> str:
+        value = named(cell, self._table.column(self._column), self._table.labels)
+        return output_text(text_of(self._spelling.read(value), integral=self._spelling.integral))
 
     def notes(self, examples: Sequence[Example], input_columns: Sequence[str]) -> list[str]:
         """What a person should know of how the answers were read."""
@@ -165,23 +171,37 @@ def _input(texts: Mapping[str, str], columns: Sequence[str]) -> str:
     return "\n".join(f"{column}: {texts[column]}" for column in columns if texts[column])
 
 
-def integral_columns(table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+def integral_columns(
+    table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], beside: Answered | None = None
+) -> dict[str, bool]:
     """Of each column, whether all its floats in these rows are integers; they are written as such then.
+
+    Args:
+        table: with all these columns.
+        columns: their names.
+        rows: those that count.
+        beside: rows of another table that count, too, where it has the column.
 
     pandas makes floats of integers where one is missing. False also where there are no floats.
     """
-    return {column: _integral(table.cell(row, column) for row in rows) for column in columns}
+    found = {}
+    for column in columns:
+        cells = [table.cell(row, column) for row in rows]
+        if beside is not None and beside.table.has(column):
+            cells += [beside.table.cell(row, column) for row in beside.rows]
+        found[column] = integral_cells(cells)
+    return found
 
 
-def _integral(values: Iterable[Any]) -> bool:
-    floats = [number for value in values for number in _floats(value)]
-    return bool(floats) and all(number.is_integer() and abs(number) < EXACT for number in floats)
+def _names(cells: Sequence[Any], table: Table, column: str) -> list[Any]:
+    """The cells with classes' names for their ids; an id that no class has stays, and is told of where its row is read."""
+    path = table.column(column)
+    return [f"{cell}" if path in table.labels and cell is not None else cell for cell in cells]
 
 
-def _floats(value: Any) -> list[float]:
-    if isinstance(value, list | tuple):
-        return [number for item in value for number in _floats(item)]
-    return [value] if isinstance(value, float) and not math.isnan(value) else []
+def output_text(text: str) -> str:
+    """An output as all of them are written: of two spellings of one accent (NFC, NFD) the usual one."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def text_of(value: Any, *, integral: bool = False) -> str:
