@@ -3,6 +3,7 @@
     python benchmarks/splits.py leaks ROWS         # JSON lines (also .xz) with input_col and output_col: the reference's rows
     python benchmarks/splits.py twins ROWS         # changes 100 rows in six ways each, and counts what is still trained on
     python benchmarks/splits.py speed ROWS --rows 100000
+    python benchmarks/splits.py wordings           # questions asked in 2 to 20 wordings each: near-twins of test rows in train
 
 Rows with question, context and answers (SQuAD) or input and output are read, too.
 """
@@ -18,17 +19,17 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "crds"), str(ROOT / "stages")]
 
 from prompt2model_stages.examples import Example, Pair, normalised  # noqa: E402
-from prompt2model_stages.prepare.near_duplicates import near_duplicates  # noqa: E402
+from prompt2model_stages.prepare.near_duplicates import near_duplicates, similarity  # noqa: E402
 from prompt2model_stages.prepare.splitting import split  # noqa: E402
 from prompt2model_stages.prepare.strata import rank  # noqa: E402
-from prompt2model_stages.splits import TRAIN  # noqa: E402
+from prompt2model_stages.splits import TRAIN, VALIDATION  # noqa: E402
 
 QUESTION = re.compile(r"question:\s*(.*?)\s*context:", re.IGNORECASE | re.DOTALL)
 TWINS_OF = 100
@@ -157,6 +158,75 @@ def speed(pairs: Sequence[Pair], rows: int) -> None:
         measured(f"{rows} rows, {name}, split", lambda examples=examples: split(examples, 0).grouping.families)
 
 
+STARTS = (
+    "how do i",
+    "where can i",
+    "what happens if i",
+    "why can't i",
+    "is it possible to",
+    "when will you",
+    "can someone help to",
+)
+NOUNS = re.findall(
+    r"\w+",
+    """account password order invoice delivery address payment refund card number email phone app login website store return product
+    size colour price discount code voucher shipping customs tracking parcel courier date time subscription plan upgrade cancel
+    renew contract bill receipt tax warranty repair replace missing broken late wrong change update delete open close contact
+    support agent hours holiday branch city country bank transfer credit debit cash balance limit fee charge""",
+)
+NEAR = 0.75
+"""Two wordings of a question that share so much of their words are near-twins."""
+
+
+def wording(words: Sequence[str], chance: random.Random) -> str:
+    """The question with another word, a word more or a typo."""
+    how, text = chance.randrange(3), list(words)
+    if how == 0:
+        text[chance.randrange(len(text))] = chance.choice(NOUNS)
+        return " ".join(text)
+    return changed(" ".join(text), "a word added" if how == 1 else "a typo", chance) or " ".join(["please", *text])
+
+
+def asked_often(wordings: int, questions: int, output: Callable[[int], str]) -> tuple[list[Example], list[Example]]:
+    """One row of each question to test, and its other wordings."""
+    chance, tests, others = random.Random(3), list[Example](), list[Example]()
+    for at in range(questions):
+        nouns = " ".join(f"{chance.choice(['my', 'the', 'a', 'this'])} {noun}" for noun in chance.sample(NOUNS, 4))
+        words = f"{chance.choice(STARTS)} {nouns}".split()
+        first, *rest = sorted({wording(words, chance) for _ in range(wordings)})
+        tests.append(Example(first, output(at), "own", f"test {at}"))
+        others += [Example(text, output(at), "own", f"{at}") for text in rest]
+    return tests, others
+
+
+def near_in(train: Sequence[Example], tests: Sequence[Example]) -> int:
+    """Test rows with a near-twin that is trained on."""
+    return sum(
+        any(row.output == test.output and similarity(test.input.split(), row.input.split()) >= NEAR for row in train)
+        for test in tests
+    )
+
+
+def wordings() -> None:
+    """Test rows with a near-twin among the rows to train on, by how many wordings a question has."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    for name, output in (
+        (
+            "an answer of six words each",
+            lambda at: f"Answer number {letters[at % 26]}{letters[at // 26]} in a sentence",
+        ),
+        ("five labels", lambda at: "ABCDE"[at % 5]),
+    ):
+        for each, questions in ((2, 150), (5, 100), (10, 60), (20, 30)):
+            tests, others = asked_often(each, questions, output)
+            beside = split(others, 0, tests).examples
+            alone = split([*tests, *others], 0).examples
+            own = alone.get("test-own", [])
+            trained = [*beside[TRAIN], *beside[VALIDATION]]
+            print(f"{name}, {each} wordings: beside own test data {near_in(trained, tests)} of {len(tests)} test rows have a "
+                  f"near-twin in train, of one's own split {near_in(alone[TRAIN], own)} of {len(own)}")  # fmt: skip
+
+
 def measured(name: str, work: object) -> None:
     started = time.process_time()
     found = work()  # type: ignore[operator]
@@ -166,10 +236,15 @@ def measured(name: str, work: object) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["leaks", "twins", "speed"])
-    parser.add_argument("file", type=Path)
+    parser.add_argument("what", choices=["leaks", "twins", "speed", "wordings"])
+    parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--rows", type=int, default=100_000)
     given = parser.parse_args()
+    if given.what == "wordings":
+        wordings()
+        return
+    if given.file is None:
+        parser.error("name a file of rows")
     pairs = read(given.file)
     print(f"{given.file.name}: {len(pairs)} rows")
     if given.what == "speed":

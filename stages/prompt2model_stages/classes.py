@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 
 CLOSED_VALUES, ROWS_A_VALUE = 200, 5
 """Outputs are labels where they have at most so many values, each so many times on average."""
+SHORT, FREQUENT = 4, 30
+"""An output by itself is a class too where ROWS_A_VALUE rows or families have it and it has at most so many words, or where so many
+have it, whatever its length."""
 
 
 def are_labels(outputs: Iterable[str]) -> bool:

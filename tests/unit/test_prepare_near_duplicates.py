@@ -99,6 +99,39 @@ def test_a_place_that_many_words_fill_is_a_variable() -> None:
     assert len(links(*flights, *hotels)) == 1
 
 
+QUESTION = "why does my washing machine stop before the end of its longest programme".split()  # noqa: SIM905
+
+
+def worded(count: int, chance: random.Random) -> list[str]:
+    """The question with a word in another one's place, or one more, each."""
+    found = []
+    for at in range(count):
+        words, place = list(QUESTION), chance.randrange(1, len(QUESTION))
+        words[place : place + at % 2] = [chance.choice(["really", "also", "never", "always", "again", "still"])]
+        found.append(" ".join(words))
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("answer", ["label", "It is full, so take some of the clothes out of it"])
+@pytest.mark.parametrize("count", [5, 10, 20])
+def test_a_question_of_many_wordings_is_one_question(count: int, answer: str) -> None:
+    """Answers that many rows have are labels where they are short alone, and of each place the words are counted."""
+    first, *others = worded(count, random.Random(2))
+    rows = [Pair(text, answer) for text in others]
+    filling = [Pair(f"{word}one {word}two {word}three", f"{answer} {word}") for word in string.ascii_lowercase[:20]]
+    assert len({twins.other for twins in near_tests([Pair(first, answer)], [*rows, *filling])}) == len(rows)
+
+
+def test_a_template_of_two_places_has_a_question_for_each_filling() -> None:
+    cities = ["boston", "denver", "dallas", "austin", "oakland", "phoenix", "seattle", "memphis", "chicago", "detroit"]
+    pairs = zip(
+        cities,
+        ["lyon", "nice", "lille", "brest", "nantes", "rennes", "toulon", "angers", "dijon", "nimes"],
+        strict=True,
+    )
+    assert not links(*(Pair(f"show me all flights from {one} to {other} please", "flight") for one, other in pairs))
+
+
 DIFFERENT = [
     (Pair("The black cat sleeps on the sofa", "Le chat noir dort sur le canapé"),
      Pair("The white cat sleeps on the sofa", "Le chat blanc dort sur le canapé")),

@@ -14,13 +14,13 @@ Nothing here depends on the order of the texts (docs/decisions/0094).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from prompt2model_stages.classes import ROWS_A_VALUE, are_labels
+from prompt2model_stages.classes import FREQUENT, ROWS_A_VALUE, SHORT, are_labels
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.prepare.folding import folded, numbers_of, without_articles, words_of
 from prompt2model_stages.prepare.sketches import nearest_behind, pairs_among, signatures_of
@@ -34,14 +34,19 @@ DOUBT = 0.15
 """How far the estimated similarity of triples may lie below what the words need: 2.5 standard errors."""
 SMALLEST = 8
 """Characters of the shortest text that can have a near-duplicate; it has two words at least."""
-FILLERS = 3
-"""Where a text has more words than this in one place, in texts of one label, the place is a variable and no matter of wording."""
+FILLERS = 4
+"""Where texts of one label have more words than this in one place, the place is a variable and no matter of wording. Of twenty
+wordings of a question four have often another word in the same place, with its own."""
 OFTEN = 3
 """Two words that so many texts have each are no typos of each other: `Juni` and `Juli`."""
 MISSES = 64
 """Of a test row's neighbours, the nearest first, no more are compared after so many in a row that do not ask the same."""
 MOST_TYPOS = 6
 """Texts with more words apart than this differ by more than typos."""
+
+
+_Place = tuple[tuple[str, ...], int, int]
+"""The words that two texts share, how many of them stand before the place, and which of its words it is."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,8 @@ class _Outputs:
 
     def is_class(self, output: str) -> bool:
         """Whether the same output says little about whether two inputs are the same."""
-        return self._closed or self._counts[self.key(output)] >= ROWS_A_VALUE
+        short = len(output.split()) <= SHORT
+        return (self._closed and short) or self._counts[self.key(output)] >= (ROWS_A_VALUE if short else FREQUENT)
 
 
 def _frequent(texts: Iterable[str]) -> frozenset[str]:
@@ -174,8 +180,8 @@ class _Comparison:
 
     def __init__(self, texts: Sequence[str], is_class: bool, often: frozenset[str]) -> None:
         self._texts, self._is_class, self._often = texts, is_class, often
-        self._found: list[tuple[Twins, tuple[str, ...]]] = []
-        self._fillers: dict[tuple[str, ...], set[tuple[str, ...]]] = defaultdict(set)
+        self._found: list[tuple[Twins, tuple[_Place, ...]]] = []
+        self._fillers: dict[_Place, set[str]] = defaultdict(set)
 
     def add(self, one: int, other: int) -> bool:
         """Compares two texts. Returns: whether they ask the same, as far as is known."""
@@ -183,19 +189,52 @@ class _Comparison:
         found = apart(*words, self._often)
         if found.share < least_share(min(map(len, words))):
             return False
-        slot = common(*words) if self._is_class and found.left and found.right else ()
-        if slot:
-            fillers = self._fillers[slot]
-            if len(fillers) <= FILLERS:
-                fillers |= {found.left, found.right}
-            if len(fillers) > FILLERS:
-                return False
-        self._found.append((Twins(one, other, found.share), slot))
+        places = self._places(*words, found) if self._is_class and found.left and found.right else ()
+        if any(len(self._fillers[place]) > FILLERS for place in places):
+            return False
+        self._found.append((Twins(one, other, found.share), places))
         return True
 
     def twins(self) -> list[Twins]:
         """Those that ask the same."""
-        return [twins for twins, slot in self._found if not slot or len(self._fillers[slot]) <= FILLERS]
+        return [
+            twins for twins, places in self._found if not any(len(self._fillers[place]) > FILLERS for place in places)
+        ]
+
+    def _places(self, one: Sequence[str], other: Sequence[str], found: Apart) -> tuple[_Place, ...]:
+        """Where the texts have different words, among those that they share; what fills each place is kept."""
+        slot = common(one, other)
+        places = []
+        for place, *words in _replaced(_runs(one, found.left), _runs(other, found.right)):
+            fillers = self._fillers[slot, *place]
+            if len(fillers) <= FILLERS:
+                fillers.update(words)
+            places.append((slot, *place))
+        return tuple(places)
+
+
+def _runs(words: Sequence[str], alone: Sequence[str]) -> dict[int, list[str]]:
+    """The words that a text has alone, by how many of the others stand before them."""
+    left, before = Counter(alone), 0
+    runs: dict[int, list[str]] = defaultdict(list)
+    for word in words:
+        if left[word]:
+            left[word] -= 1
+            runs[before].append(word)
+        else:
+            before += 1
+    return runs
+
+
+def _replaced(
+    ones: Mapping[int, Sequence[str]], others: Mapping[int, Sequence[str]]
+) -> Iterator[tuple[tuple[int, int], str, str]]:
+    """The places where one text has another word than the other one; a word more, here or there, is no such place."""
+    for place in sorted(ones.keys() & others.keys()):
+        if len(ones[place]) == len(others[place]):
+            yield from (((place, at), *words) for at, words in enumerate(zip(ones[place], others[place], strict=True)))
+        else:
+            yield (place, -1), " ".join(ones[place]), " ".join(others[place])
 
 
 def _compare_nearest(compared: _Comparison, test: int, near: Iterable[int]) -> None:

@@ -35,6 +35,7 @@ from prompt2model_stages.prepare.spelling import unseen_labels
 from prompt2model_stages.prepare.splitting import Splits, split
 from prompt2model_stages.prepare.statistics import rows_read, statistics_of
 from prompt2model_stages.prepare.tables import Table
+from prompt2model_stages.prepare.textualizing import output_text
 from prompt2model_stages.prepare.web import is_web
 from prompt2model_stages.preprocessing import INSTRUCTION_LIMIT, Preprocessing
 from prompt2model_stages.splits import TRAIN, split_file, test_split, write_split

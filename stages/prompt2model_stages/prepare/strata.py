@@ -10,14 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from prompt2model_stages.classes import ROWS_A_VALUE, are_labels
+from prompt2model_stages.classes import FREQUENT, ROWS_A_VALUE, SHORT, are_labels
 from prompt2model_stages.examples import Example
 
 LEAST_FAMILIES = 3
 """With fewer, nothing is held out: one is needed for each split."""
-SHORT, FREQUENT = 4, 30
-"""Of outputs that are no closed set, one is a class too where ROWS_A_VALUE families have it and it has at most so many words,
-or where so many families have it, whatever its length."""
 SLACK = 1.25
 """A held-out split may be so many times as large as its tenth, where the last family is."""
 
