@@ -113,5 +113,16 @@ def normalised(text: str) -> str:
 
 
 def same_text(text: str) -> str:
-    """The key of inputs that are the same but for the kind and number of spaces."""
-    return " ".join(text.split())
+    """The key of inputs that are the same but for the kind and number of spaces, and for where lines end.
+
+    The indentation of lines counts where there are several: programs that differ in it alone do not do the same.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < 2 or not any(line[0].isspace() for line in lines):
+        return " ".join(text.split())
+    return "".join(f"\n{line}" if line[0].isspace() else f" {line}" for line in map(_spaced, lines)).strip(" ")
+
+
+def _spaced(line: str) -> str:
+    """The line with its indentation, and a space between its words."""
+    return line[: len(line) - len(line.lstrip())] + " ".join(line.split())

@@ -25,6 +25,7 @@ from prompt2model_stages.reviewed import (
 )
 from prompt2model_stages.stage_files import read_lines
 from prompt2model_stages.statistics_files import Review
+from prompt2model_stages.trimming import trimmed
 
 CORRECTED = "corrected by a person"
 """The end of the origin of such a row."""
@@ -82,4 +83,6 @@ def _version(context: StageContext, sha256: str) -> Version:
 def _example(row: VotedExample, *, corrected: bool = False) -> Example:
     requests = ",".join(row.requests)
     origin = f"{requests}, {CORRECTED}" if corrected else requests
-    return Example(input=row.input.strip(), output=output_text(row.output.strip()), source="generated", origin=origin)
+    return Example(
+        input=row.input.strip(), output=output_text(trimmed(row.output, lone=True)), source="generated", origin=origin
+    )

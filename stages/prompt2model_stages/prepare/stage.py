@@ -42,6 +42,7 @@ from prompt2model_stages.splits import TRAIN, split_file, test_split, write_spli
 from prompt2model_stages.stage_files import DiscoveredTask, read_lines
 from prompt2model_stages.statistics_files import FileRead, Review
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.trimming import trimmed
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ def _transformed(context: StageContext) -> list[Example]:
     return [
         Example(
             input=row.input.strip(),
-            output=output_text(row.output.strip()),
+            output=output_text(trimmed(row.output, lone=True)),
             source="transformed",
             origin=f"{row.origin}, rewritten in {row.request}",
             made_from=row.made_from,

@@ -17,6 +17,7 @@ from prompt2model_stages.prepare.references import are_references, is_named_so, 
 from prompt2model_stages.prepare.spelling import Spelling, integral_cells, spelling_of
 from prompt2model_stages.prepare.tables.class_names import named
 from prompt2model_stages.prepare.tables.table import Table
+from prompt2model_stages.trimming import trimmed
 
 
 def examples_of(
@@ -105,6 +106,7 @@ class _Answers:
         if not self._several and self._choices is None and is_named_so(column):
             self._joined = sum(len(listed(cell) or ()) > 1 for cell in cells)
         self._unanswered = 0
+        self._indented = any(isinstance(cell, str) and _is_indented(cell) for cell in [*cells, *others])
 
     def of(self, row: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """A row's output, and all that are right where there are several. Raises: ValueError for a value that is no text."""
@@ -121,7 +123,7 @@ class _Answers:
 
     def _text(self, cell: Any) -> str:
         value = named(cell, self._table.column(self._column), self._table.labels)
-        return output_text(text_of(self._spelling.read(value), integral=self._spelling.integral))
+        return output_text(text_of(self._spelling.read(value), integral=self._spelling.integral, lone=self._indented))
 
     def notes(self, examples: Sequence[Example], input_columns: Sequence[str]) -> list[str]:
         """What a person should know of how the answers were read."""
@@ -199,17 +201,24 @@ def _names(cells: Sequence[Any], table: Table, column: str) -> list[Any]:
     return [f"{cell}" if path in table.labels and cell is not None else cell for cell in cells]
 
 
+def _is_indented(text: str) -> bool:
+    """Whether it is lines of which the first has an indentation."""
+    found = trimmed(text)
+    return found[:1].isspace() and "\n" in found
+
+
 def output_text(text: str) -> str:
     """An output as all of them are written: of two spellings of one accent (NFC, NFD) the usual one."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def text_of(value: Any, *, integral: bool = False) -> str:
+def text_of(value: Any, *, integral: bool = False, lone: bool = False) -> str:
     """A cell as text: nothing for a missing value (None, NaN, NaT); lists joined by commas.
 
     Args:
         value: of any type that JSON and Parquet have.
         integral: floats are written as the integers that they were.
+        lone: a text of one line keeps its indentation (see trimmed).
 
     Raises: ValueError for bytes that are no UTF-8 text.
     """
@@ -220,14 +229,14 @@ def text_of(value: Any, *, integral: bool = False) -> str:
     if isinstance(value, float):
         return _number(value, integral)
     if isinstance(value, bytes | bytearray | memoryview):
-        return encodable(_decoded(bytes(value))).strip()
+        return trimmed(encodable(_decoded(bytes(value))), lone)
     if isinstance(value, list | tuple):
         return ", ".join(filter(None, (text_of(item, integral=integral) for item in value)))
     if isinstance(value, dict):
         return encodable(json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, allow_nan=False))
     if isinstance(value, Decimal):
         return f"{value:f}"
-    return encodable(str(value)).strip()
+    return trimmed(encodable(str(value)), lone)
 
 
 def _missing(value: Any) -> bool:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from prompt2model_api.base import Architecture
 from prompt2model_stages.stage_files import first_problem
 from prompt2model_stages.storage import Folder
+from prompt2model_stages.trimming import trimmed
 
 SETTINGS = "student.json"
 
@@ -150,7 +151,7 @@ class StudentEncoder:
         kept = list(ids)
         if self.end in kept[1:]:  # the first may be a start token with the end token's id
             kept = kept[: kept.index(self.end, 1)]
-        return str(self.tokenizer.decode(kept, skip_special_tokens=True)).strip()
+        return trimmed(str(self.tokenizer.decode(kept, skip_special_tokens=True)), lone=True)
 
     def _inputs(self, rows: Sequence[list[int]], left: bool) -> dict[str, list[list[int]]]:
         masks = [[1] * len(row) for row in rows]

@@ -13,6 +13,7 @@ from prompt2model_api.spec.training import Training
 from prompt2model_stages.errors import StageError, failed
 from prompt2model_stages.percentiles import at_most
 from prompt2model_stages.student.encoding import Encoded, StudentEncoder
+from prompt2model_stages.trimming import trimmed
 
 MAX_CUT_OUTPUTS = 5.0
 MAX_CUT_INPUTS = 20.0
@@ -54,7 +55,9 @@ def count(encoder: StudentEncoder, rows: Sequence[Encoded], outputs: Sequence[st
     distinct = list(dict.fromkeys(outputs))
     back = dict(zip(distinct, encoder.round_trips(distinct), strict=True))
     unwritable = {output for output, text in back.items() if text is None or _letters(text) != _letters(output)}
-    respaced = {output for output, text in back.items() if output not in unwritable and text != output.strip()}
+    respaced = {
+        output for output, text in back.items() if output not in unwritable and text != trimmed(output, lone=True)
+    }
     first = next(iter(sorted(unwritable)), None)
     settings = encoder.settings
     inputs, written = sorted(row.source_tokens for row in rows), sorted(row.target_tokens for row in rows)
