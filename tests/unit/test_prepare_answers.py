@@ -247,8 +247,12 @@ def test_references_of_rows_that_ask_the_same_are_kept_together() -> None:
     rows = [row(1, "a", "a", "b"), row(2, "a", "a", "c"), row(3, "c"), row(4, "d")]
     result = split([Example("z", "y", "own", "o")], 1, rows)
     (kept,) = result.examples["test-own"]
-    assert (kept.output, kept.references) == ("a", ("a", "b", "c"))
-    assert (result.dropped.duplicates["own"], result.dropped.conflicts["own"]) == (2, 1)
+    assert (kept.output, kept.references) == ("a", ("a", "b", "c", "d"))
+    assert (result.dropped.duplicates["own"], result.dropped.conflicts["own"]) == (3, 0)
+    assert result.joined == (1, 4)
+    labels = [Example(f"text {i} {chr(97 + i)}", "acd"[i % 3], "own", "o") for i in range(24)]
+    (kept,) = split(labels, 1, rows).examples["test-own"]
+    assert (kept.output, kept.references) == ("a", ("a", "b", "c")), "of labels another row's is another opinion"
 
 
 OUTPUTS = st.lists(st.sampled_from("aaaaaaaaabbbcd"), min_size=5, max_size=200)

@@ -166,10 +166,24 @@ def test_the_more_trusted_source_is_believed() -> None:
     assert [row.output for row in kept] == ["maybe"]
 
 
-def test_within_a_source_the_most_frequent_output_is_kept_ties_to_the_shortest() -> None:
+def test_within_a_source_the_most_frequent_output_is_kept() -> None:
     rows = [Example("q", output, "retrieved", str(i)) for i, output in enumerate(["long", "long", "b"])]
     assert [r.output for r in split(rows, 0).examples["train"]] == ["long"]
-    assert [r.output for r in split(rows[1:], 0).examples["train"]] == ["b"]
+
+
+def test_of_equally_frequent_outputs_the_seed_draws_and_labels_keep_their_shares() -> None:
+    """Two people who disagree on half of the texts: the shorter label had all of these."""
+    rows = [
+        Example(f"text {i} {chr(97 + i % 26)}", label, "own", f"{i}")
+        for i in range(400)
+        for label in (("yes", "perhaps") if i % 2 else ("yes", "yes") if i % 4 else ("perhaps", "perhaps"))
+    ]
+    for result in (split(rows, 0), split([], 0, rows)):
+        counts = Counter(row.output for found in result.examples.values() for row in found)
+        assert 160 < counts["yes"] < 240 and counts.total() == 400
+        assert result.dropped.conflicts["own"] == 200
+    outputs = [{row.input: row.output for row in split([], seed, rows).examples["test-own"]} for seed in (0, 1, 0)]
+    assert outputs[0] == outputs[2] != outputs[1]
 
 
 def test_the_demonstrations_are_trained_on_not_tested() -> None:

@@ -19,13 +19,16 @@ from prompt2model_api.base import Metadata
 from prompt2model_api.conditions import FailureState
 from prompt2model_api.data_files import is_path
 from prompt2model_api.results import Choice, UsedDataset
+from prompt2model_api.spec.references import OwnData
 from prompt2model_api.stage_job import StageJob
 from prompt2model_api.stage_run import Decision, Stage, StageRun, StageRunSpec
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.examples import TRANSFORMED, TransformedExample
 from prompt2model_stages.job_folders import own_folder
+from prompt2model_stages.local.data_summary import summary_of
 from prompt2model_stages.prepare.chosen import parts_of
+from prompt2model_stages.prepare.own_data import read_own
 from prompt2model_stages.prepare.retrieving import load_choice
 from prompt2model_stages.prepare.stage import run
 from prompt2model_stages.prepare.tables import Table, read_table
@@ -376,3 +379,31 @@ def test_prepare_imports_no_machine_learning() -> None:
         [sys.executable, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_own_rows_that_ask_what_another_one_asks_are_counted(tmp_path: Path) -> None:
+    """In the notes and in `p2m validate`, unless they are few; of test data without labels each output is right."""
+    rows = [{"input": f"number {i} {chr(97 + i % 26)}", "output": f"{i}"} for i in range(60)]
+    odd = [{**rows[0], "output": "another"}, rows[1], {"input": "", "output": "x"}]
+    tests = [{"input": "Say one.", "output": word} for word in ("one", "a one")]
+    for name, found in (("own", rows + odd), ("test", tests)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
+    data = {name: OwnData(uri=str(tmp_path / f"{name}.jsonl")) for name in ("own", "test")}
+    fields = {"datasets.own": {"uri": str(data["own"].uri)}, "evaluation.testData": {"uri": str(data["test"].uri)}}
+    at = context(tmp_path, fields)
+    assert run(at).notes == [
+        "Inputs of your own test data with several outputs: 1, in 2 rows. In evaluation each output is right.",
+        "3 of 65 rows of your own data are left out: 1 without an input or an output, 1 that are there twice, 1 with another "
+        "output than the one that is kept for the same input (the most frequent one; of equally frequent ones the seed draws).",
+    ]
+    assert sorted(table(at.folder, "test-own")[0]["references"]) == ["a one", "one"]
+    said = summary_of("spec.datasets.own", read_own(str(data["own"].uri), data["own"], "datasets.own"))
+    assert said[-1].startswith(
+        "  1 of 62 rows have the input of another row and another output (the most frequent one is kept), 1"
+    )
+    said = summary_of("spec.evaluation.testData", read_own(str(data["test"].uri), data["test"], "evaluation.testData"))
+    assert said[-1].startswith(
+        "  1 of 2 rows have the input of another row and another output (each of them is right), 0"
+    )
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps({**rows[0], "input": f"{i} x"}) + "\n" for i in range(60)))
+    assert not run(context(tmp_path / "few", {"datasets.own": fields["datasets.own"]})).notes

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from statistics import median
 
+from prompt2model_stages.classes import are_labels
+from prompt2model_stages.examples import same_text
 from prompt2model_stages.prepare.own_data import OwnExamples
+from prompt2model_stages.prepare.splitting import OWN_LEFT_OUT
 from prompt2model_stages.prepare.web import is_web
 
 LABELS_SHOWN = 20
@@ -41,7 +44,7 @@ def summary_of(where: str, own: OwnExamples) -> list[str]:
     lines.append(
         f"  input {_lengths([len(e.input) for e in filled])}, output {_lengths([len(e.output) for e in filled])} characters"
     )
-    return lines + [f"  {note}" for note in (*own.table.notes, *_doubts(own, outputs))]
+    return lines + [f"  {note}" for note in (*own.table.notes, *_doubts(where, own, outputs))]
 
 
 def _ordered(counts: Counter[str]) -> list[tuple[str, int]]:
@@ -53,7 +56,7 @@ def _lengths(lengths: Sequence[int]) -> str:
     return str(low) if low == high else f"{low} to {high} (median {median(lengths):.0f})"
 
 
-def _doubts(own: OwnExamples, outputs: Counter[str]) -> list[str]:
+def _doubts(where: str, own: OwnExamples, outputs: Counter[str]) -> list[str]:
     """What is read as it stands, and may not be meant."""
     doubts = []
     errors = [n for n, e in enumerate(own.examples, start=1) if SPREADSHEET_ERROR.fullmatch(e.output)]
@@ -71,9 +74,30 @@ def _doubts(own: OwnExamples, outputs: Counter[str]) -> list[str]:
     for alike in folded.values():
         if len(alike) > 1:
             doubts.append(f"{' and '.join(sorted(alike))} differ in case alone and are different outputs")
+    if there_before := _there_before(where, own):
+        doubts.append(there_before)
     if any("\ufffd" in e.input or "\ufffd" in e.output for e in own.examples):
         doubts.append("some texts hold the character \ufffd: the file was once read in a wrong encoding")
     return doubts
+
+
+def _there_before(where: str, own: OwnExamples) -> str | None:
+    """Of rows that have the input of another one; few are not worth a line."""
+    wordings: dict[str, Counter[str]] = defaultdict(Counter)
+    for example in own.examples:
+        if example.input and example.output:
+            wordings[same_text(example.input)][example.output] += 1
+    rows = sum(votes.total() for votes in wordings.values())
+    others = sum(votes.total() - max(votes.values()) for votes in wordings.values())
+    twice = sum(max(votes.values()) - 1 for votes in wordings.values())
+    if others + twice <= OWN_LEFT_OUT * rows:
+        return None
+    labels = are_labels(output for votes in wordings.values() for output in votes.elements())
+    kept = "each of them is right" if where.endswith("testData") and not labels else "the most frequent one is kept"
+    return (
+        f"{others} of {rows} rows have the input of another row and another output ({kept}), {twice} have the input and the "
+        "output of another row"
+    )
 
 
 def _plural(count: int, word: str) -> str:

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from prompt2model_stages.classes import are_labels
 from prompt2model_stages.examples import SOURCES, Example, Pair, Source, same_text
 from prompt2model_stages.prepare.grouping import Grouping, Groups
 from prompt2model_stages.prepare.strata import rank, shares
@@ -21,6 +22,8 @@ from prompt2model_stages.splits import TRAIN, VALIDATION, test_split
 
 OWN_TEST_MINIMUM = 50
 """The user's own data gives a test split from this many groups on; with fewer, all of it is trained on."""
+OWN_LEFT_OUT = 0.01
+"""The part of the user's own rows that may be left out, being empty or there before, without a note."""
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Splits:
     examples: dict[str, list[Example]]
     dropped: Dropped
     grouping: Grouping = field(default_factory=Grouping)
+    joined: tuple[int, int] = (0, 0)
+    """Inputs of own test data that have several outputs, each of them right, and the rows that gave them."""
 
 
 def split(
@@ -65,8 +70,9 @@ def split(
             when it is measured.
     """
     dropped = Dropped()
-    tests = {} if own_test is None else {test_split("own"): _distinct(_filled(own_test, dropped), dropped)}
     filled = _filled(examples, dropped)
+    asked, joined = _all_right(_filled(own_test or [], dropped), filled)
+    tests = {} if own_test is None else {test_split("own"): _distinct(asked, dropped, seed)}
     groups = Groups(filled, [row for rows in tests.values() for row in rows], demonstrations)
     leaking, train_only = groups.leaking, groups.touching(train_groups)
     families: dict[str, list[Example]] = defaultdict(list)
@@ -74,7 +80,7 @@ def split(
         if group in leaking:
             dropped.leaks.update(example.source for example in rows)
         else:
-            families[groups.family[group]] += _believed(rows, dropped)
+            families[groups.family[group]] += _believed(rows, dropped, seed)
     result: dict[str, list[Example]] = {TRAIN: [], VALIDATION: [], **tests}
     for source, names in _by_source(families).items():
         can_test = source != "own" or (own_test is None and len(names) >= OWN_TEST_MINIMUM)
@@ -88,7 +94,7 @@ def split(
     _lend_to_validation(result, seed, groups.family)
     order = {name: _shuffled(rows, f"{seed}:{name}") for name, rows in result.items()}
     kept = {name: rows for name, rows in order.items() if rows or name in (TRAIN, VALIDATION)}
-    return Splits(kept, dropped, groups.grouping(kept))
+    return Splits(kept, dropped, groups.grouping(kept), joined)
 
 
 def _by_source(families: Mapping[str, Sequence[Example]]) -> dict[Source, list[str]]:
@@ -122,19 +128,46 @@ def _grouped(examples: Iterable[Example]) -> dict[str, list[Example]]:
     return groups
 
 
-def _believed(rows: list[Example], dropped: Dropped) -> list[Example]:
+def _all_right(tests: Sequence[Example], others: Sequence[Example]) -> tuple[list[Example], tuple[int, int]]:
+    """Own test rows of one wording with all of its outputs as references, where outputs are no labels; and how many they are.
+
+    Several people's answers stand in rows of their own in many files. Of several labels at most one is right.
+    """
+    outputs = [row.output for row in tests]
+    if are_labels(outputs) or are_labels([*outputs, *(row.output for row in others)]):
+        return list(tests), (0, 0)
+    right: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in tests:
+        right[same_text(row.input)][row.output] += 1
+    several = {
+        text: tuple(sorted(votes, key=lambda one: (-votes[one], one)))
+        for text, votes in right.items()
+        if len(votes) > 1
+    }
+    found = [
+        _with_references(row, [row, replace(row, references=several[text])])
+        if (text := same_text(row.input)) in several
+        else row
+        for row in tests
+    ]
+    return found, (len(several), sum(right[text].total() for text in several))
+
+
+def _believed(rows: list[Example], dropped: Dropped, seed: int) -> list[Example]:
     """Of one group: the most trusted source's examples, each answer to each wording once."""
     best = min((example.source for example in rows), key=SOURCES.index)
     others = [example for example in rows if example.source != best]
-    kept = _distinct([example for example in rows if example.source == best], dropped)
+    kept = _distinct([example for example in rows if example.source == best], dropped, seed)
     outputs = {example.output for example in kept}
     for example in others:
         (dropped.duplicates if example.output in outputs else dropped.conflicts)[example.source] += 1
     return kept
 
 
-def _distinct(rows: Iterable[Example], dropped: Dropped) -> list[Example]:
-    """Each wording once, with its most frequent output (ties: the shortest), and each answer once in a group.
+def _distinct(rows: Iterable[Example], dropped: Dropped, seed: int) -> list[Example]:
+    """Each wording once, with its most frequent output, and each answer once in a group.
+
+    Of equally frequent outputs the seed draws one: by length, all texts that two people label differently had one label.
 
     The references of rows that have the same answer, or one that is right by these, are kept together.
     """
@@ -142,9 +175,9 @@ def _distinct(rows: Iterable[Example], dropped: Dropped) -> list[Example]:
     for example in sorted(rows, key=_order):
         wordings[same_text(example.input)].append(example)
     kept: dict[tuple[str, str], Example] = {}
-    for same in wordings.values():
+    for wording, same in wordings.items():
         votes = Counter(example.output for example in same)
-        output = min(votes, key=lambda text: (-votes[text], len(text), text))
+        output = _winner(votes, wording, seed)
         chosen = next(example for example in same if example.output == output)
         chosen = _with_references(chosen, [example for example in same if example.output == output])
         alike = [example for example in same if example.output == output or example.output in chosen.references]
@@ -155,6 +188,13 @@ def _distinct(rows: Iterable[Example], dropped: Dropped) -> list[Example]:
             chosen = _with_references(first, [first, chosen])
         kept[chosen.group, output] = _with_references(chosen, [chosen, *alike])
     return list(kept.values())
+
+
+def _winner(votes: Mapping[str, int], wording: str, seed: int) -> str:
+    most = max(votes.values())
+    return min(
+        (text for text in votes if votes[text] == most), key=lambda text: (rank(f"{wording}\n{text}", seed), text)
+    )
 
 
 def _with_references(example: Example, others: Iterable[Example]) -> Example:

@@ -32,7 +32,7 @@ from prompt2model_stages.prepare.generated import generated_rows
 from prompt2model_stages.prepare.own_data import OwnExamples, read_alike, read_own
 from prompt2model_stages.prepare.source_content import check_content
 from prompt2model_stages.prepare.spelling import unseen_labels
-from prompt2model_stages.prepare.splitting import Splits, split
+from prompt2model_stages.prepare.splitting import OWN_LEFT_OUT, Splits, split
 from prompt2model_stages.prepare.statistics import rows_read, statistics_of
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.prepare.textualizing import output_text
@@ -83,7 +83,9 @@ def run(context: StageContext) -> StageOutputs:
     rows = write(splits, preprocessing, context.folder, files, rows_read(examples), generated.review)
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
     unseen = _unseen(splits, shown=not any(is_web(table.name) for table in files.values()))
-    told = [*generated.notes, *_left_out(splits), *filter(None, [unseen, preprocessing.note])]
+    own_rows = len(own.examples if own else []) + len(own_test or [])
+    left_out = [*_left_out(splits), *_own_left_out(splits, own_rows)]
+    told = [*generated.notes, *left_out, *filter(None, [unseen, preprocessing.note])]
     return StageOutputs(
         rows=rows,
         notes=[*notes, *told] or None,
@@ -104,6 +106,25 @@ def _left_out(splits: Splits) -> list[str]:
         told.append(
             f"{grouping.own_context:,} rows to train on share a context with your own test data, and no question: a score "
             "on texts that the student never saw may be lower."
+        )
+    return told
+
+
+def _own_left_out(splits: Splits, rows: int) -> list[str]:
+    """What a person should know of own rows that are empty or ask what another one asks; few are not worth a note."""
+    told, (inputs, joined) = [], splits.joined
+    if inputs:
+        told.append(
+            f"Inputs of your own test data with several outputs: {inputs:,}, in {joined:,} rows. In evaluation each output is right."
+        )
+    dropped = splits.dropped
+    empty, conflicts = dropped.empty["own"], dropped.conflicts["own"]
+    twice = dropped.duplicates["own"] - (joined - inputs)
+    if empty + conflicts + twice > OWN_LEFT_OUT * rows:
+        told.append(
+            f"{empty + conflicts + twice:,} of {rows:,} rows of your own data are left out: {empty:,} without an input or an "
+            f"output, {twice:,} that are there twice, {conflicts:,} with another output than the one that is kept for the same "
+            "input (the most frequent one; of equally frequent ones the seed draws)."
         )
     return told
 
