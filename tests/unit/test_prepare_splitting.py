@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompt2model_stages.examples import SOURCES, Example, group_of, normalised
+from prompt2model_stages.examples import SOURCES, Example, Pair, group_of, normalised
 from prompt2model_stages.prepare.splitting import split
 
 pytestmark = pytest.mark.unit
@@ -191,6 +191,20 @@ def test_the_demonstrations_are_trained_on_not_tested() -> None:
     shown = frozenset(example.group for example in examples[:95])
     result = split(examples, 0, train_groups=shown)
     assert not {row.group for row in result.examples["test-retrieved"]} & shown
+
+
+def test_demonstrations_are_no_rows_of_own_test_data_unless_there_are_no_others() -> None:
+    """The teacher is shown them with their answers, and measured on these rows."""
+    tests, train = numbered("own", 10), numbered("generated", 20)
+    shown = [Pair(row.input.upper(), row.output) for row in tests[:4]]
+    result = split([*train, *numbered("retrieved", 1)], 0, tests, demonstrations=shown)
+    assert sorted(row.input for row in result.examples["test-own"]) == sorted(row.input for row in tests[4:])
+    assert (result.shown, result.only_shown, result.dropped.leaks["own"]) == (4, False, 4)
+    asked = Example(tests[0].input, tests[0].output, "generated", "g")
+    assert asked in split([*train, asked], 0, tests, demonstrations=shown).examples["train"]
+    alone = split(train, 0, tests[:4], demonstrations=shown)
+    assert len(alone.examples["test-own"]) == 4
+    assert (alone.shown, alone.only_shown, alone.dropped.leaks) == (4, True, {})
 
 
 def test_small_data_still_validates() -> None:

@@ -407,3 +407,24 @@ def test_own_rows_that_ask_what_another_one_asks_are_counted(tmp_path: Path) -> 
     )
     (tmp_path / "own.jsonl").write_text("".join(json.dumps({**rows[0], "input": f"{i} x"}) + "\n" for i in range(60)))
     assert not run(context(tmp_path / "few", {"datasets.own": fields["datasets.own"]})).notes
+
+
+SHOWN = "demonstrations, which the teacher is shown with their answers"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "note"),
+    [
+        (["one", "two"], f"Rows of your own test data that are {SHOWN}, are left out: 1."),
+        (["One!"], f"All rows of your own test data are {SHOWN}. They are tested all the same"),
+        (["two"], ""),
+    ],
+)  # fmt: skip
+def test_a_note_says_how_many_test_rows_are_demonstrations(tmp_path: Path, inputs: list[str], note: str) -> None:
+    numbers(tmp_path / "own.csv", 20)
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps({"input": one, "output": "007"}) + "\n" for one in inputs))
+    own = {"datasets.own": {"uri": str(tmp_path / "own.csv")}}
+    at = context(tmp_path, {**own, "evaluation.testData": {"uri": str(tmp_path / "test.jsonl")}})
+    notes = run(at).notes or []
+    assert [told[: len(note)] for told in notes] == [note] * bool(note)
+    assert len(table(at.folder, "test-own")) == 1

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from prompt2model_stages.classes import are_labels
-from prompt2model_stages.examples import SOURCES, Example, Pair, Source, same_text
+from prompt2model_stages.examples import SOURCES, Example, Pair, Source, group_of, same_text
 from prompt2model_stages.prepare.grouping import Grouping, Groups
 from prompt2model_stages.prepare.strata import rank, shares
 from prompt2model_stages.splits import TRAIN, VALIDATION, test_split
@@ -38,7 +38,7 @@ class Dropped:
     """Same question, another answer than the one that was kept."""
     leaks: Counter[str] = field(default_factory=Counter)
     """Questions of the user's own test data, nearly in its words too, or of the same family as a more trusted source's test
-    question."""
+    question; and rows of that test data that the teacher is shown with their answers."""
 
 
 @dataclass
@@ -50,6 +50,10 @@ class Splits:
     grouping: Grouping = field(default_factory=Grouping)
     joined: tuple[int, int] = (0, 0)
     """Inputs of own test data that have several outputs, each of them right, and the rows that gave them."""
+    shown: int = 0
+    """Rows of own test data that are demonstrations: left out, unless there are no others."""
+    only_shown: bool = False
+    """Whether there are no others."""
 
 
 def split(
@@ -67,11 +71,16 @@ def split(
         own_test: the user's test data: a split of its own, nothing of which stands in another.
         train_groups: groups that may be trained on but not tested.
         demonstrations: their groups, and what is nearly in their words, may not be tested either: the teacher is shown them
-            when it is measured.
+            when it is measured. Rows of own test data with their groups are left out, unless nothing would be left.
     """
     dropped = Dropped()
     filled = _filled(examples, dropped)
-    asked, joined = _all_right(_filled(own_test or [], dropped), filled)
+    filled_tests = _filled(own_test or [], dropped)
+    unshown = _without_shown(filled_tests, demonstrations)
+    shown = len(filled_tests) - len(unshown)
+    if shown and unshown:
+        dropped.leaks["own"] += shown
+    asked, joined = _all_right(unshown or filled_tests, filled)
     tests = {} if own_test is None else {test_split("own"): _distinct(asked, dropped, seed)}
     groups = Groups(filled, [row for rows in tests.values() for row in rows], demonstrations)
     leaking, train_only = groups.leaking, groups.touching(train_groups)
@@ -94,7 +103,7 @@ def split(
     _lend_to_validation(result, seed, groups.family)
     order = {name: _shuffled(rows, f"{seed}:{name}") for name, rows in result.items()}
     kept = {name: rows for name, rows in order.items() if rows or name in (TRAIN, VALIDATION)}
-    return Splits(kept, dropped, groups.grouping(kept), joined)
+    return Splits(kept, dropped, groups.grouping(kept), joined, shown, only_shown=shown > 0 and not unshown)
 
 
 def _by_source(families: Mapping[str, Sequence[Example]]) -> dict[Source, list[str]]:
@@ -126,6 +135,12 @@ def _grouped(examples: Iterable[Example]) -> dict[str, list[Example]]:
     for example in examples:
         groups[example.group].append(example)
     return groups
+
+
+def _without_shown(tests: list[Example], shown: Sequence[Pair]) -> list[Example]:
+    """The own test rows that no demonstration asks."""
+    groups = {group_of(pair.input) for pair in shown}
+    return [row for row in tests if row.group not in groups]
 
 
 def _all_right(tests: Sequence[Example], others: Sequence[Example]) -> tuple[list[Example], tuple[int, int]]:

@@ -97,6 +97,8 @@ def run(context: StageContext) -> StageOutputs:
 def _left_out(splits: Splits) -> list[str]:
     """What a person should know of the user's own test data and what is trained on."""
     grouping, told = splits.grouping, []
+    if splits.shown:
+        told.append(_shown(splits))
     if grouping.own_asked:
         told.append(
             f"{grouping.own_asked:,} rows are left out since they ask what your own test data asks; {grouping.near_tests:,} "
@@ -110,12 +112,24 @@ def _left_out(splits: Splits) -> list[str]:
     return told
 
 
+def _shown(splits: Splits) -> str:
+    """Of test rows that stand in the teacher's prompt."""
+    stands = "demonstrations, which the teacher is shown with their answers"
+    if splits.only_shown:
+        return (
+            f"All rows of your own test data are {stands}. They are tested all the same, so the teacher's score says little: "
+            "bring other test data."
+        )
+    return f"Rows of your own test data that are {stands}, are left out: {splits.shown:,}."
+
+
 def _own_left_out(splits: Splits, rows: int) -> list[str]:
     """What a person should know of own rows that are empty or ask what another one asks; few are not worth a note."""
     told, (inputs, joined) = [], splits.joined
     if inputs:
         told.append(
-            f"Inputs of your own test data with several outputs: {inputs:,}, in {joined:,} rows. In evaluation each output is right."
+            f"Inputs of your own test data with several outputs: {inputs:,}, in {joined:,} rows. In evaluation each output "
+            "is right."
         )
     dropped = splits.dropped
     empty, conflicts = dropped.empty["own"], dropped.conflicts["own"]
