@@ -175,6 +175,30 @@ def test_quotation_marks_of_a_file_that_does_not_quote(tmp_path: Path) -> None:
     assert [e.output for e in read(written(tmp_path, "b.tsv", paired)).examples] == ["greeting", "parting", "quote"]
 
 
+def lone_marks(first: int, last: int, rows: int) -> str:
+    """Texts with answers, of which two lines have a quotation mark each that belongs to nothing."""
+    lines = [f"text {i},answer {i}" for i in range(rows)]
+    lines[first] = f'"Great {lines[first]}'
+    lines[last] = f'monitor of 27",answer {last}'
+    return "\n".join(["input,output", *lines]) + "\n"
+
+
+@pytest.mark.parametrize(("first", "last", "rows"), [(20, 280, 300), (100, 121, 1000), (5, 12, 60)])
+def test_two_lone_marks_far_apart_swallow_no_rows(tmp_path: Path, first: int, last: int, rows: int) -> None:
+    place = written(tmp_path, "a.csv", lone_marks(first, last, rows))
+    with pytest.raises(
+        StageError, match=f"in line {first + 2} that pairs with one in line {last + 2} and makes one value"
+    ):
+        read_own(str(place), OwnData(uri=str(place)), "datasets.own")
+
+
+def test_a_few_lines_that_may_be_rows_are_one_value_with_a_note(tmp_path: Path) -> None:
+    place = written(tmp_path, "a.csv", lone_marks(100, 110, 1000))
+    own = read_own(str(place), OwnData(uri=str(place)), "datasets.own")
+    assert len(own.examples) == 990
+    assert any("line 102 to line 112 are the first" in note for note in own.table.notes)
+
+
 def test_a_quoted_letter_of_several_lines_stays_one_value(tmp_path: Path) -> None:
     content = 'input,output\n"Dear team,\nI was charged twice, please help.\n\nBest,\nBob",billing\n5" pipe,bug\n'
     assert pairs(written(tmp_path, "a.csv", content)) == [

@@ -19,6 +19,10 @@ PREAMBLE = 50
 """Most lines before the header that may be comments."""
 LABELS = 100
 """Most different values of a column that is taken for labels."""
+RAW = "its quotation marks are read as text, because one stands alone"
+MOST_LINES, MOST_PART, LEAST_LINES = 20, 0.05, 6
+"""Of a value of several lines that could be rows each: more than so many, or than this part of the file's, are refused. A short
+letter in a small file is none."""
 
 csv.field_size_limit(2**31 - 1)  # the default refuses texts over 128 KiB
 
@@ -53,9 +57,9 @@ def read_csv(name: str, text: str, wanted: Sequence[str] = (), delimiter: str | 
         notes.append(f"its values are separated by {DELIMITERS.get(chosen, repr(chosen))}")
     start = _header_line(text, chosen, wanted)
     rest = text.split("\n", start)[start] if start else text
-    rows, raw = _rows(rest, chosen, first + start)
-    if raw:
-        notes.append("its quotation marks are read as text, because one stands alone")
+    rows, note = _rows(rest, chosen, first + start)
+    if note:
+        notes.append(note)
     table = _table(name, rows, chosen)
     return replace(table, notes=tuple(notes))
 
@@ -118,27 +122,27 @@ def _header_line(text: str, delimiter: str, wanted: Sequence[str]) -> int:
     return min(leading, text.count("\n"))
 
 
-def _rows(text: str, delimiter: str, first: int) -> tuple[list[_Row], bool]:
-    """The rows, and whether quotation marks are part of the text.
+def _rows(text: str, delimiter: str, first: int) -> tuple[list[_Row], str]:
+    """The rows, and what a person should know of how quotation marks were read.
 
     Quoted as the standard says (RFC 4180) where that fits the whole file. A file whose marks do not pair was written by
     a program that does not quote: it is read so, where each line then has the same number of values.
     """
     if '"' not in text:
-        return _parsed(text, delimiter, first, csv.QUOTE_MINIMAL), False
+        return _parsed(text, delimiter, first, csv.QUOTE_MINIMAL), ""
     raw = _parsed(text, delimiter, first, csv.QUOTE_NONE)
     try:
         quoted = _parsed(text, delimiter, first, csv.QUOTE_MINIMAL)
     except _UnpairedError as error:
         marked = any(len(cell) > 1 and cell[0] == cell[-1] == '"' for row in raw for cell in row.cells)
         if _even(raw) and not marked:
-            return raw, True
+            return raw, RAW
         raise MalformedError(
             f"has a quotation mark that pairs with no other in the row that begins in line {error.line}",
             'Put the value into quotation marks and double those inside it: "He said ""hi""".',
         ) from error
     if _spaced(raw) and (spaced := _spaced_rows(text, delimiter, first)) is not None:
-        return spaced, False
+        return spaced, ""
     return _unswallowed(quoted, raw, delimiter)
 
 
@@ -182,28 +186,34 @@ def _spaced(raw: Sequence[_Row]) -> bool:
     return any(cell.startswith((' "', '  "')) for row in raw for cell in row.cells)
 
 
-def _unswallowed(quoted: list[_Row], raw: list[_Row], delimiter: str) -> tuple[list[_Row], bool]:
-    """Whether two lone marks, lines apart, made one value of the rows between them.
+def _unswallowed(quoted: list[_Row], raw: list[_Row], delimiter: str) -> tuple[list[_Row], str]:
+    """The rows, and a note, where two lone marks, lines apart, may have made one value of the rows between them.
 
     Both readings are possible then. With tabs, which hardly a text holds, the lines are rows. With another delimiter they
-    are a letter of several lines, unless one of them ends with what is a label elsewhere in the file.
+    are a letter of several lines, unless one of them ends with what is a label elsewhere in the file, or there are too
+    many of them: a note is then too little.
     """
     long = [row for row in quoted if row.ends > row.line]
     if not long or not _even(raw) or len(raw) == len(quoted):
-        return quoted, False
+        return quoted, ""
     if delimiter == "\t":
-        return raw, True
+        return raw, RAW
     width = len(quoted[0].cells)
     labels = Counter(row.cells[-1].strip() for row in quoted[1:] if len(row.cells) == width)
-    for row in long if len(labels) <= LABELS else []:
+    most = min(MOST_LINES, max(LEAST_LINES, MOST_PART * len(raw)))
+    for row in long:
         inside = [other.cells[-1].strip() for other in raw if row.line <= other.line < row.ends]
-        if any(labels[value] for value in inside if value):
+        seen = len(labels) <= LABELS and any(labels[value] for value in inside if value)
+        if seen or row.ends - row.line + 1 > most:
             raise MalformedError(
                 f"has a quotation mark in line {row.line} that pairs with one in line {row.ends} and makes one value of "
                 "what may be rows",
                 "If they are rows, double each mark and put its value into marks; else give the value's lines other ends.",
             )
-    return quoted, False
+    return quoted, (
+        f"{len(long):,} of its rows are of several lines, of which each could be a row; line {long[0].line} to line "
+        f"{long[0].ends} are the first: if they are rows, double each quotation mark and put its value into marks"
+    )
 
 
 def _table(name: str, rows: Sequence[_Row], delimiter: str) -> Table:
