@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from prompt2model_stages.raised import marked
+
 Source = Literal["own", "retrieved", "transformed", "generated"]
 
 EXAMPLES = "examples.jsonl"
@@ -104,10 +106,10 @@ def normalised(text: str) -> str:
     """The input without what does not make it another question.
 
     NFKC and case folding; each run of punctuation, control characters and spaces becomes one space. It is replaced, not
-    dropped: 5/17/2030 and 51/7/2030 stay apart. An input of punctuation alone stays as it is.
+    dropped: 5/17/2030 and 51/7/2030 stay apart, as do 2³ and 23. An input of punctuation alone stays as it is.
     """
     # NFKC and case folding make ASCII lower case, and nothing else of it.
-    folded = text.lower() if text.isascii() else _nfkc(_nfkc(text).casefold())
+    folded = text.lower() if text.isascii() else _nfkc(_nfkc(marked(text)).casefold())
     spaced = folded.translate(_SPACES)
     return " ".join(spaced.split()) or " ".join(folded.split())
 

@@ -226,6 +226,8 @@ def test_more_data_moves_few_groups() -> None:
         ("a-b", "a b"),
         ("Straße", "STRASSE"),
         ("x\u200b y", "x y"),
+        ("H₂O", "h2o"),
+        ("Brand™ 1º", "brandtm 1o"),
     ],
 )
 def test_same_group(one: str, other: str) -> None:
@@ -234,10 +236,29 @@ def test_same_group(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("5/17/2030", "51/7/2030"), ("3 + 4", "3 - 4"), (":)", ":("), ("ab", "a b"), ("1.5", "15"), ("über", "uber")],
+    [
+        ("5/17/2030", "51/7/2030"),
+        ("3 + 4", "3 - 4"),
+        (":)", ":("),
+        ("ab", "a b"),
+        ("1.5", "15"),
+        ("über", "uber"),
+        ("2³", "23"),
+        ("log₂8", "log28"),
+        ("1①", "11"),
+        ("xⁿ", "xn"),
+    ],
 )
 def test_other_group(one: str, other: str) -> None:
     assert group_of(one) != group_of(other)
+
+
+def test_powers_are_no_twins_of_numbers() -> None:
+    powers = [Example(f"What is {i}{raised}?", "x", "own", "t") for i in range(2, 12) for raised in "²³"]
+    train = [Example(f"What is {i}?", "x", "own", "o") for i in range(20, 124)]
+    result = split(train, 0, powers)
+    assert len(result.examples["test-own"]) == len(powers)
+    assert not result.dropped.leaks["own"]
 
 
 @given(st.text())

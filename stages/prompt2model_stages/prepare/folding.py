@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from prompt2model_stages.raised import marked
+
 ARTICLES = frozenset(
     {
         *(
@@ -64,7 +66,7 @@ def words_of(text: str) -> list[str]:
     ['3', '月の', 'の東', '東京']
     """
     if not text.isascii():
-        decomposed = unicodedata.normalize("NFKD", text)
+        decomposed = unicodedata.normalize("NFKD", marked(text))
         text = unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed))
     folded = text.casefold().translate(_LETTERS)
     return (folded if folded.isascii() else _UNSPACED.sub(_pairs, folded)).split()
