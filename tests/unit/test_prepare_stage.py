@@ -392,7 +392,7 @@ def test_own_rows_that_ask_what_another_one_asks_are_counted(tmp_path: Path) -> 
     fields = {"datasets.own": {"uri": str(data["own"].uri)}, "evaluation.testData": {"uri": str(data["test"].uri)}}
     at = context(tmp_path, fields)
     assert run(at).notes == [
-        "Inputs of your own test data with several outputs: 1, in 2 rows. In evaluation each output is right.",
+        "Inputs of your own test data with several outputs: 1, in 2 rows. Each output counts as right.",
         "3 of 65 rows of your own data are left out: 1 without an input or an output, 1 that are there twice, 1 with another "
         "output than the one that is kept for the same input (the most frequent one; of equally frequent ones the seed draws).",
     ]
