@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.generate.filtering import LONGEST_TEXT
+from prompt2model_stages.generate.validating.phrases import DOTS
 from prompt2model_stages.json_numbers import as_text
 from prompt2model_stages.teacher import TeacherAnswer
 from prompt2model_stages.teacher.parsing import objects_in
@@ -23,8 +24,6 @@ _REFUSED = re.compile(rf"yes|true|1|unusable|not usable|{_ROW_IS}{_DECLINED}")
 """What a teacher writes in place of the words that it was given: only the whole of it tells, since "no date in it" is a reason."""
 _AROUND = re.compile(r"^[\W_]+|[\W_]+$")
 _FIRST_WORD = re.compile(r"[a-z]+(?=\s*[:;,.(–—-])")
-_PLACEHOLDER = re.compile(r"[.…\s]*")
-"""What the prompt has in the place of texts; a weak teacher copies it."""
 
 
 def read_answer(answer: TeacherAnswer) -> Outcome:
@@ -46,7 +45,7 @@ def read_row(text: str) -> Outcome:
         return Unusable.MALFORMED
     pair = Pair(as_text(tree.get("input")), as_text(tree.get("output")))
     refused, why = as_text(tree.get("refused")), as_text(tree.get("why"))
-    texts = [one for one in (pair.input, pair.output) if not _PLACEHOLDER.fullmatch(one)]
+    texts = [one for one in (pair.input, pair.output) if not DOTS.fullmatch(one)]
     decision = _decision(refused)
     if decision is None and texts:
         return Unusable.UNDECIDED
