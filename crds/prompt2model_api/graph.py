@@ -32,6 +32,11 @@ CHOSEN = ("datasets.choice", *(f"datasets.choice.also[{number}]" for number in r
 TEACHER = ("teacher.baseURL", "teacher.model", "teacher.reasoning.effort", "teacher.extraBody")
 
 
+AS_BEFORE: Mapping[str, Any] = {"generation.validate": "None"}
+"""Values with which a stage does what it did before the field was there: they are not in its digest, so its work keeps its name.
+They stand for the field where a stage run's parameters, which an older version wrote, lack it."""
+
+
 @dataclass(frozen=True)
 class Compute:
     """What a pod asks for, and the most memory that it may take; as Kubernetes writes quantities."""
@@ -104,7 +109,7 @@ GRAPH: dict[Stage, StageNode] = {
     Stage.GENERATE: StageNode(
         reads=(
             *("generation.examples", "generation.temperature", "generation.outputsPerInput", "seed", *TEACHER),
-            *("generation.leastYield", "generation.nearDuplicates", "parts.generator"),
+            *("generation.leastYield", "generation.nearDuplicates", "generation.validate", "parts.generator"),
         ),
         phase=Phase.GENERATING,
         condition=ConditionType.DATA_READY,
@@ -213,10 +218,11 @@ def digest(
         decision: what the gates before this stage decided; its reason and licenses do not count.
         sources: SHA-256 of the user's files, by field path; those that the stage does not read do not count.
     """
+    read = parameters(spec, stage)
     body = {
         "format": FORMAT_VERSION,
         "stage": stage.value,
-        "parameters": parameters(spec, stage),
+        "parameters": {path: value for path, value in read.items() if AS_BEFORE.get(path) != value},
         "upstream": {before.value: upstream[before] for before in GRAPH[stage].after if before in upstream},
         "decision": decision.in_digest if decision else None,
         "sources": {path: sha for path, sha in (sources or {}).items() if path in GRAPH[stage].sources},

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from prompt2model_api.graph import GRAPH
+from prompt2model_api.graph import AS_BEFORE, GRAPH
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 from prompt2model_api.stage_run import Stage, StageRunSpec
 
@@ -26,7 +26,8 @@ def spec_read_by(run: StageRunSpec) -> Prompt2ModelSpec:
     pydantic.ValidationError.
     """
     tree: dict[str, Any] = {}
-    for path, value in run.parameters.items():
+    older = {path: value for path, value in AS_BEFORE.items() if path in GRAPH[run.stage].reads}
+    for path, value in {**older, **run.parameters}.items():
         *parents, leaf = path.split(".")
         branch = tree
         for key in parents:

@@ -49,6 +49,13 @@ class Generation(Model):
         description="Drop leaves out an example that asks, in nearly its words, what another one asks, and asks the teacher for "
         "more in its place: each example then tells more, and costs more. Without it they are kept.",
     )
+    validate_: Literal["Auto", "None"] = Field(
+        default="Auto",
+        alias="validate",
+        description="Auto leaves out what is no example of the task, judged by your demonstrations: refusals, placeholders, code "
+        "that does not parse where all of yours does, another script, a label that is not in your list. statistics.json counts it "
+        "and shows one example of each kind. None keeps everything, as versions before did.",
+    )
     review: Literal["None", "Required"] = Field(
         default="None",
         description="Required waits, before the data is used, until accepted names the generated examples.",
