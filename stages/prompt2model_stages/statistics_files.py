@@ -19,6 +19,15 @@ STATISTICS = "statistics.json"
 _LENIENT = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
+class InvalidExample(Model):
+    """An example that was left out as no example of the task; its texts' first characters."""
+
+    model_config = _LENIENT
+
+    input: str
+    output: str
+
+
 class GenerationStatistics(StageFile):
     """What became of the teacher's answers; see generate.base.Counts."""
 
@@ -38,6 +47,11 @@ class GenerationStatistics(StageFile):
     demonstrations: int = 0
     empty: int = 0
     surplus: int = 0
+    invalid: dict[str, int] = Field(
+        default={}, description="Examples that were left out as no examples of the task, by reason."
+    )
+    invalid_examples: dict[str, InvalidExample] = Field(default={}, description="The first of each reason.")
+    invalid_votes: int = Field(default=0, description="Further outputs of inputs that were none of the task.")
     unique: int = 0
     wanted: int = 0
     shortfall: str = Field(default="", description="Why there are fewer than wanted; empty where there are as many.")

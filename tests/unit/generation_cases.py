@@ -31,7 +31,7 @@ from tests.unit.teacher_cases import RUN, Endpoint, ask, refusal, reply, setting
 
 TASK = Task("Say the number in words.", (Pair("1", "one"), Pair("Two, please", "two"), Pair("3 \u00e9", "three")))
 FIRST = "Are you well?"
-LATER = ("near_duplicates",)
+LATER = ("near_duplicates", "invalid", "invalid_examples", "invalid_votes")
 """Counts that the record's version did not have."""
 SETTLED = 40
 """Turns of the loop after which nothing happens any more without another answer."""

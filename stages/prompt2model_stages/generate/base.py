@@ -43,6 +43,7 @@ class Order:
     completions: asked for in one request where each holds one example.
     drop_near_duplicates: leave out what asks, in nearly its words, what an example that is there asks.
     least_yield: new examples for each 100 asked for; with fewer, lately, the generator heats, then stops; see stopping.
+    validate: leave out what is no example of the task; see validating.
     seed: decides which examples a prompt shows.
     group: the journal's group; see Task.group.
     """
@@ -55,6 +56,7 @@ class Order:
     completions: int = 5
     drop_near_duplicates: bool = False
     least_yield: float = LEAST_YIELD
+    validate: bool = False
     seed: int = 0
     group: str = ""
 
@@ -84,6 +86,12 @@ class Counts:
     """Of these: without an input or an output, or longer than allowed."""
     surplus: int = 0
     """Of these: new, when there were enough."""
+    invalid: dict[str, int] = field(default_factory=dict)
+    """Of these: no example of the task, by reason; see validating."""
+    invalid_examples: dict[str, Pair] = field(default_factory=dict)
+    """The first of each reason, its texts cut."""
+    invalid_votes: int = 0
+    """Further outputs that were none of the task; see labelling."""
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prompt2model_api.texts import cut
 from prompt2model_stages.examples import Pair, normalised
 from prompt2model_stages.generate.base import Counts, Task
 from prompt2model_stages.generate.candidates import Candidates, Leading, hash_of
-from prompt2model_stages.generate.filtering import Written, is_malformed, is_refused, kept_back_by
+from prompt2model_stages.generate.filtering import Written, is_invalid, is_malformed, is_refused, kept_back_by
 from prompt2model_stages.generate.nearness import Looked, Nearness
 from prompt2model_stages.generate.reading import read_examples
+from prompt2model_stages.generate.validating import Validator, fault_of
 from prompt2model_stages.teacher import TeacherAnswer
 
 POINTS = 400
 """Most points kept of the curve of duplicates; past it every second one goes."""
+SHOWN = 400
+"""Characters of each text of an example that is shown of what was left out."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,14 @@ class Collection:
         task: what the examples are of.
         wanted: examples.
         drop_near_duplicates: whether near-duplicates are left out.
+        validators: say what is no example of the task.
     """
 
-    def __init__(self, task: Task, wanted: int, drop_near_duplicates: bool = False) -> None:
+    def __init__(
+        self, task: Task, wanted: int, drop_near_duplicates: bool = False, validators: Sequence[Validator] = ()
+    ) -> None:
         self._wanted = wanted
+        self._validators = validators
         self._demonstrations = {hash_of(normalised(pair.input)) for pair in task.demonstrations}
         self._interval = 1
         self.candidates = Candidates()
@@ -61,6 +69,10 @@ class Collection:
     def full(self) -> bool:
         """Whether there are as many as wanted."""
         return len(self) >= self._wanted
+
+    def is_invalid(self, written: Written) -> bool:
+        """See filtering.Known."""
+        return fault_of(written.pair, self._validators) is not None
 
     def has_text(self, written: Written) -> bool:
         """See filtering.Known."""
@@ -106,6 +118,9 @@ class Collection:
         if keeps_back is None:
             self._keep(written, key)
             return
+        if keeps_back.keeps_back is is_invalid:
+            self._note_invalid(written.pair)
+            return
         setattr(self.counts, keeps_back.count, getattr(self.counts, keeps_back.count) + 1)
         if keeps_back.votes and (at := self._asked_by(written)) is not None:
             self.candidates.vote(at, written.pair.output, key)
@@ -130,6 +145,11 @@ class Collection:
         if self._looked is None or self._looked.pair is not written.pair:
             self._looked = self._nearness.look(written.pair)
         return self._looked
+
+    def _note_invalid(self, pair: Pair) -> None:
+        reason = str(fault_of(pair, self._validators))
+        self.counts.invalid[reason] = self.counts.invalid.get(reason, 0) + 1
+        self.counts.invalid_examples.setdefault(reason, Pair(cut(pair.input, SHOWN), cut(pair.output, SHOWN)))
 
     def _note(self) -> None:
         if self.counts.requests % self._interval:

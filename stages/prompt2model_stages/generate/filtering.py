@@ -43,6 +43,9 @@ class Known(Protocol):
     def full(self) -> bool:
         """Whether there are as many examples as wanted."""
 
+    def is_invalid(self, written: Written) -> bool:
+        """Whether it is no example of the task."""
+
     def has_text(self, written: Written) -> bool:
         """Whether an example has this input, but for spaces."""
 
@@ -70,6 +73,11 @@ def is_empty(written: Written, known: Known) -> bool:
     """Without an input or an output, or longer than allowed."""
     pair = written.pair
     return not pair.input or not pair.output or max(len(pair.input), len(pair.output)) > LONGEST_TEXT
+
+
+def is_invalid(written: Written, known: Known) -> bool:
+    """No example of the task, by what the demonstrations are: not even a vote."""
+    return known.is_invalid(written)
 
 
 def is_repeat(written: Written, known: Known) -> bool:
@@ -113,6 +121,7 @@ class Filter:
 
 FILTERS = (
     Filter("empty", is_empty),
+    Filter("invalid", is_invalid),
     Filter("duplicates", is_repeat, votes=True),
     Filter("demonstrations", is_demonstration),
     Filter("duplicates", is_respelled),

@@ -10,7 +10,7 @@ word for word; it is simply not there, and another takes its place.
 | what the next request asks for | planning |
 | its words and its form | writing, prompts |
 | examples in an answer | reading |
-| what is left out of them | filtering |
+| what is left out of them | filtering, validating |
 | the unique ones | collecting |
 | their outputs | labelling |
 | when to stop | stopping |
@@ -33,6 +33,7 @@ from prompt2model_stages.generate.planning import REMEMBERED, Plan, RequestPlann
 from prompt2model_stages.generate.pool import Pool
 from prompt2model_stages.generate.prompts import ANSWER_TOKENS, example_tokens
 from prompt2model_stages.generate.stopping import shortfall
+from prompt2model_stages.generate.validating import validators_for
 from prompt2model_stages.generate.writing import compose
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
 
@@ -62,7 +63,8 @@ class FewShotGenerator(DatasetGenerator):
     ) -> None:
         self._task, self._order, self._teacher, self._clock = task, order, teacher, clock
         self._planner = RequestPlanner(order, clock, most_in_one=ANSWER_TOKENS // example_tokens(task))
-        self._labeller = Labeller(task, order)
+        self._validators = validators_for(task) if order.validate else ()
+        self._labeller = Labeller(task, order, self._validators)
         self._pool = Pool()
         self._collection = self._empty()
         self._writing: dict[int, Plan] = {}
@@ -76,6 +78,7 @@ class FewShotGenerator(DatasetGenerator):
         await self._write_all()
         await self._run()  # what is left: outputs of inputs that have too few
         counts = self._collection.counts
+        counts.invalid_votes = self._labeller.invalid
         why = shortfall(len(self._collection), self._order.examples, counts, self._planner.barren, self._planner.found)
         if why:
             logger.warning(why)
@@ -109,7 +112,7 @@ class FewShotGenerator(DatasetGenerator):
                 return
 
     def _empty(self) -> Collection:
-        return Collection(self._task, self._order.examples, self._order.drop_near_duplicates)
+        return Collection(self._task, self._order.examples, self._order.drop_near_duplicates, self._validators)
 
     async def _fold(self) -> Collection:
         collection = self._empty()

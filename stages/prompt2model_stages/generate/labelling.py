@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import marshal
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prompt2model_stages.examples import VotedExample
+from prompt2model_stages.examples import Pair, VotedExample
 from prompt2model_stages.generate.base import PURPOSE, Order, Task
 from prompt2model_stages.generate.candidates import Candidate, Candidates, hash_of
 from prompt2model_stages.generate.prompts import ask_output, output_tokens
+from prompt2model_stages.generate.validating import Validator, fault_of
 from prompt2model_stages.generate.votes import winner
 from prompt2model_stages.spool import Spool
 from prompt2model_stages.teacher import TeacherAnswer, TeacherRequest
@@ -41,9 +43,10 @@ class Labeller:
     Args:
         task: what the outputs are of.
         order: how many outputs an input should have.
+        validators: say what is no output of the task: it is no vote.
     """
 
-    def __init__(self, task: Task, order: Order) -> None:
+    def __init__(self, task: Task, order: Order, validators: Sequence[Validator] = ()) -> None:
         self._task, self._wanted = task, order.outputs_per_input
         self._tokens = output_tokens(task)
         self._candidates = Candidates()
@@ -52,7 +55,10 @@ class Labeller:
         self._missing = 0  # of the candidates in _counts
         self._further: dict[bytes, array[int]] = {}
         self._spool = Spool()
+        self._validators = validators
         self.in_flight = 0
+        self.invalid = 0
+        """Answers that were no output of the task."""
 
     def begin(self, candidates: Candidates) -> None:
         """Goes through these candidates, which may still grow, from the first on."""
@@ -88,7 +94,11 @@ class Labeller:
 
     def take(self, label: Label, answer: TeacherAnswer) -> None:
         """Takes in the answer."""
-        if text := answer.texts[0].strip():
+        if not (text := answer.texts[0].strip()):
+            return
+        if fault_of(Pair(label.text, text), self._validators) is not None:
+            self.invalid += 1
+        else:
             place = self._spool.add(marshal.dumps((text, answer.key)))
             self._further[hash_of(label.text)][label.request.sample] = place
 

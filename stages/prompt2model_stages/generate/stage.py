@@ -18,6 +18,7 @@ from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.examples import EXAMPLES, Pair
 from prompt2model_stages.generate.actor import generate_in_actor
 from prompt2model_stages.generate.base import LEAST_YIELD, Counts, DatasetGenerator, Generated, Order, Progress, Task
+from prompt2model_stages.generate.validating import told
 from prompt2model_stages.parts import NamedPart, named_part
 from prompt2model_stages.ray_session import ray_session
 from prompt2model_stages.reporting import so_far
@@ -67,6 +68,7 @@ def order_of(context: StageContext, task: Task, part: NamedPart | None) -> Order
         outputs_per_input=generation.outputs_per_input,
         drop_near_duplicates=generation.near_duplicates == "Drop",
         least_yield=LEAST_YIELD if generation.least_yield is None else generation.least_yield,
+        validate=generation.validate_ == "Auto",
         seed=context.spec.seed,
         group=task.group(_named(teacher) + (f" {part.pinned}" if part is not None else "")),
         **strong,
@@ -103,15 +105,29 @@ def write(context: StageContext, generated: Generated) -> StageOutputs:
         examples=len(generated.examples),
         examples_sha256=whole.hexdigest(),
         duplicates=generated.counts.duplicates,
-        notes=[cut(generated.shortfall, LONGEST_NOTE)] if generated.shortfall else None,
+        notes=_notes(generated) or None,
         parts={"generator": generated.part} if generated.part is not None else None,
         spent=generated.spent,
     )
 
 
+def _notes(generated: Generated) -> list[str]:
+    """What a person should know of the examples, a sentence each."""
+    counts = generated.counts
+    notes = [generated.shortfall] if generated.shortfall else []
+    if counts.invalid:
+        notes.append(
+            f"{sum(counts.invalid.values()):,} of {counts.written:,} examples that the teacher wrote were left out as no examples "
+            f"of the task ({told(counts.invalid)}): statistics.json shows one of each kind."
+        )
+    return [cut(note, LONGEST_NOTE) for note in notes]
+
+
 def _said(counts: Counts) -> str:
     """What became of the teacher's answers so far, in a line."""
     said = f"{counts.duplicates} duplicates, {counts.malformed} unreadable"
+    if counts.invalid:
+        said += f", {sum(counts.invalid.values())} invalid"
     if counts.near_duplicates:
         said += f", {100 * counts.near_duplicates / counts.written:.1f} % near-duplicates dropped"
     return said

@@ -6,6 +6,7 @@ from collections import deque
 
 from prompt2model_stages.errors import blocked
 from prompt2model_stages.generate.base import Counts
+from prompt2model_stages.generate.validating import told
 
 STALLED = 60
 """Completions in a row without a new example, after which the teacher is taken to have no more."""
@@ -85,14 +86,14 @@ def shortfall(unique: int, wanted: int, counts: Counts, barren: int, found: Yiel
         repeats = 100 * counts.duplicates / max(1, counts.written)
         return (
             f"generate stopped with {unique} of {wanted} examples, because {few_new}, and {repeats:.0f} % of the "
-            f"{counts.written} that it wrote were repeats: lower generation.examples, raise generation.temperature, write "
-            "more demonstrations, or set generation.leastYield to 0 to ask on."
+            f"{counts.written} that it wrote were repeats{_invalid(counts)}: lower generation.examples, raise "
+            "generation.temperature, write more demonstrations, or set generation.leastYield to 0 to ask on."
         )
     why = (
         f"{unique} of {wanted} examples: {few_new if found.too_low else f'the last {barren} answers brought nothing new'}. Of "
         f"{counts.answers} answers {counts.malformed} were unreadable and {counts.refused} refused; of "
         f"{counts.written} examples {counts.duplicates} were repeats, {counts.demonstrations} the user's own and "
-        f"{counts.empty} empty."
+        f"{counts.empty} empty{_invalid(counts)}."
     )
     if enough:
         return why
@@ -101,5 +102,19 @@ def shortfall(unique: int, wanted: int, counts: Counts, barren: int, found: Yiel
         "TeacherAnswersGarbage",
         f"The teacher gives no usable examples. {why}",
         "Name a stronger teacher in teacher.model, say the task more clearly in prompt, or add demonstrations; "
-        f"every answer so far is kept.{ask_on}",
+        f"every answer so far is kept.{ask_on}{_keep_them(counts)}",
     )
+
+
+def _invalid(counts: Counts) -> str:
+    """The rest of a sentence on what became of the examples; empty where none was invalid."""
+    if not counts.invalid:
+        return ""
+    return f", and {sum(counts.invalid.values())} were no examples of the task ({told(counts.invalid)})"
+
+
+def _keep_them(counts: Counts) -> str:
+    """What to do where the validators, and not the teacher, may be wrong."""
+    if 4 * sum(counts.invalid.values()) < counts.written:
+        return ""
+    return " statistics.json shows what was no example of the task; to keep such examples, set generation.validate to None."
