@@ -128,8 +128,7 @@ def _own_left_out(splits: Splits, rows: int) -> list[str]:
     told, (inputs, joined) = [], splits.joined
     if inputs:
         told.append(
-            f"Inputs of your own test data with several outputs: {inputs:,}, in {joined:,} rows. In evaluation each output "
-            "is right."
+            f"Inputs of your own test data with several outputs: {inputs:,}, in {joined:,} rows. Each output counts as right."
         )
     dropped = splits.dropped
     empty, conflicts = dropped.empty["own"], dropped.conflicts["own"]
