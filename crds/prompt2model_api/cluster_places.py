@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prompt2model_api.data_files import KINDS, is_path
 from prompt2model_api.prompt2model import Prompt2ModelSpec
 
 DOTTED = ("./", "../", "~")
@@ -36,8 +37,16 @@ class Place:
         return f"{left_out} || {self.check.format(value)}"
 
 
-_FILE_CHECK = "!(" + " || ".join(f"{{0}}.startsWith('{start}')" for start in FILES) + ")"
-"""A chosen dataset that is a file of a pod's has no hash there that a digest could name, so that an edit of it went unseen."""
+_KIND = f"(?i)(^|[.])({'|'.join(KINDS)})$"
+_FILE_CHECK = (
+    "!("
+    + " || ".join(f"{{0}}.startsWith('{start}')" for start in FILES)
+    + f" || (!{{0}}.contains('://') && {{0}}.matches('{_KIND}')))"
+)
+"""A chosen dataset that is a file of a pod's has no hash there that a digest could name, so that an edit of it went unseen.
+
+A name that ends as data files do is a path as well, and no dataset of the hub: see data_files.is_path.
+"""
 _DOTTED_CHECK = "!(" + " || ".join(f"{{0}}.startsWith('{start}')" for start in DOTTED) + ")"
 
 STORAGE = Place(
@@ -97,13 +106,18 @@ def unusable_places(spec: Prompt2ModelSpec) -> list[str]:
         found.append(f"spec.student.{STUDENT.message}")
     if encoder.startswith(DOTTED):
         found.append(f"spec.evaluation.{ENCODER.message}")
-    if choice is not None and choice.name is not None and choice.name.startswith(FILES):
+    if choice is not None and choice.name is not None and _is_file(choice.name):
         found.append(f"spec.datasets.{CHOICE.message}")
     for number, another in enumerate((choice.also if choice is not None else None) or []):
-        if another.name.startswith(FILES):
+        if _is_file(another.name):
             found.append(f"spec.datasets.choice.also[{number}].{ANOTHER_DATASET.message}")
     return found
 
 
 def _is_relative(uri: str | None) -> bool:
     return uri is not None and not uri.startswith("/") and "://" not in uri
+
+
+def _is_file(name: str) -> bool:
+    """Whether a dataset's name is a file or folder: _FILE_CHECK in Python."""
+    return name.startswith(FILES) or ("://" not in name and is_path(name))

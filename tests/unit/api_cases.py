@@ -67,6 +67,8 @@ TAKEN: dict[str, dict[str, Any]] = {
         "prompt": "p",
         "datasets": {"choice": {**CHOICE, "share": 60, "also": [{"name": "c/d", "share": 40}]}},
     },
+    "a-file-in-a-bucket": {"prompt": "p", "datasets": {"choice": {**CHOICE, "name": "s3://bucket/rows.csv"}}},
+    "a-name-with-a-dot": {"prompt": "p", "datasets": {"choice": {**CHOICE, "name": "owner/rows.csv.v2"}}},
     "a-name-alone": {"prompt": "p", "datasets": {"choice": {"name": "a/b"}}},
     "several-datasets": {
         "prompt": "p",
@@ -371,6 +373,14 @@ LOCAL_ONLY: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "choice-file": (
         {"prompt": "p", "datasets": {"choice": {**CHOICE, "also": [{**CHOICE, "name": "file:///data/rows.csv"}]}}},
+        "spec.datasets.choice.also[0].name is a path",
+    ),
+    "choice-bare": (
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "name": "rows.csv"}}},
+        "spec.datasets.choice.name is a path",
+    ),
+    "choice-in-a-folder": (
+        {"prompt": "p", "datasets": {"choice": {**CHOICE, "also": [{**CHOICE, "name": "data/rows.JSONL"}]}}},
         "spec.datasets.choice.also[0].name is a path",
     ),
     "another-dataset": (

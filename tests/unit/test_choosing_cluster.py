@@ -190,6 +190,19 @@ def test_a_wrong_choice_and_a_resource_without_candidates_get_a_sentence(monkeyp
         kubectl(["get", "pods"])
 
 
+@pytest.mark.parametrize("name", ["rows.csv", "data/rows.PARQUET", "./rows.csv"])
+def test_a_file_of_this_machine_is_not_saved_into_a_cluster(name: str) -> None:
+    cluster = Cluster()
+    place = cluster.place()
+    chooser = Chooser(place, place.offers())
+    pick = Pick(name, split="train", inputs=("question",), output="answer", is_other=True)
+    read = Sample(Table("", (), ()))
+    shown = chooser.show(pick, read, "")
+    assert shown.problem.startswith("questions: spec.datasets.choice.name is a path") and shown.proposal is None
+    chooser.save(shown, pick, read, "")
+    assert not chooser.saved and "choice" not in cluster.resource["spec"]["datasets"]
+
+
 def test_a_choice_is_not_saved_into_a_resource_that_was_edited_into_another_one() -> None:
     cluster = Cluster()
     place = cluster.place()

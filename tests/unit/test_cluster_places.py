@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from prompt2model_api.cluster_places import unusable_places
+from prompt2model_api.cluster_places import ANOTHER_DATASET, unusable_places
 from prompt2model_api.conditions import FailureState
+from prompt2model_api.data_files import is_path
 from prompt2model_api.loading import parse
 from prompt2model_api.stage_job import Named
 from prompt2model_operator.kinds import CLAIM, STAGERUN
@@ -31,6 +33,12 @@ def test_what_only_a_local_run_can_read(name: str) -> None:
 @pytest.mark.parametrize("name", TAKEN)
 def test_what_a_pod_can_read(name: str) -> None:
     assert unusable_places(parse(json.dumps(resource(name, TAKEN[name])), name).spec) == []
+
+
+@pytest.mark.parametrize("name", ["a.CSV", "a/b.json", "parquet", "a/parquet", "a/bjson", "a/rows.csv.v2", "squad"])
+def test_the_rule_of_the_crd_knows_the_same_files(name: str) -> None:
+    pattern = re.search(r"self\.name\.matches\('(.*?)'\)", ANOTHER_DATASET.rule())
+    assert pattern is not None and (re.search(pattern[1], name) is not None) is is_path(name)
 
 
 @pytest.mark.parametrize("name", LOCAL_ONLY)

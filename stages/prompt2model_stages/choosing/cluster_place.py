@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from prompt2model_api.base import Metadata
+from prompt2model_api.cluster_places import unusable_places
 from prompt2model_api.complaints import complaints
 from prompt2model_api.loading import SpecError
 from prompt2model_api.names import stage_folder
@@ -88,9 +89,11 @@ class ClusterPlace:
         """See Place. Shown are the fields that change, not the whole resource."""
         body = json.loads(present.content)
         try:
-            Prompt2ModelSpec.model_validate(merged(body["spec"], patch_of(fields)["spec"]))
+            spec = Prompt2ModelSpec.model_validate(merged(body["spec"], patch_of(fields)["spec"]))
         except ValidationError as error:
             raise SpecError(f"{self.name}: {complaints(error, Prompt2ModelSpec)[0]}.") from error
+        if unusable := unusable_places(spec):
+            raise SpecError(f"{self.name}: {unusable[0]}.")
         return _proposal(present, fields)
 
     def save(self, proposal: Proposal) -> str:
