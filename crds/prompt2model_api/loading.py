@@ -184,14 +184,20 @@ def _own_data(own: OwnData | None, base: Path) -> OwnData | None:
 def _choice(choice: Choice | None, base: Path) -> Choice | None:
     if choice is None:
         return None
-    also = [one.model_copy(update={"name": _chosen(one.name, base)}) for one in choice.also or []]
-    update = {"name": _chosen(choice.name, base), "also": also or choice.also}
+    also = [one.model_copy(update={"name": dataset_place(one.name, base)}) for one in choice.also or []]
+    update = {
+        "name": dataset_place(choice.name, base) if choice.name is not None else None,
+        "also": also or choice.also,
+    }
     return choice.model_copy(update={key: value for key, value in update.items() if value != getattr(choice, key)})
 
 
-def _chosen(name: str | None, base: Path) -> str | None:
-    """A dataset's name; the names of those at the hub look like relative paths, so these are told by their looks."""
-    return name if name is None or not is_path(name) or _is_whole(name) else _absolute(name, base)
+def dataset_place(name: str, base: Path) -> str:
+    """A dataset's name, of a file its absolute path.
+
+    The names of those at the hub look like relative paths, so these are told by their looks.
+    """
+    return name if not is_path(name) or _is_whole(name) else _absolute(name, base)
 
 
 def _is_whole(path: str) -> bool:

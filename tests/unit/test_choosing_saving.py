@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import threading
@@ -57,6 +58,23 @@ def saved(chooser: Chooser, pick: Pick, student: str = "", read: Sample = UNREAD
     chooser.save(chooser.show(pick, read, student), pick, read, student)
     assert chooser.saved
     return yaml.safe_load(file_of(chooser).read_text())["spec"]
+
+
+@pytest.mark.parametrize("typed", ["rows.csv", "./rows.csv", "../proj/rows.csv"])
+def test_a_typed_path_is_read_beside_the_file_and_written_as_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    project, elsewhere = tmp_path / "proj", tmp_path / "here"
+    for folder in (project, elsewhere):
+        folder.mkdir()
+        (folder / "rows.csv").write_text(f"question,answer\nof {folder.name},yes\n")
+    chooser = chooser_of(project)
+    monkeypatch.chdir(elsewhere)
+    opened = chooser.open_dataset(typed)
+    assert [row["question"] for row in opened.sample.table.rows] == ["of proj"]
+    pick = dataclasses.replace(opened.pick, inputs=("question",), output="answer")
+    choice = saved(chooser, pick, read=opened.sample)["datasets"]["choice"]
+    assert choice == {"name": typed, "split": "train", "inputColumns": ["question"], "outputColumn": "answer"}
 
 
 @pytest.mark.parametrize("also", ["", ", also: [{name: ../b/more.csv, inputColumns: [q], outputColumn: a}]"])

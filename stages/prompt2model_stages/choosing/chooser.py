@@ -111,9 +111,12 @@ class Chooser:
 
     def dataset(self, selected: str) -> DatasetOption:
         """What is selected: an option by its label, or a dataset by its name, which is the spec's or the nearest one."""
-        of_name = sorted((one for one in self.datasets if one.name == selected), key=lambda one: not one.is_given)
-        option = next(iter([*(one for one in self.datasets if one.label == selected), *of_name]), None)
-        return option or DatasetOption(selected, selected)
+        labelled = next((one for one in self.datasets if one.label == selected), None)
+        if labelled is not None or selected in (LEAVE, NONE):
+            return labelled or DatasetOption(selected, selected)
+        name = self.place.located(selected)
+        of_name = sorted((one for one in self.datasets if one.name == name), key=lambda one: not one.is_given)
+        return next(iter(of_name), None) or DatasetOption(selected, name)
 
     def student_options(self) -> list[Option]:
         """What can be chosen, as a label and a value each."""

@@ -79,6 +79,10 @@ class ClusterPlace:
             notes=[*facts.notes, *self.notes],
         )
 
+    def located(self, dataset: str) -> str:
+        """See Place. A pod has no folder that a path could start from."""
+        return dataset
+
     def present(self) -> Present:
         """See Place."""
         body = self._read()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from prompt2model_api.decide import decide
-from prompt2model_api.loading import SpecError, parse, read_text, resolve_paths
+from prompt2model_api.loading import SpecError, dataset_place, parse, read_text, resolve_paths
 from prompt2model_api.prompt2model import Prompt2Model
 from prompt2model_api.snapshot import Snapshot
 from prompt2model_api.stage_run import Stage, StageRun
@@ -37,6 +37,8 @@ class LocalPlace:
 
     file: Path
     runs: Path
+    typed: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """The paths that a person typed, by the places that they are at."""
 
     @classmethod
     def of(cls, named: str, namespace: str, runs: Path, command: str = "p2m choose") -> LocalPlace:
@@ -106,6 +108,12 @@ class LocalPlace:
         """How the resource is run again."""
         return f"p2m run {shlex.quote(str(self.file))}{runs_option(self.runs)}"
 
+    def located(self, dataset: str) -> str:
+        """See Place. A path starts from the file's folder, as it does for a run, wherever this command was started."""
+        place = dataset_place(dataset, self.file.absolute().parent)
+        self.typed[place] = dataset
+        return place
+
     def present(self) -> Present:
         """See Place."""
         text = read_text(self.file)
@@ -121,11 +129,13 @@ class LocalPlace:
         return Proposal(present.content, after, fields, present)
 
     def _as_written(self, present: Present, fields: Fields) -> Fields:
-        """The fields with the paths of chosen files as they are in the file: the present spec has them absolute."""
-        now, written = present.spec.datasets.choice, parse(present.content, str(self.file)).spec.datasets.choice
-        if CHOICE_PATH not in fields or now is None or written is None:
+        """The fields with the paths of chosen files as they are in the file, or were typed: here they are absolute."""
+        if CHOICE_PATH not in fields:
             return fields
-        names = {one.name: own.name for one, own in zip(now.datasets(), written.datasets(), strict=True)}
+        now, written = present.spec.datasets.choice, parse(present.content, str(self.file)).spec.datasets.choice
+        names = dict(self.typed)
+        if now is not None and written is not None:
+            names |= {one.name: own.name for one, own in zip(now.datasets(), written.datasets(), strict=True)}
         choice = _renamed(fields[CHOICE_PATH], names)
         if choice.get("also"):
             choice["also"] = [_renamed(one, names) for one in choice["also"]]

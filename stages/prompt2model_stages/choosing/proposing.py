@@ -63,6 +63,9 @@ class Place(Protocol):
     def offers(self) -> Offers:
         """What there is to choose from. Raises: SpecError in one sentence."""
 
+    def located(self, dataset: str) -> str:
+        """A dataset that a person typed, by the name that the resource's spec has it by once it is saved."""
+
     def present(self) -> Present:
         """The resource as it is now. Raises: SpecError in one sentence."""
 
