@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from prompt2model_api.candidates import FILE
 from prompt2model_api.loading import SpecError
@@ -19,6 +21,8 @@ from prompt2model_stages.choosing.kubectl import ConflictError, kubectl
 from prompt2model_stages.choosing.patching import merged
 from prompt2model_stages.choosing.picking import CHOICE_PATH, STUDENT_PATH, Pick
 from prompt2model_stages.choosing.sampling import Sample
+from prompt2model_stages.cli.choosing import _ended
+from prompt2model_stages.cli.commands import STOPPED
 from prompt2model_stages.prepare.tables import Table
 from prompt2model_stages.stage_files import Candidates
 from prompt2model_stages.storage import Folder
@@ -273,6 +277,27 @@ def test_what_the_cluster_drops_of_a_choice_is_told() -> None:
     assert place.save(place.propose(place.present(), {CHOICE_PATH: SQUAD})).startswith("questions is patched.")
     with pytest.raises(SpecError, match=r"patched, but spec\.datasets\.choice is not what was written: the CRDs there"):
         place.save(place.propose(place.present(), {CHOICE_PATH: {**SQUAD, "share": 40}}))
+
+
+def test_a_patch_that_is_not_kept_whole_is_told_at_the_end_of_the_command() -> None:
+    cluster = Cluster()
+    write = cluster.write
+
+    def pruned(change: dict[str, Any]) -> None:
+        write(change)
+        cluster.resource["spec"]["datasets"]["choice"].pop("split", None)
+
+    cluster.write = pruned  # type: ignore[method-assign]
+    place = cluster.place()
+    chooser = Chooser(place, place.offers())
+    read = Sample(Table("", (), ()))
+    pick = Pick("rajpurkar/squad", split="validation", inputs=("question",), output="answers.text", is_other=True)
+    _, said = chooser.save(chooser.show(pick, read, ""), pick, read, "")
+    console = Console(width=300, record=True, file=io.StringIO())
+    assert "was patched, but" in said and not chooser.saved
+    assert _ended(console, chooser) == STOPPED
+    shown = console.export_text()
+    assert "questions was patched, but spec.datasets.choice is not what was written" in shown and "Nothing" not in shown
 
 
 def test_candidates_of_an_earlier_edit_are_not_shown() -> None:

@@ -25,7 +25,7 @@ from prompt2model_stages.choosing.picking import (
     unclear_of,
 )
 from prompt2model_stages.choosing.previewing import preprocessing_of, preview
-from prompt2model_stages.choosing.proposing import Place, Proposal, refuse_others
+from prompt2model_stages.choosing.proposing import Place, Proposal, SavedOtherwiseError, refuse_others
 from prompt2model_stages.choosing.sampling import Sample, sample
 from prompt2model_stages.choosing.tables import dataset_facts, description_of, student_facts
 from prompt2model_stages.prepare.tables import Table
@@ -81,12 +81,14 @@ class Chooser:
     """One page.
 
     saved: what to tell in the terminal once it was saved.
+    saved_otherwise: what to tell there where something was written, but not what was shown.
     datasets: that can be selected, each by its label.
     """
 
     place: Place
     offers: Offers
     saved: str = ""
+    saved_otherwise: str = ""
     datasets: Sequence[DatasetOption] = ()
     _read: dict[tuple[str, str, str], Sample] = field(default_factory=dict)
     _saving: threading.Lock = field(default_factory=threading.Lock)
@@ -247,7 +249,8 @@ class Chooser:
         """Writes what was shown; returns what is shown now, and a sentence above it."""
         with self._saving:
             if self._closed or self.saved:
-                why = "was saved already" if self.saved else "was ended, and nothing was saved"
+                ended = "was ended" if self.saved_otherwise else "was ended, and nothing was saved"
+                why = "was saved already" if self.saved else ended
                 return shown, html.warning(f"This command {why}: start it again to choose again.")
             return self._save(shown, self.show(pick, read, student))
 
@@ -260,6 +263,9 @@ class Chooser:
             return now, html.warning("Nothing changes: there is nothing to save.")
         try:
             self.saved = self.place.save(now.proposal)
+        except SavedOtherwiseError as error:
+            self.saved_otherwise = str(error)
+            return now, html.warning(self.saved_otherwise)
         except SpecError as error:
             return now, html.warning(str(error))
         return now, html.done(f"{self.saved} You can close this page: the command has ended.")

@@ -26,7 +26,7 @@ from prompt2model_stages.choosing.kubectl import ConflictError, kubectl
 from prompt2model_stages.choosing.offers import Facts, OfferedDataset, OfferedStudent, Offers
 from prompt2model_stages.choosing.patching import Tree, merged, patch_of, put, value_at
 from prompt2model_stages.choosing.picking import Fields
-from prompt2model_stages.choosing.proposing import Present, Proposal, refuse_others
+from prompt2model_stages.choosing.proposing import Present, Proposal, SavedOtherwiseError, refuse_others
 from prompt2model_stages.choosing.yaml_writing import rendered
 from prompt2model_stages.errors import StageError
 from prompt2model_stages.stage_files import Candidates
@@ -119,7 +119,10 @@ class ClusterPlace:
         raise SpecError(f"{self.name} is written to all the time, and nothing was saved: save once more.")
 
     def _check_kept(self, fields: Fields) -> None:
-        """An API server drops what its CRD does not have, and says so in a warning alone. Raises: SpecError where it did."""
+        """An API server drops what its CRD does not have, and says so in a warning alone.
+
+        Raises: SavedOtherwiseError where it did.
+        """
         try:
             now = self._read()
         except SpecError:  # the patch was taken, and what is read next says what it made
@@ -128,7 +131,7 @@ class ClusterPlace:
         if lost:
             what = ", ".join(".".join(path) for path in lost)
             why = "the CRDs there are of another version than this p2m, or a tool such as Argo CD undoes patches"
-            raise SpecError(f"{self.name} was patched, but {what} is not what was written: {why}.")
+            raise SavedOtherwiseError(f"{self.name} was patched, but {what} is not what was written: {why}.")
 
     def _check_name(self) -> None:
         try:

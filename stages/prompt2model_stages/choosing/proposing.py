@@ -57,6 +57,10 @@ class Proposal:
         return found
 
 
+class SavedOtherwiseError(SpecError):
+    """It was written, but what is there now is not what was shown."""
+
+
 class Place(Protocol):
     """Where the resource is: a file of the user's, or a cluster."""
 
@@ -73,7 +77,10 @@ class Place(Protocol):
         """What saving these fields would write. Raises: SpecError in one sentence."""
 
     def save(self, proposal: Proposal) -> str:
-        """Writes it; returns what to do next. Raises: SpecError where it cannot be written, or was changed meanwhile."""
+        """Writes it; returns what to do next.
+
+        Raises: SpecError where it cannot be written, or was changed meanwhile; SavedOtherwiseError.
+        """
 
 
 def refuse_others(name: str, shown: tuple[str, Prompt2ModelSpec], present: Present) -> None:

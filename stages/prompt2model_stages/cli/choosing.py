@@ -16,7 +16,7 @@ from prompt2model_stages.choosing.chooser import Chooser
 from prompt2model_stages.choosing.cluster_place import ClusterPlace
 from prompt2model_stages.choosing.local_place import LocalPlace
 from prompt2model_stages.choosing.proposing import Place
-from prompt2model_stages.cli.commands import DONE, INTERRUPTED, guarded
+from prompt2model_stages.cli.commands import DONE, INTERRUPTED, STOPPED, guarded
 
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_UPDATE_DOWNLOAD_COUNTS": "False"}
 """Read when Gradio and datasets are imported, which would count their use at hosts of their own."""
@@ -71,6 +71,9 @@ def _ended(console: Console, chooser: Chooser) -> int:
             console, f"\nEnded while the choice was being saved: look whether {name} has it before you choose again."
         )
         return INTERRUPTED
+    if chooser.saved_otherwise and not saved:
+        _print(console, f"\n{chooser.saved_otherwise}")
+        return STOPPED
     _print(console, saved or "\nNothing was saved.")
     return DONE if saved else INTERRUPTED
 
