@@ -94,6 +94,17 @@ def test_labels_that_nothing_to_train_on_has_are_counted(tmp_path: Path) -> None
     assert unseen_labels([f"answer {i}" for i in range(50)], []) is None
 
 
+def test_answers_of_other_questions_are_no_unseen_labels(tmp_path: Path) -> None:
+    """An FAQ has each answer often, and a question with its answer in one split."""
+    answers = [f"Ask {one} at the counter" for one in texts(30)]
+    _, asked, notes = prepared(tmp_path, ("jsonl", answers[:10]), ("jsonl", answers[10:]))
+    assert len(asked) == 20
+    assert not notes
+    written(tmp_path / "faq.jsonl", texts(600), [f"at {word}" for word in texts(100)] * 6)
+    alone = run(context(tmp_path / "alone", {"datasets.own": {"uri": str(tmp_path / "faq.jsonl")}}))
+    assert not [note for note in alone.notes or [] if "label" in note]
+
+
 def test_validate_says_it_too_and_reads_both_files_alike(tmp_path: Path) -> None:
     written(tmp_path / "train.csv", texts(40), ["0.0", "1.0"] * 20)
     written(tmp_path / "test.parquet", texts(4, 40), [0, 1, 2, 1])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from prompt2model_stages.classes import are_labels
+from prompt2model_stages.classes import SHORT, are_labels
 from prompt2model_stages.examples import Example
 from prompt2model_stages.json_numbers import Written, fraction
 
@@ -102,13 +102,16 @@ def floats_in(value: Any) -> list[float]:
 def unseen_labels(train: Sequence[str], tests: Sequence[Example], shown: bool = True) -> str | None:
     """What a person should know of labels in test data that none of the outputs to train on is; None where outputs are no labels.
 
+    Long outputs are answers, however many rows have each: those of other questions are rightly others.
+
     Args:
         train: the outputs to train on.
         tests: the user's own test rows.
         shown: whether labels may be repeated; not what an address of the web answered.
     """
     known = set(train)
-    unseen = [row.output for row in tests if known.isdisjoint({row.output, *row.references})]
+    short = [row for row in tests if len(row.output.split()) <= SHORT]
+    unseen = [row.output for row in short if known.isdisjoint({row.output, *row.references})]
     if not unseen or not are_labels(train):
         return None
     which = f" ({_example(unseen, known)})" if shown else ""

@@ -82,7 +82,7 @@ def run(context: StageContext) -> StageOutputs:
     _progress(context, 4)
     rows = write(splits, preprocessing, context.folder, files, rows_read(examples), generated.review)
     context.reporter.progress(len(STEPS), len(STEPS), "steps", f"{rows[TRAIN]} rows to train on")
-    unseen = _unseen(splits, shown=not any(is_web(table.name) for table in files.values()))
+    unseen = _unseen(splits, shown=not any(is_web(table.name) for table in files.values())) if tests else None
     own_rows = len(own.examples if own else []) + len(own_test or [])
     left_out = [*_left_out(splits), *_own_left_out(splits, own_rows)]
     told = [*generated.notes, *left_out, *filter(None, [unseen, preprocessing.note])]
