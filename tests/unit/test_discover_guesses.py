@@ -70,6 +70,48 @@ def test_a_rule_is_sure_where_nothing_else_could_be_meant(
     assert found is not None and found.sure is sure
 
 
+def coded(columns: Mapping[str, str], count: int = 50) -> FirstRows:
+    """Rows with such a text in each column; {n} is another number in each row."""
+    rows = [{column: text.format(n=100 + n) for column, text in columns.items()} for n in range(count)]
+    return rows_of(dict.fromkeys(columns, TEXT), rows)
+
+
+INVOICES = [
+    Demonstration(input="Please find attached our invoice INV-2024-7781 over 300 EUR.", output="INV-2024-7781"),
+    Demonstration(input="Your invoice RE-1200-55 is due since Monday; please pay.", output="RE-1200-55"),
+]
+DAYS = [Demonstration(input="Let us meet on the fifth of May 2024 in the small room.", output="2024-05-05")]
+ARTICLES = [Demonstration(input="Find the article for: nail of 4 cm", output="SKU0042")]
+NUMBERS = [Demonstration(input="How many are left of two when one goes?", output="1")]
+MAIL = "Dear customer {n}, please find attached our invoice INV-2023-{n} over 3 EUR for the repair of the roof."
+
+
+@pytest.mark.parametrize(
+    ("columns", "demonstrations", "sure"),
+    [
+        ({"text": MAIL, "summary": "A roofer writes to {n}.", "number": "INV-2023-{n}"}, INVOICES, False),
+        ({"question": "When did {n} take place?", "answer": "Day {n} of it.", "iso": "2020-1-{n}"}, DAYS, False),
+        ({"question": "When did {n} take place?", "answer": "Day {n} of it.", "date": "2020-1-{n}"}, DAYS, False),
+        ({"instruction": "A screw of {n}", "output": "It is {n} mm.", "product_id": "SKU{n}"}, ARTICLES, False),
+        ({"question": "When did {n} take place?", "answer": "Day {n} of it.", "row": "org-{n}"}, DAYS, True),
+        ({"question": "What is {n} and 1?", "answer": "It is {n} now.", "id": "{n}"}, NUMBERS, True),
+        ({"question": "What is {n} and 1?", "answer": "It is {n} now.", "total": "{n}"}, NUMBERS, False),
+    ],
+)
+def test_codes_that_the_demonstrations_output_are_no_ids(
+    columns: dict[str, str], demonstrations: list[Demonstration], sure: bool
+) -> None:
+    found = guess(coded(columns), demonstrations)
+    assert found is not None and found.sure is sure
+    assert guess(coded(columns), ()) != found or sure
+
+
+def test_the_only_column_of_such_codes_is_the_output() -> None:
+    assert guess(coded({"mail": MAIL, "number": "INV-2023-{n}"}), INVOICES) == Proposal(
+        "Rules", ("mail",), "number", sure=True
+    )
+
+
 BOOL = {"dtype": "bool", "_type": "Value"}
 FLOAT = {"dtype": "float64", "_type": "Value"}
 ORIGIN = ["ann", "ben", "eva", "kim"]

@@ -93,7 +93,7 @@ def _by_name(columns: dict[str, Column], read: FirstRows, demonstrations: Sequen
 
 def _by_type(columns: Sequence[Column], read: FirstRows, demonstrations: Sequence[Demonstration]) -> Proposal | None:
     """One text with one label, or two texts of which the demonstrations tell which is the longer one."""
-    texts = [column for column in columns if column.is_text and not _is_id(column, read)]
+    texts = [column for column in columns if column.is_text and not _is_id(column, read, demonstrations)]
     labels = [column for column in columns if column.is_label]
     if texts and labels:
         fitting = [column for column in labels if _answers(column, demonstrations)] or labels
@@ -113,7 +113,9 @@ def _judged(
     """The proposal; not sure where something else could be meant, or where the demonstrations say the contrary."""
     others = [column for column in columns if column.path not in (*proposal.inputs, proposal.output)]
     meant = (column for column in others if column.says_something or column.is_numeric)
-    is_only = all(_is_id(column, read) or _is_place_of(proposal.output, column, read) for column in meant)
+    is_only = all(
+        _is_id(column, read, demonstrations) or _is_place_of(proposal.output, column, read) for column in meant
+    )
     return replace(proposal, sure=proposal.sure and is_only and not _is_contradicted(proposal, read, demonstrations))
 
 
@@ -167,20 +169,41 @@ def _texts(column: str, read: FirstRows) -> list[str]:
     return texts
 
 
-def _is_id(column: Column, read: FirstRows) -> bool:
+def _is_id(column: Column, read: FirstRows, demonstrations: Sequence[Demonstration]) -> bool:
     """Whether a column names rows rather than saying anything: by its name, or by its values.
 
     A name alone does not tell: values that come again are those of classes, as in label_id, unless there is only one. Without
     such a name each value is one different word with a digit; numbers, of which a score has different ones too, count the rows up.
+    Codes that look like the outputs of the demonstrations may be what is asked for. Bare numbers look like any id of such a name.
     """
     name, values = column.path.rpartition(".")[2].casefold(), _texts(column.path, read)
     filled = [value for value in values if value]
+    asked = _shapes_asked(demonstrations)
+    is_asked = bool(asked) and column.is_text and asked <= {_shape(value) for value in filled}
+    if is_asked and asked != {_shape("0")}:
+        return False
     if (name in _IDS or name.endswith(("_id", "_url", "_idx"))) and len(set(filled)) in (0, 1, len(filled)):
         return True
     if column.is_numeric:
         return len(values) > 1 and all(value.isdigit() for value in values) and _rises([int(value) for value in values])
-    coded = [value for value in values if value and " " not in value and any(letter.isdigit() for letter in value)]
-    return len(values) > 1 and len(set(coded)) == len(values)
+    coded = [value for value in values if _is_code(value)]
+    return not is_asked and len(values) > 1 and len(set(coded)) == len(values)
+
+
+def _is_code(text: str) -> bool:
+    """Whether a text is one word with a digit."""
+    return bool(text) and " " not in text and any(letter.isdigit() for letter in text)
+
+
+def _shapes_asked(demonstrations: Sequence[Demonstration]) -> set[str]:
+    """The shapes of the outputs, where all of them are codes."""
+    outputs = [d.output.strip() for d in demonstrations]
+    return {_shape(output) for output in outputs} if all(map(_is_code, outputs)) else set()
+
+
+def _shape(text: str) -> str:
+    """How a code is built: INV-2024-77 and RE-1-5 alike are letters, digits and digits with a dash between them."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", text.strip()))
 
 
 def _is_place_of(output: str, column: Column, read: FirstRows) -> bool:
