@@ -38,7 +38,10 @@ class S3Server:
 
 @contextmanager
 def s3_server(log: Path) -> Iterator[S3Server]:
-    """Serves until the block ends."""
+    """Serves until the block ends. File systems of this process that know an earlier server's address are forgotten."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
