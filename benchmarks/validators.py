@@ -24,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "crds"), str(ROOT / "stages")]
 
+from prompt2model_api.prompt2model import Demonstration  # noqa: E402
+from prompt2model_stages.discover.task_languages import TaskLanguages, task_languages  # noqa: E402
 from prompt2model_stages.examples import Pair  # noqa: E402
 from prompt2model_stages.generate.base import Task  # noqa: E402
 from prompt2model_stages.generate.validating import Reason, Validator, fault_of, validators_for  # noqa: E402
@@ -269,8 +271,21 @@ def active(tasks: Sequence[Data]) -> None:
     print("Chosen in: " + ", ".join(f"{reason} {100 * chosen[reason] / total:.0f} %" for reason in map(str, Reason)))
 
 
+def languages(tasks: Sequence[Data]) -> None:
+    """Prints for which tasks the teacher would be told languages, of inputs and of outputs."""
+    told = Counter[tuple[str, str, str]]()
+    for data in tasks:
+        for _, places, _ in draws(data):
+            rows = [data.rows[place] for place in places]
+            shown = [Demonstration(input=row.input[:8000], output=row.output[:8000]) for row in rows]
+            found = task_languages(data.instruction, "en", shown)
+            told[data.name if found != TaskLanguages() else "others", found.inputs, found.outputs] += 1
+    for (name, inputs, outputs), count in sorted(told.items()):
+        print(f"Languages: {name}, inputs {inputs or '-'}, outputs {outputs or '-'}: {count} draws")
+
+
 def main() -> None:
-    """Prints both tables."""
+    """Prints both tables, how often each validator is chosen, and which languages are told."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     tasks = list(real(parser.parse_args().folder))
@@ -280,6 +295,7 @@ def main() -> None:
     true_drops(tasks)
     print()
     active(tasks)
+    languages(tasks)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ CHOSEN = ("datasets.choice", *(f"datasets.choice.also[{number}]" for number in r
 TEACHER = ("teacher.baseURL", "teacher.model", "teacher.reasoning.effort", "teacher.extraBody")
 
 
-AS_BEFORE: Mapping[str, Any] = {"generation.validate": "None"}
+AS_BEFORE: Mapping[str, Any] = {"generation.language": "English", "generation.validate": "None"}
 """Values with which a stage does what it did before the field was there: they are not in its digest, so its work keeps its name.
 They stand for the field where a stage run's parameters, which an older version wrote, lack it."""
 
@@ -109,7 +109,8 @@ GRAPH: dict[Stage, StageNode] = {
     Stage.GENERATE: StageNode(
         reads=(
             *("generation.examples", "generation.temperature", "generation.outputsPerInput", "seed", *TEACHER),
-            *("generation.leastYield", "generation.nearDuplicates", "generation.validate", "parts.generator"),
+            *("generation.leastYield", "generation.language", "generation.nearDuplicates", "generation.validate"),
+            "parts.generator",
         ),
         phase=Phase.GENERATING,
         condition=ConditionType.DATA_READY,

@@ -86,6 +86,13 @@ class DiscoveredTask(StageFile):
     instruction: str = Field(description="In English.")
     original_instruction: str = Field(default="", description="As the user wrote it, in any language.")
     language: str = Field(default="", description="Of the original, ISO 639-1.")
+    input_language: str | None = Field(
+        default=None,
+        description="ISO 639-1; empty: English, none or not sure. Files of older versions have none of the two languages.",
+    )
+    output_language: str | None = Field(
+        default=None, description="The same of the outputs; empty for code, labels and the like."
+    )
     demonstrations: list[Demonstration] = Field(default=[])
     parsed_by: Literal["given", "teacher", "patterns", ""] = ""
     language_by: str = ""

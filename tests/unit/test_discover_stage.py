@@ -116,6 +116,7 @@ def test_another_language_keeps_both_instructions(monkeypatch: pytest.MonkeyPatc
     assert task["originalInstruction"] == "日付をISO形式で書いてください。"
     assert outputs.instruction == task["instruction"] == "Write the date in ISO format."
     assert (outputs.language, task["translated"]) == ("ja", True)
+    assert (task["inputLanguage"], task["outputLanguage"]) == ("", ""), "the examples are not Japanese"
     assert outputs.dataset_candidates is not None
     assert outputs.dataset_candidates[0].recommended
 

@@ -329,7 +329,7 @@ def test_without_it_every_digest_is_what_it_was_before_the_field_was_there() -> 
     before = json.loads((GOLDEN.parent / "digests_without_validation.json").read_text())
     found = {}
     for name, spec in specs().items():
-        generation = {**spec.generation.dump(), "validate": "None"}
+        generation = {**spec.generation.dump(), "validate": "None", "language": "English"}
         found[name] = digests(Prompt2ModelSpec.model_validate({**spec.dump(), "generation": generation}))
     assert {name: found[name] for name in before} == before
     named = Prompt2ModelSpec.model_validate({"prompt": "p", "generation": {"validate": "Auto"}})
@@ -339,9 +339,10 @@ def test_without_it_every_digest_is_what_it_was_before_the_field_was_there() -> 
 def test_a_stage_run_of_an_older_version_does_what_its_digest_says() -> None:
     def read(parameters: dict[str, Any]) -> str:
         run = StageRunSpec(resource="x", stage=Stage.GENERATE, digest="a" * 64, storage="/s", parameters=parameters)
-        return spec_read_by(run).generation.validate_
+        generation = spec_read_by(run).generation
+        return f"{generation.validate_}, {generation.language}"
 
-    assert read({"generation.examples": 9}) == "None"
-    assert read({"generation.validate": "Auto"}) == "Auto"
+    assert read({"generation.examples": 9}) == "None, English"
+    assert read({"generation.validate": "Auto"}) == "Auto, English"
     spec = Prompt2ModelSpec(prompt="p")
-    assert read(graph.parameters(spec, Stage.GENERATE)) == "Auto"
+    assert read(graph.parameters(spec, Stage.GENERATE)) == "Auto, Auto"

@@ -49,6 +49,12 @@ class Generation(Model):
         description="Drop leaves out an example that asks, in nearly its words, what another one asks, and asks the teacher for "
         "more in its place: each example then tells more, and costs more. Without it they are kept.",
     )
+    language: Literal["Auto", "English"] = Field(
+        default="Auto",
+        description="Auto shows the teacher your instruction as you wrote it, and asks for examples in the languages of your "
+        "demonstrations, where they are not English. English shows it the translation and names no language, as versions before "
+        "did.",
+    )
     validate_: Literal["Auto", "None"] = Field(
         default="Auto",
         alias="validate",

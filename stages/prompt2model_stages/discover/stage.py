@@ -49,6 +49,7 @@ from prompt2model_stages.discover.student_retrieval import (
     StudentRetriever,
     hypothetical_card,
 )
+from prompt2model_stages.discover.task_languages import task_languages
 from prompt2model_stages.discover.translating import EnglishInstruction, in_english
 from prompt2model_stages.hub_data import first_rows
 from prompt2model_stages.parts import NamedPart, named_part, used
@@ -214,10 +215,13 @@ def _given(spec: Prompt2ModelSpec) -> ParsedPrompt | None:
 
 def _write_task(folder: Folder, understood: _Understood) -> None:
     parsed, english = understood.parsed, understood.english
+    spoken = task_languages(english.text, english.language, parsed.demonstrations)
     task = DiscoveredTask(
         instruction=english.text,
         original_instruction=parsed.instruction,
         language=english.language,
+        input_language=spoken.inputs,
+        output_language=spoken.outputs,
         demonstrations=list(parsed.demonstrations),
         parsed_by=parsed.parsed_by,
         language_by=english.detected_by,

@@ -20,10 +20,30 @@ LEAST_YIELD = 5.0
 
 @dataclass(frozen=True)
 class Task:
-    """What examples are written of."""
+    """What examples are written of.
+
+    instruction: in English.
+    written: as the user wrote it, where that is another language, and the teacher is shown it; else empty.
+    written_in: the English name of that language.
+    inputs_in, outputs_in: the English names of the languages that the teacher is told to write; empty: it is told none.
+    """
 
     instruction: str
     demonstrations: tuple[Pair, ...] = ()
+    written: str = ""
+    written_in: str = ""
+    inputs_in: str = ""
+    outputs_in: str = ""
+
+    @property
+    def wording(self) -> str:
+        """The instruction in all its languages, for those who look for words in it."""
+        return f"{self.instruction}\n{self.written}"
+
+    @property
+    def shown(self) -> str:
+        """The instruction as a teacher is shown it that writes in the task's languages."""
+        return (self.written or self.instruction).strip()
 
     def group(self, teacher: str) -> str:
         """The journal's name for everything that this teacher ever wrote of this task: 16 hexadecimal digits."""

@@ -61,7 +61,7 @@ def ask_several(
         characters: of all that are shown; 0: none is.
     """
     demonstrations, before = shown(task, earlier, rng, characters)
-    parts = [f"The task:\n{task.instruction.strip()}"]
+    parts = [f"The task:\n{task.shown}"]
     if demonstrations:
         parts.append("Examples by the task's author, all of them right:\n" + _lines(demonstrations))
     if before:
@@ -71,7 +71,7 @@ def ask_several(
         f"Write {count} new {noun} of this task. Each input is one that a real user might send, and differs from every "
         "input above in what it says, not in a word or a number alone: vary topic, wording, length and difficulty. "
         "Each output is what the task demands for its input, right, complete, and in the same form as the outputs of "
-        'the author. Answer with JSON alone: {"examples": [{"input": "...", "output": "..."}]}'
+        f'the author. {_languages(task)}Answer with JSON alone: {{"examples": [{{"input": "...", "output": "..."}}]}}'
     )
     system = "You write data from which a small model learns a task. Right answers and varied questions matter most."
     return [_message("system", system), _message("user", "\n\n".join(parts))]
@@ -98,7 +98,9 @@ def ask_one(
     demonstrations, before = shown(task, earlier, rng, characters)
     before = before[: max(0, turns - min(len(demonstrations), turns // 2))]
     chat = [*before, *demonstrations[: turns - len(before)]]
-    system = f"{task.instruction.strip()}\nWrite one new example of this task each time, as JSON with input and output."
+    system = f"{task.shown}\nWrite one new example of this task each time, as JSON with input and output."
+    if languages := _languages(task).strip():
+        system += f" {languages}"
     messages = [_message("system", system)]
     for pair in chat:
         messages += [_message("user", "Another example, please."), _message("assistant", _json(pair))]
@@ -110,7 +112,8 @@ def ask_output(task: Task, text: str) -> Messages:
 
     Deterministic, so that the same question has the same key in the journal.
     """
-    messages = [_message("system", f"{task.instruction.strip()}\nAnswer with the output alone.")]
+    language = f" Write it in {task.outputs_in}, as the author does." if task.outputs_in else ""
+    messages = [_message("system", f"{task.shown}\nAnswer with the output alone.{language}")]
     used = 0
     for pair in task.demonstrations[:DEMONSTRATIONS_SHOWN]:
         used += len(pair.input) + len(pair.output)
@@ -148,6 +151,21 @@ def output_tokens(task: Task) -> int:
     """Tokens allowed to an output alone, by the same measure."""
     longest = max((len(p.output.encode()) for p in task.demonstrations), default=UNKNOWN_LENGTH)
     return max(SHORTEST // 2, min(LONGEST, longest + OVERHEAD // 2))
+
+
+def _languages(task: Task) -> str:
+    """Which languages the examples are in, as a sentence with a space behind it; empty where nothing has to be said."""
+    if not task.inputs_in and not task.outputs_in:
+        one = task.written_in
+        if not one or task.demonstrations:  # they may be in another one than the instruction, and show it
+            return ""
+        return f"The task is in {one}: write in {one}, too, where it asks for no other language. "
+    if task.inputs_in == task.outputs_in:
+        said = f"inputs and outputs in {task.inputs_in}"
+    else:
+        named = (("each input", task.inputs_in), ("each output", task.outputs_in))
+        said = " and ".join(f"{what} in {language}" for what, language in named if language)
+    return f"Write {said}, as the author does. "
 
 
 def _lines(pairs: Sequence[Pair]) -> str:

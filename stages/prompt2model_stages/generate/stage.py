@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from prompt2model_api.results import StageOutputs
 from prompt2model_api.spec.teacher import TeacherSpec, changing_answers
 from prompt2model_api.stage_run import STARTING_RAY
 from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
+from prompt2model_stages.catalogs.language_names import NAMES
 from prompt2model_stages.examples import EXAMPLES, Pair
 from prompt2model_stages.generate.actor import generate_in_actor
 from prompt2model_stages.generate.base import LEAST_YIELD, Counts, DatasetGenerator, Generated, Order, Progress, Task
@@ -28,6 +29,7 @@ from prompt2model_stages.statistics_files import GenerationStatistics
 EMBEDDED_COMPLETIONS = 4
 """Of one prompt, in parallel: reading a prompt costs the embedded teacher three times as much as writing an example."""
 CURVE_POINTS = 100
+ENGLISH = "en"
 LONGEST_NOTE = 512
 """Characters of a note in a result."""
 
@@ -38,7 +40,8 @@ def run(context: StageContext) -> StageOutputs:
     Raises: StageError of the teacher; Blocked, TeacherAnswersGarbage, where it gives next to no examples.
     """
     part = named_part("generator", context.spec.parts, DatasetGenerator)  # before Ray is started
-    task = task_of(DiscoveredTask.read(context.input("discover")))
+    in_languages = context.spec.generation.language == "Auto"
+    task = task_of(DiscoveredTask.read(context.input("discover")), in_languages)
     order = order_of(context, task, part)
     done, _ = so_far(context.folder, "examples", order.examples)
     context.reporter.progress(done, order.examples, "examples", STARTING_RAY)
@@ -48,9 +51,25 @@ def run(context: StageContext) -> StageOutputs:
     return write(context, generated)
 
 
-def task_of(task: DiscoveredTask) -> Task:
-    """The task as discover left it."""
-    return Task(task.instruction, tuple(Pair(shown.input, shown.output) for shown in task.demonstrations))
+def task_of(task: DiscoveredTask, in_languages: bool = False) -> Task:
+    """The task as discover left it.
+
+    Args:
+        task: as in task.json.
+        in_languages: whether the teacher is shown the instruction as it was written, and told the languages to write in. Older
+            files name none; for tasks in English nothing is different.
+    """
+    made = Task(task.instruction, tuple(Pair(shown.input, shown.output) for shown in task.demonstrations))
+    if not in_languages or task.input_language is None or task.output_language is None:
+        return made
+    foreign = bool(task.original_instruction) and task.language in NAMES and task.language != ENGLISH
+    return replace(
+        made,
+        written=task.original_instruction if foreign else "",
+        written_in=NAMES[task.language] if foreign else "",
+        inputs_in=NAMES.get(task.input_language, ""),
+        outputs_in=NAMES.get(task.output_language, ""),
+    )
 
 
 def order_of(context: StageContext, task: Task, part: NamedPart | None) -> Order:

@@ -48,7 +48,7 @@ _SCIENCE = re.compile(r"(?<=\d)e[-+]?\d+", re.IGNORECASE)
 def python(task: Task) -> Validator | None:
     """An output that does not parse as Python, where all demonstrations do and are code beyond doubt."""
     outputs = outputs_of(task)
-    named = bool(_PYTHON.search(task.instruction))
+    named = bool(_PYTHON.search(task.wording))
     if len(outputs) < (2 if named else LEAST) or any("```" in output for output in outputs):
         return None
     trees = [_parsed(output) for output in outputs]

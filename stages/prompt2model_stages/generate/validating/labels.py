@@ -40,7 +40,7 @@ def label(task: Task) -> Validator | None:
     labels = sorted({plain(output) for output in outputs_of(task)})
     if len(task.demonstrations) < LEAST or len(labels) < DISTINCT or not all(map(_is_short, labels)):
         return None
-    instruction = " ".join(task.instruction.casefold().split())
+    instruction = " ".join(task.wording.casefold().split())
     if not all(_is_listed(one, labels, instruction) for one in labels):
         return None
 

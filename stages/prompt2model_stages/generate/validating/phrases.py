@@ -103,7 +103,7 @@ def placeholder(task: Task) -> Validator | None:
 
 def refusal(task: Task) -> Validator | None:
     """An output in which a language model declines, or speaks of itself."""
-    if not task.demonstrations or _ABOUT_AI.search(task.instruction):
+    if not task.demonstrations or _ABOUT_AI.search(task.wording):
         return None
     softly = not talks(task)
 

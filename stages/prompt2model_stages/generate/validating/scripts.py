@@ -47,7 +47,7 @@ def output_script(task: Task) -> Validator | None:
     outputs = [_QUOTED.sub(" ", output) for output in outputs_of(task)]
     pure = common_script(outputs, NEARLY_ALL)
     script = pure or common_script(outputs, SOME)
-    if script is None or (script == _LATIN and (pure is None or _LANGUAGES.search(task.instruction))):
+    if script is None or (script == _LATIN and (pure is None or _LANGUAGES.search(task.wording))):
         return None
     fewest, least = (FEWEST, STRANGE) if pure else (FEWEST_AMONG_SOME, 0.0)
     japanese = all(map(_KANA.search, outputs))
@@ -67,7 +67,7 @@ def input_script(task: Task) -> Validator | None:
     """An input without a letter of the script that all demonstrations have, or Chinese where all are Japanese."""
     inputs = [pair.input for pair in task.demonstrations]
     script = common_script(inputs, SOME)
-    if script is None or (script == _LATIN and _LANGUAGES.search(task.instruction)):
+    if script is None or (script == _LATIN and _LANGUAGES.search(task.wording)):
         return None
     japanese = all(map(_KANA.search, inputs))
 
