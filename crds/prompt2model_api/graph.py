@@ -110,7 +110,7 @@ GRAPH: dict[Stage, StageNode] = {
         reads=(
             *("generation.examples", "generation.temperature", "generation.outputsPerInput", "seed", *TEACHER),
             *("generation.leastYield", "generation.language", "generation.nearDuplicates", "generation.validate"),
-            "parts.generator",
+            *("generation.furtherOutputs", "parts.generator"),
         ),
         phase=Phase.GENERATING,
         condition=ConditionType.DATA_READY,

@@ -27,7 +27,7 @@ from prompt2model_api.prompt2model import (
 from prompt2model_api.results import TRAIN, Choice, UsedDataset
 from prompt2model_api.spec.datasets import NAMED_TWICE, NONE_ALONE, NOTHING_LEFT, Datasets
 from prompt2model_api.spec.evaluation import Evaluation
-from prompt2model_api.spec.generation import Temperature
+from prompt2model_api.spec.generation import TWO_SETTLE_NOTHING, Generation, Temperature
 from prompt2model_api.spec.references import DataFormat, OwnData
 from prompt2model_api.spec.running import Storage
 from prompt2model_api.spec.service import Replicas
@@ -282,6 +282,13 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
         ),
     ),
     Temperature: (Rule("self.from <= self.to", "from must be at most to: write a lower from or a higher to", ".from"),),
+    Generation: (
+        Rule(
+            "!has(self.furtherOutputs) || self.furtherOutputs != 'OnDisagreement' || self.outputsPerInput >= 3",
+            TWO_SETTLE_NOTHING,
+            ".outputsPerInput",
+        ),
+    ),
     Resources: (
         Rule(
             f"!has(self.memory) || quantity(string(self.memory)).compareTo(quantity('{LEAST_MEMORY}')) >= 0",

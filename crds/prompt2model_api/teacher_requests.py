@@ -16,6 +16,7 @@ answer, P = T(prompt), or T(instruction) + T(demonstrations) where they come in 
 | transform | 1 for the plan, and maxRows: one row a request | P + 2,000, P + 900 | 800, 2 E + 80 |
 | evaluate | rows: at most maxRows of each test split; twice as many where the teacher is asked in two ways | P + E + 100 | E |
 
+With furtherOutputs: OnDisagreement, outputsPerInput is the most that an input has, so the bound is the same.
 An example longer than E, answers that have to be asked for again, and duplicates come on top; the budget bounds them.
 A journalled answer is not paid for again, and is not known here.
 """

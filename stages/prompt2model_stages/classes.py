@@ -19,6 +19,25 @@ def are_labels(outputs: Iterable[str]) -> bool:
     return bool(counts) and len(counts) <= CLOSED_VALUES and len(counts) * ROWS_A_VALUE <= counts.total()
 
 
+class ClosedSet:
+    """Outputs that come one by one, and whether they are labels; of a set that is not closed only its beginning is held."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self.rows = 0
+
+    def add(self, output: str) -> None:
+        """Counts an output."""
+        self.rows += 1
+        if len(self._values) <= CLOSED_VALUES:
+            self._values.add(output)
+
+    @property
+    def are_labels(self) -> bool:
+        """See are_labels."""
+        return 0 < len(self._values) <= CLOSED_VALUES and len(self._values) * ROWS_A_VALUE <= self.rows
+
+
 def with_each_class(outputs: Sequence[str], drawn: Sequence[int], least: int, seed: int | str) -> list[int]:
     """The drawn rows, of which some of the most frequent classes give way to those of classes that would have too few.
 

@@ -56,6 +56,10 @@ class GenerationStatistics(StageFile):
     wanted: int = 0
     shortfall: str = Field(default="", description="Why there are fewer than wanted; empty where there are as many.")
     unanimous: int = Field(default=0, description="Examples of whose input all outputs were the same.")
+    by_majority: int = Field(
+        default=0, description="Of whose input more than half of the outputs, not all, were the same."
+    )
+    no_majority: int = Field(default=0, description="The others: they have the most frequent output.")
     duplicates_over_time: list[tuple[int, int]] = Field(
         default=[], description="Unique examples and duplicates so far, as they came in."
     )

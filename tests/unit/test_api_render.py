@@ -140,7 +140,8 @@ def test_cpu_and_memory_may_be_numbers() -> None:
 def test_defaults_reach_every_level() -> None:
     """A parent without a value gets an object, so that an API server goes on filling in below it."""
     spec = root(render.FOLDER / "prompt2models.yaml")["properties"]["spec"]["properties"]
-    assert spec["generation"]["default"] == {}
+    assert spec["training"]["default"] == {}
+    assert spec["generation"]["default"]["temperature"] == {"from": 0.3, "to": 1.4}, "whole, since a rule looks at it"
     assert spec["generation"]["properties"]["temperature"]["default"] == {"from": 0.3, "to": 1.4}
     assert spec["generation"]["properties"]["temperature"]["properties"]["from"]["default"] == 0.3
     assert spec["teacher"]["properties"]["budget"]["default"] == {"tokens": 10_000_000, "unlimited": False}

@@ -10,6 +10,7 @@ from prompt2model_api.base import Model
 
 ACCEPTED = r"^[0-9a-f]{8,64}(-[0-9a-f]{64})?$"
 """The SHA-256 of the generated examples, or its start; behind it that of what a person made of them (docs/decisions/0107)."""
+TWO_SETTLE_NOTHING = "furtherOutputs: OnDisagreement needs an outputsPerInput of at least 3: the third one settles it"
 
 
 class Temperature(Model):
@@ -35,6 +36,12 @@ class Generation(Model):
     temperature: Temperature = Field(default_factory=Temperature)
     outputs_per_input: int = Field(
         default=1, ge=1, le=20, description="How many answers are asked for each input; the most frequent one is kept."
+    )
+    further_outputs: Literal["Always", "OnDisagreement"] | None = Field(
+        default=None,
+        description="When further outputs of an input are asked for. OnDisagreement asks a second one for each input, and more, "
+        "one by one, only while no output has more than half of the votes: outputsPerInput, at least 3, is then the most. Without "
+        "it all are asked for.",
     )
     least_yield: int | None = Field(
         default=None,
@@ -71,6 +78,12 @@ class Generation(Model):
         description="The hash of the examples that you reviewed, as the condition shows it; it answers the review gate. "
         "`p2m review` writes another hash behind it, with a hyphen between: that of the examples as you corrected them.",
     )
+
+    @model_validator(mode="after")
+    def _settles(self) -> Generation:
+        if self.further_outputs == "OnDisagreement" and self.outputs_per_input < 3:
+            raise ValueError(TWO_SETTLE_NOTHING)
+        return self
 
     @property
     def reviewed(self) -> str | None:

@@ -59,6 +59,7 @@ class Order:
     examples: unique examples wanted.
     coolest, hottest: temperature at the first and at the last example.
     outputs_per_input: outputs collected for each input; the most frequent one is kept.
+    on_disagreement: collect two, and more, up to outputs_per_input, only while no output has more than half of the votes.
     examples_per_answer: asked for in one completion, at first; one, where the teacher cannot write several.
     completions: asked for in one request where each holds one example.
     drop_near_duplicates: leave out what asks, in nearly its words, what an example that is there asks.
@@ -72,6 +73,7 @@ class Order:
     coolest: float = 0.3
     hottest: float = 1.4
     outputs_per_input: int = 1
+    on_disagreement: bool = False
     examples_per_answer: int = 5
     completions: int = 5
     drop_near_duplicates: bool = False

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import overload
 
+from prompt2model_stages.classes import ClosedSet
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.generate.votes import winner
 from prompt2model_stages.spool import Spool
@@ -43,6 +44,7 @@ class Candidates(Sequence[Candidate]):
         self._first = array("Q")
         self._votes = array("I")
         self._more: dict[int, array[int]] = {}
+        self._outputs = ClosedSet()
         self.on_vote: Callable[[int], None] = lambda at: None
         """Called with the place of an input after it got another output."""
 
@@ -82,6 +84,11 @@ class Candidates(Sequence[Candidate]):
         """How many outputs an input has."""
         return self._votes[at]
 
+    @property
+    def are_labels(self) -> bool:
+        """Whether the outputs that came first with each input are a closed set."""
+        return self._outputs.are_labels
+
     def add(self, pair: Pair, text: bytes, question: bytes, key: str) -> None:
         """Adds an input that is not there yet, with the output that came with it.
 
@@ -94,6 +101,7 @@ class Candidates(Sequence[Candidate]):
         self._texts += text
         self._first.append(self._spool.add(marshal.dumps((pair.input, pair.output, key))))
         self._votes.append(1)
+        self._outputs.add(pair.output)
 
     def vote(self, at: int, output: str, key: str) -> None:
         """Notes another output of an input, and the request that gave it."""
@@ -106,12 +114,14 @@ class Candidates(Sequence[Candidate]):
 class Leading(Sequence[Pair]):
     """The candidates as pairs, each with the output that leads; read when they are looked at."""
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
-        self._candidates = candidates
+    def __init__(
+        self, candidates: Sequence[Candidate], lead: Callable[[Sequence[str]], tuple[str, int]] = winner
+    ) -> None:
+        self._candidates, self._lead = candidates, lead
 
     def __len__(self) -> int:
         return len(self._candidates)
 
     def __getitem__(self, at: int) -> Pair:  # type: ignore[override]
         candidate = self._candidates[at]
-        return Pair(candidate.input, winner(candidate.outputs)[0])
+        return Pair(candidate.input, self._lead(candidate.outputs)[0])

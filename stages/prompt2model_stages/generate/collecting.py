@@ -16,6 +16,7 @@ from prompt2model_stages.generate.filtering import Written, is_invalid, is_malfo
 from prompt2model_stages.generate.nearness import Looked, Nearness
 from prompt2model_stages.generate.reading import read_examples
 from prompt2model_stages.generate.validating import Validator, fault_of
+from prompt2model_stages.generate.votes import first_leading, winner
 from prompt2model_stages.teacher import TeacherAnswer
 
 POINTS = 400
@@ -45,13 +46,20 @@ class Collection:
         task: what the examples are of.
         wanted: examples.
         drop_near_duplicates: whether near-duplicates are left out.
+        first_of_ties: whether, of outputs with as many votes, the one that came first leads, and not the shortest.
         validators: say what is no example of the task.
     """
 
     def __init__(
-        self, task: Task, wanted: int, drop_near_duplicates: bool = False, validators: Sequence[Validator] = ()
+        self,
+        task: Task,
+        wanted: int,
+        drop_near_duplicates: bool = False,
+        first_of_ties: bool = False,
+        validators: Sequence[Validator] = (),
     ) -> None:
         self._wanted = wanted
+        self._lead = first_leading if first_of_ties else winner
         self._validators = validators
         self._demonstrations = {hash_of(normalised(pair.input)) for pair in task.demonstrations}
         self._interval = 1
@@ -110,7 +118,7 @@ class Collection:
 
     def pairs(self) -> Sequence[Pair]:
         """The examples so far, each with the output that leads."""
-        return Leading(self.candidates)
+        return Leading(self.candidates, self._lead)
 
     def _add(self, written: Written, key: str) -> None:
         self.counts.written += 1

@@ -76,6 +76,7 @@ class FewShotGenerator(DatasetGenerator):
         self._progress = progress
         await self._take_in_journal()
         await self._write_all()
+        await self._labeller.settle()
         await self._run()  # what is left: outputs of inputs that have too few
         counts = self._collection.counts
         counts.invalid_votes = self._labeller.invalid
@@ -112,7 +113,10 @@ class FewShotGenerator(DatasetGenerator):
                 return
 
     def _empty(self) -> Collection:
-        return Collection(self._task, self._order.examples, self._order.drop_near_duplicates, self._validators)
+        order = self._order
+        return Collection(
+            self._task, order.examples, order.drop_near_duplicates, order.on_disagreement, self._validators
+        )
 
     async def _fold(self) -> Collection:
         collection = self._empty()
@@ -208,8 +212,9 @@ class FewShotGenerator(DatasetGenerator):
         except StageError as error:
             if error.failure.reason != TOO_LONG:
                 raise
+            self._labeller.give_up(label)
             self._report()
-            return  # this input has a vote less
+            return
         finally:
             self._labeller.in_flight -= 1
         self._labeller.take(label, answer)

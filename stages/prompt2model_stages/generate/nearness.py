@@ -17,7 +17,7 @@ from zlib import crc32
 
 import numpy as np
 
-from prompt2model_stages.classes import CLOSED_VALUES, ROWS_A_VALUE
+from prompt2model_stages.classes import ROWS_A_VALUE, ClosedSet
 from prompt2model_stages.examples import Pair
 from prompt2model_stages.generate.buckets import Buckets, Keys
 from prompt2model_stages.generate.tallies import Tally
@@ -140,21 +140,23 @@ class _Outputs:
     """Outputs so far: whether they are labels, and which are classes (see near_duplicates)."""
 
     def __init__(self) -> None:
-        self._values: set[bytes] = set()
-        self.rows = 0
+        self._closed = ClosedSet()
         self._classes = Tally(ROWS_A_VALUE)
+
+    @property
+    def rows(self) -> int:
+        """How many there were."""
+        return self._closed.rows
 
     def add(self, output: str) -> None:
         """Counts an output."""
-        self.rows += 1
-        if len(self._values) <= CLOSED_VALUES:
-            self._values.add(output.encode("utf-8", "surrogatepass"))
+        self._closed.add(output)
         self._classes.add(_said(output))
 
     @property
     def are_labels(self) -> bool:
         """Whether they are a closed set; see classes.are_labels."""
-        return 0 < len(self._values) <= CLOSED_VALUES and len(self._values) * ROWS_A_VALUE <= self.rows
+        return self._closed.are_labels
 
     def is_class(self, output: str) -> bool:
         """Whether so many examples have this output that it says little about what they ask."""

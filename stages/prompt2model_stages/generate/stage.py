@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict, replace
 
 from prompt2model_api.results import StageOutputs
@@ -16,7 +17,7 @@ from prompt2model_api.stage_run import STARTING_RAY
 from prompt2model_api.texts import cut
 from prompt2model_stages.attempt import StageContext
 from prompt2model_stages.catalogs.language_names import NAMES
-from prompt2model_stages.examples import EXAMPLES, Pair
+from prompt2model_stages.examples import EXAMPLES, Pair, VotedExample
 from prompt2model_stages.generate.actor import generate_in_actor
 from prompt2model_stages.generate.base import LEAST_YIELD, Counts, DatasetGenerator, Generated, Order, Progress, Task
 from prompt2model_stages.generate.validating import told
@@ -85,6 +86,7 @@ def order_of(context: StageContext, task: Task, part: NamedPart | None) -> Order
         coolest=generation.temperature.from_,
         hottest=generation.temperature.to,
         outputs_per_input=generation.outputs_per_input,
+        on_disagreement=generation.further_outputs == "OnDisagreement",
         drop_near_duplicates=generation.near_duplicates == "Drop",
         least_yield=LEAST_YIELD if generation.least_yield is None else generation.least_yield,
         validate=generation.validate_ == "Auto",
@@ -105,19 +107,19 @@ def _named(teacher: TeacherSpec | None) -> str:
 
 def write(context: StageContext, generated: Generated) -> StageOutputs:
     """Writes both files and sums them up. The same journal gives the same examples.jsonl, byte by byte."""
-    whole, unanimous = hashlib.sha256(), 0
+    whole, agreement = hashlib.sha256(), Counter[str]()
     with context.folder.writing(EXAMPLES) as stream:
         for example in generated.examples:
             line = json_line(example)
             whole.update(line)
             stream.write(line)
-            unanimous += example.votes == example.of
+            agreement[_agreement(example)] += 1
     GenerationStatistics(
         **asdict(generated.counts),
         unique=len(generated.examples),
         wanted=context.spec.generation.examples,
         shortfall=generated.shortfall,
-        unanimous=unanimous,
+        **agreement,
         duplicates_over_time=list(generated.duplicates_over_time),
     ).write(context.folder)
     return StageOutputs(
@@ -140,6 +142,13 @@ def _notes(generated: Generated) -> list[str]:
             f"of the task ({told(counts.invalid)}): statistics.json shows one of each kind."
         )
     return [cut(note, LONGEST_NOTE) for note in notes]
+
+
+def _agreement(example: VotedExample) -> str:
+    """The field of the statistics that counts an example by the votes for its output."""
+    if example.votes == example.of:
+        return "unanimous"
+    return "by_majority" if 2 * example.votes > example.of else "no_majority"
 
 
 def _said(counts: Counts) -> str:
