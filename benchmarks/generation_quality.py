@@ -134,10 +134,10 @@ def _options() -> argparse.Namespace:
 
 def _cells(world: World, habits: Habits, change: Change, options: argparse.Namespace) -> str:
     runs = [_run(world, habits, change, seed, options) for seed in range(options.seeds)]
-    return " | ".join(_interval([run[column] for run in runs], DECIMALS.get(column, 0)) for column in COLUMNS)
+    return " | ".join(interval([run[column] for run in runs], DECIMALS.get(column, 0)) for column in COLUMNS)
 
 
-def _interval(values: Sequence[float], decimals: int) -> str:
+def interval(values: Sequence[float], decimals: int) -> str:
     """The mean, and in brackets the 2.5th and 97.5th percentile of the means of samples with replacement."""
     if any(value != value for value in values):
         return "-"
@@ -152,24 +152,30 @@ def _run(world: World, habits: Habits, change: Change, seed: int, options: argpa
     order = Order(options.examples, examples_per_answer=options.several, seed=seed, group="quality")
     if options.teacher_gguf:
         order = replace(order, examples_per_answer=1, completions=SLOTS)
-    teacher = SimulatedTeacher(world, habits, seed)
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        url, http = "http://simulated.test/v1", None
-        if options.teacher_gguf:
-            server = stack.enter_context(EmbeddedTeacher())
-            url = server.start(Path(folder) / "server", model=options.teacher_gguf)
-        else:
-            http = teacher.client()
+    if not options.teacher_gguf:
+        return measured(
+            *simulated(world, habits, change(Setting(order)), seed, options.concurrency), len(world.meanings)
+        )
+    with tempfile.TemporaryDirectory() as folder, EmbeddedTeacher() as server:
+        url = server.start(Path(folder) / "server", model=options.teacher_gguf)
         job = _job(url, options.concurrency, Path(folder))
         began = time.monotonic()
-        generated = asyncio.run(_generate(job, world, change(Setting(order)), http))
-        found = measured(generated, teacher, len(world.meanings))
-        if options.teacher_gguf:
-            _tell(generated, time.monotonic() - began)
-            found |= dict.fromkeys(
-                ("meanings", "covered %", "right %", "right meanings", "$ / 1,000 right"), float("nan")
-            )
-    return found
+        generated = asyncio.run(_generate(job, world, change(Setting(order)), None))
+        found = measured(generated, SimulatedTeacher(world, habits, seed), len(world.meanings))
+        _tell(generated, time.monotonic() - began)
+    return found | dict.fromkeys(
+        ("meanings", "covered %", "right %", "right meanings", "$ / 1,000 right"), float("nan")
+    )
+
+
+def simulated(
+    world: World, habits: Habits, setting: Setting, seed: int, concurrency: int
+) -> tuple[Generated, SimulatedTeacher]:
+    """What the product makes of the answers of a simulated teacher, and the teacher, which knows what is right of it."""
+    teacher = SimulatedTeacher(world, habits, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        job = _job("http://simulated.test/v1", concurrency, Path(folder))
+        return asyncio.run(_generate(job, world, setting, teacher.client())), teacher
 
 
 def _job(url: str, concurrency: int, folder: Path) -> StageJob:
