@@ -20,6 +20,7 @@ from prompt2model_api.candidates import FILE
 from prompt2model_api.loading import SpecError
 from prompt2model_api.prompt2model import API_VERSION, Prompt2ModelSpec
 from prompt2model_api.results import Choice
+from prompt2model_stages.choosing import cluster_place
 from prompt2model_stages.choosing.cluster_place import ClusterPlace
 from prompt2model_stages.choosing.picking import CHOICE_PATH, STUDENT_PATH
 from tests import waiting_runs
@@ -115,10 +116,16 @@ def test_a_choice_takes_the_place_of_another_one() -> None:
         place.save(proposal)
 
 
-def test_what_the_server_refuses_is_told_in_its_words() -> None:
+def test_what_the_server_refuses_is_told_in_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     place = ClusterPlace("questions", OPTIONS)
+    path = {CHOICE_PATH: {**SQUAD, "name": "./rows.csv"}}
+    with pytest.raises(SpecError, match=r"^questions: .*name is a path"):
+        place.propose(place.present(), path)
+    monkeypatch.setattr(
+        cluster_place, "unusable_places", lambda spec: []
+    )  # as where the server knows more than this p2m
     with pytest.raises(SpecError, match=r"kubectl patch: .*name is a path"):
-        place.save(place.propose(place.present(), {CHOICE_PATH: {**SQUAD, "name": "./rows.csv"}}))
+        place.save(place.propose(place.present(), path))
     with pytest.raises(SpecError, match=r'kubectl get: .*"nobody" not found'):
         ClusterPlace("nobody", OPTIONS).offers()
 
