@@ -149,6 +149,10 @@ class DatasetCandidate(Model):
         default=None,
         description="Whether it has several configurations and none of its own, so that a person must name one.",
     )
+    default_config: Name | None = Field(
+        default=None,
+        description="The name of the configuration that is read where config is left out; null where it is not known.",
+    )
 
     @property
     def key(self) -> tuple[str, str | None]:

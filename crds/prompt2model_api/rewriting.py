@@ -28,9 +28,19 @@ def is_of_another_form(candidate: DatasetCandidate) -> bool:
 
 
 def meant_by(chosen: UsedDataset, candidates: Sequence[DatasetCandidate]) -> DatasetCandidate | None:
-    """The candidate that is chosen; one that has no configuration of its own goes by its name, since a person must name one."""
-    of_name = (c for c in candidates if c.name == chosen.name and c.config_wanted)
-    return candidate_of(chosen, candidates) or next(of_name, None)
+    """The candidate that is chosen; one that has no configuration of its own goes by its name, since a person must name one.
+
+    So does one of the default configuration, where a person names that.
+    """
+    of_name = [c for c in candidates if c.name == chosen.name and c.config is None]
+    fitting = (c for c in of_name if c.config_wanted or (chosen.config and c.default_config == chosen.config))
+    return candidate_of(chosen, candidates) or next(fitting, None)
+
+
+def _maybe_meant(chosen: UsedDataset, candidates: Sequence[DatasetCandidate]) -> DatasetCandidate | None:
+    """The candidate of the dataset's default configuration, whose name is not known: the one that is chosen may be that one."""
+    of_name = (c for c in candidates if c.name == chosen.name and c.config is None and c.default_config is None)
+    return None if meant_by(chosen, candidates) is not None else next(of_name, None)
 
 
 def is_used_as(candidate: DatasetCandidate, chosen: UsedDataset) -> bool:
@@ -63,7 +73,7 @@ def why_not_rewritten(spec: Prompt2ModelSpec, choice: Choice, candidates: Sequen
     found = [(one, meant_by(one, candidates)) for one in choice.datasets()]
     other = [(one, c) for one, c in found if c is not None and is_of_another_form(c)]
     if not other:
-        return ""
+        return _why_form_unknown(spec, choice.datasets()[0], candidates)
     names = ", ".join(one.name for one, _ in other)
     said = f"datasets.transform is Auto, but the rows of {names}, which differ from your examples in form, are used as they are"
     if spec.teacher is None:
@@ -75,3 +85,15 @@ def why_not_rewritten(spec: Prompt2ModelSpec, choice: Choice, candidates: Sequen
     else:
         said = f"{said}: the first dataset of datasets.choice has your form, and all are rewritten or none"
     return f"{said}. Set datasets.transform to Always to have them rewritten."
+
+
+def _why_form_unknown(spec: Prompt2ModelSpec, first: UsedDataset, candidates: Sequence[DatasetCandidate]) -> str:
+    """That discover looked at the default configuration alone, where another name is given; empty where nothing is to be said."""
+    candidate = _maybe_meant(first, candidates)
+    if spec.teacher is None or candidate is None or not is_of_another_form(candidate):
+        return ""
+    return (
+        f"datasets.transform is Auto, but the rows of {first.name} are used as they are: discover found its default configuration "
+        f"to differ from your examples in form, and datasets.choice.config names {first.config}. Leave config out if that is "
+        "the default one, or set datasets.transform to Always to have them rewritten."
+    )

@@ -15,7 +15,7 @@ from prompt2model_api.results import Choice, DatasetCandidate, StageOutputs
 from prompt2model_stages.choosing import html
 from prompt2model_stages.choosing.chooser import LEAVE, NONE, Chooser
 from prompt2model_stages.choosing.local_place import AT_WORK, LocalPlace
-from prompt2model_stages.choosing.offers import OfferedDataset, Offers, with_choice
+from prompt2model_stages.choosing.offers import Facts, OfferedDataset, Offers, with_choice
 from prompt2model_stages.choosing.picking import (
     CHOICE_PATH,
     Pick,
@@ -32,6 +32,7 @@ from prompt2model_stages.choosing.tables import (
     DATASET_HEADERS,
     dataset_facts,
     dataset_line,
+    description_of,
     student_facts,
     student_line,
 )
@@ -356,3 +357,12 @@ def test_the_columns_of_a_choice_are_those_of_its_configuration(chooser: Chooser
         assert found is not None and found.candidate.config == config
         assert config_of(pick, choice, pick) == config and config_of(pick, None, Pick()) == config
     assert offers.known("nyu-mll/glue", None) is None
+
+
+def test_a_configuration_that_the_catalog_lacks_has_no_other_ones_description() -> None:
+    made = [DatasetCandidate(name="nyu-mll/glue", config=config, score=1.0) for config in ("sst2", "wnli")]
+    listed, other = Facts([]).datasets(made)
+    assert "movie" in description_of(listed) and dict(dataset_facts(listed))["size"]
+    facts = dict(dataset_facts(other))
+    assert description_of(other) == "" and not {"size", "columns", "languages"} & facts.keys()
+    assert facts["license"] == dict(dataset_facts(listed))["license"]

@@ -17,6 +17,7 @@ from prompt2model_stages.choosing.local_place import LocalPlace
 from prompt2model_stages.choosing.offers import Facts, Offers
 from prompt2model_stages.choosing.page import Page, _selected
 from prompt2model_stages.choosing.sampling import Sample
+from prompt2model_stages.choosing.tables import DATASET_HEADERS, dataset_line
 from prompt2model_stages.prepare.tables import Table
 from tests import waiting_runs
 from tests.unit.test_choosing_cluster import Cluster
@@ -200,3 +201,39 @@ def test_a_choice_that_is_edited_meanwhile_is_told_or_replaced_whole(tmp_path: P
     chooser.save(chooser.show(pick, opened.sample, ""), pick, opened.sample, "")
     now = yaml.safe_load(file.read_text())["spec"]["datasets"]["choice"]
     assert (now["config"], now["split"], now["inputColumns"], now["share"]) == ("sst2", "train", ["text"], 40)
+
+
+def default_read(name: str, config: str, split: str, revision: str | None) -> Sample:
+    """A hub whose dataset's default configuration has a name."""
+    table = Table("", ("text", "label"), [{"text": "x", "label": "y"}])
+    return Sample(table, ("text", "label"), config=config or "plain_text", split=split or "train")
+
+
+@pytest.mark.parametrize(("choice", "config"), [("", None), ("{name: nyu-mll/glue, config: sst2}", "plain_text")])
+def test_the_default_configuration_is_written_as_discover_found_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: str, config: str | None
+) -> None:
+    """The picker shows its name; where the spec has another one of this dataset, the name is written to tell them apart."""
+    monkeypatch.setattr("prompt2model_stages.choosing.chooser.sample", default_read)
+    monkeypatch.setattr(f"{__name__}.MADE", [candidate(None, "text")])
+    chooser, file = chooser_of(tmp_path, choice)
+    picked, now = written(chooser, file, 0)
+    assert picked[0] == "plain_text" and now.get("config") == config
+    assert now["inputColumns"] == ["text"] and now["outputColumn"] == "label"
+
+
+@pytest.mark.parametrize("is_candidate", [True, False], ids=["a candidate", "none"])
+def test_the_card_of_a_configuration_has_nothing_of_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_candidate: bool
+) -> None:
+    wnli = [candidate("wnli", "sentence1")] if is_candidate else []
+    monkeypatch.setattr(f"{__name__}.MADE", [*wnli, candidate("sst2", "sentence")])
+    chooser, _ = chooser_of(tmp_path, "{name: nyu-mll/glue, config: wnli}")
+    card = chooser.open_dataset("nyu-mll/glue (wnli)").card
+    entries = chooser.offers.datasets[0].entries
+    entry = next(one for one in entries if one.config == "sst2")
+    assert entry.description and not any(one.description in card for one in entries)
+    assert "<dt>size" not in card and f"{entry.downloads:,}" in card
+    if wnli:
+        line = dataset_line(chooser.offers.datasets[0])
+        assert line[DATASET_HEADERS.index("size")] == "" and line[DATASET_HEADERS.index("license")] == entry.license

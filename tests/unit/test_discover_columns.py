@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -227,6 +228,11 @@ def test_configuration_and_split_are_chosen_by_rule() -> None:
     assert (best.split, best.undecided) == ("dev", None), (
         "rows that are rewritten need not look like the demonstrations"
     )
+
+
+def test_the_name_of_the_default_configuration_is_kept_beside_a_candidate_without_one() -> None:
+    (best,) = decided(replace(reviews(), config="plain_text")).candidates
+    assert (best.config, best.default_config) == (None, "plain_text")
 
 
 def test_a_configuration_that_must_be_named_closes_the_gate() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +50,23 @@ def test_a_configuration_that_was_asked_for_keeps_the_rewriting() -> None:
     near = candidate(transformable=True, config_wanted=True, undecided="the dataset o/d has the configurations a, b.")
     assert not gate(near).open
     assert is_rewritten(gate(near, choice={"name": "o/d", "config": "a", **COLUMNS})) is True
+
+
+def test_the_default_configuration_by_its_name_keeps_the_rewriting() -> None:
+    asked = candidate(transformable=True)
+    (near,) = decided(replace(reviews(), config="plain_text"), asked, demonstrations=OTHER_FORM).candidates
+    assert (near.config, near.default_config) == (None, "plain_text")
+    named = {"name": "o/d", "inputColumns": near.input_columns, "outputColumn": near.output_column}
+    assert is_rewritten(gate(near, choice={**named, "config": "plain_text"})) is True
+    assert is_rewritten(gate(near, choice={**named, "config": "other"})) is None
+
+
+def test_a_configuration_whose_form_is_not_known_is_told() -> None:
+    near = candidate(transformable=True, input_columns=["text"], output_column="note")
+    state = gate(near, choice={"name": "o/d", "config": "plain_text", **COLUMNS})
+    assert is_rewritten(state) is None
+    assert "datasets.choice.config names plain_text. Leave config out if that is the default one" in state.message
+    assert "Auto" not in gate(near, choice={"name": "o/d", "config": "x", **COLUMNS}, teacher=None).message
 
 
 def test_another_split_of_the_same_dataset_is_rewritten() -> None:

@@ -146,10 +146,10 @@ class Chooser:
             return self.read(Opened(card, pick))
         if not option.is_given:
             pick = proposed(offered.candidate)
-        facts = dataset_facts(offered)
+        facts, description = dataset_facts(offered), description_of(offered)
         if option.offered is None:  # a candidate of another configuration, of which other things are true
-            facts = [fact for fact in facts if fact[0] in OF_NAME]
-        card = html.card(option.label, description_of(offered), facts)
+            facts, description = [fact for fact in facts if fact[0] in OF_NAME], ""
+        card = html.card(option.label, description, facts)
         return self.read(Opened(card, pick, self._configs(offered, pick)))
 
     def _configs(self, offered: OfferedDataset, pick: Pick) -> list[str]:
@@ -179,6 +179,18 @@ class Chooser:
         if not found.table.rows:
             return replace(opened, sample=found, pick=replace(pick, split=pick.split or found.split))
         return replace(opened, sample=found, pick=replace(pick, config=found.config, split=found.split))
+
+    def _as_found(self, pick: Pick) -> Pick:
+        """A pick of a candidate's default configuration without its name, as discover found it: it goes by that.
+
+        The page shows the name once the rows are read. Where other configurations of it are at hand, the name tells them apart.
+        """
+        found = [one.candidate for one in self.offers.datasets if one.candidate.name == pick.name]
+        choice = self.offers.spec.datasets.choice
+        named = [one.name for one in choice.datasets()] if choice is not None else []
+        is_alone = len({one.config for one in found}) == 1 and found[0].config is None and not found[0].config_wanted
+        is_default = pick.is_other and bool(pick.config) and pick.config == self._default_config(pick.name)
+        return replace(pick, config="") if is_alone and is_default and pick.name not in named else pick
 
     def _default_config(self, name: str) -> str:
         """What was read where no configuration was named; empty where nothing was."""
@@ -211,6 +223,7 @@ class Chooser:
         as_given = self._given()
         asked = Pick() if pick == as_given and not pick.is_other else pick
         name = student.strip() if student.strip() != (self.offers.spec.student.name or "") else ""
+        asked = self._as_found(asked)
         if problem := problem_of(asked, read.columns):
             return Shown(problem)
         try:

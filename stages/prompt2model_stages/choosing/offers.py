@@ -25,9 +25,14 @@ class OfferedDataset:
 
     @property
     def entry(self) -> DatasetEntry | None:
-        """The catalog's entry of the candidate's configuration, else its first one."""
-        fitting = [entry for entry in self.entries if entry.config == self.candidate.config]
-        return next(iter([*fitting, *self.entries]), None)
+        """The catalog's entry of the candidate's configuration; None where it has none: others tell of other rows."""
+        configs = (self.candidate.config, self.candidate.config or self.candidate.default_config)
+        return next((entry for config in configs for entry in self.entries if entry.config == config), None)
+
+    @property
+    def of_name(self) -> DatasetEntry | None:
+        """An entry for what all configurations have in common: license, tasks, downloads, consent."""
+        return self.entry or next(iter(self.entries), None)
 
 
 @dataclass(frozen=True)

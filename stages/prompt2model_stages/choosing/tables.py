@@ -15,12 +15,12 @@ Fact = tuple[str, str]
 
 def dataset_line(offered: OfferedDataset) -> list[str]:
     """The cells below DATASET_HEADERS."""
-    candidate, entry = offered.candidate, offered.entry
+    candidate, entry, of_name = offered.candidate, offered.entry, offered.of_name
     columns = f"{', '.join(candidate.input_columns)} → {candidate.output_column}" if candidate.output_column else ""
     return [
         candidate.name,
         _score(offered.score),
-        candidate.license or (entry.license if entry else UNKNOWN),
+        candidate.license or (of_name.license if of_name else UNKNOWN),
         languages_of(entry) if entry else "",
         size_of(entry) if entry else "",
         columns or (made_of(entry) if entry else ""),
@@ -44,17 +44,17 @@ def student_line(offered: OfferedStudent) -> list[str]:
 
 def dataset_facts(offered: OfferedDataset) -> list[Fact]:
     """What is known, a name and a value each; what is not known is left out, but for the license."""
-    candidate, entry = offered.candidate, offered.entry
+    candidate, entry, of_name = offered.candidate, offered.entry, offered.of_name
     configs = [found.config for found in offered.entries if found.config]
     columns = ", ".join(f"{c.name} ({c.type})" if c.type else c.name for c in entry.columns) if entry else ""
     facts = [
-        ("license", candidate.license or (entry.license if entry else UNKNOWN)),
+        ("license", candidate.license or (of_name.license if of_name else UNKNOWN)),
         ("languages", shown(entry.languages) if entry else ""),
         ("size", size_of(entry) if entry else ""),
         ("columns", columns),
         ("configurations", ", ".join(configs)),
-        ("tasks", ", ".join(entry.tasks) if entry else ""),
-        *_at_the_hub(entry),
+        ("tasks", ", ".join(of_name.tasks) if of_name else ""),
+        *_at_the_hub(of_name),
         ("commit", (candidate.revision or "")[:12]),
         ("why", candidate.reason),
         ("why these columns", candidate.columns_reason or ""),

@@ -167,7 +167,8 @@ async def _decided(dataset: _Dataset, rows: FirstRows) -> tuple[DatasetCandidate
     taken = dataset.taken(judged)
     said = read_of(candidate, rows, judged, taken[0] if taken else None)
     config = candidate.config if candidate.config == rows.config else None
-    decided = candidate.model_copy(update={"config": config, "split": rows.split})
+    default = rows.config if candidate.config is None else None
+    decided = candidate.model_copy(update={"config": config, "split": rows.split, "default_config": default})
     against = [pair[1].unlike for pair in judged if pair[0].by == CATALOG or pair is taken]
     if unlike := next(filter(None, against), ""):
         decided = refused(decided, unlike)
